@@ -1,0 +1,1 @@
+"""A roaming hub for electric-vehicle charging, speaking OCPI."""

@@ -1,0 +1,1 @@
+"""The administration API: what an operator may ask and change."""

@@ -1,0 +1,1 @@
+"""What the hub still owes: a change log, cursors and pumps."""

@@ -1,0 +1,1 @@
+"""The protocol kernel: pure values and rules, without sockets, tables or a server."""

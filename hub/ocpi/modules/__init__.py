@@ -1,0 +1,1 @@
+"""The modules of OCPI, each described once."""

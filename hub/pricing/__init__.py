@@ -1,0 +1,1 @@
+"""What a session costs: pure and exact."""

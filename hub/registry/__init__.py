@@ -1,0 +1,1 @@
+"""Who is connected: platforms, their parties, tokens, endpoints and presence."""

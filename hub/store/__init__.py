@@ -1,0 +1,1 @@
+"""What is kept: tables, objects as they came, and the journal."""

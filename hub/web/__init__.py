@@ -1,0 +1,1 @@
+"""The aiohttp glue: routes, middlewares, conversion."""

@@ -1,0 +1,1 @@
+"""Reference nodes: an honest CPO, an honest eMSP and simulated chargers."""

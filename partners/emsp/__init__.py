@@ -1,0 +1,1 @@
+"""A reference eMSP: serves drivers and speaks OCPI to a hub."""

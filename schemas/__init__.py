@@ -1,0 +1,1 @@
+"""The wire: pydantic models, a sub-package a version, and exact JSON."""

@@ -1,0 +1,26 @@
+"""JSON in which a number keeps its spelling: no float ever comes near money, energy or time."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+class NotJson(ValueError):
+    """The text is not JSON; the message says what was wrong and where."""
+
+
+def decode(text: bytes | str) -> Any:
+    """The value of a JSON text; fractions become `Decimal`, with every digit that was written."""
+    try:
+        return _decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NotJson(str(error)) from error
+
+
+def encode(value: Any) -> bytes:
+    """The compact JSON text of a value; `Decimal` is written as a number, as it stands."""
+    return _encoder.encode(value)
