@@ -1,0 +1,145 @@
+"""Meter values of OCPP 1.6, made comparable: one unit a quantity, exact numbers, UTC.
+
+Charge points differ in units (even inside one transaction), in phases, in what they leave out, and in
+how they write an instant. Every sample is therefore normalised alone:
+
+| left out     | means                          |
+|--------------|--------------------------------|
+| measurand    | Energy.Active.Import.Register  |
+| context      | Sample.Periodic                |
+| location     | Outlet                         |
+| format       | Raw                            |
+| unit         | Wh (of an energy), W, A        |
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+_FRACTION = re.compile(r"\.(\d+)")
+_DAY_ONLY = re.compile(r"\d{4}-\d\d-\d\d")
+
+#: (measurand, unit in lower case) → factor to Wh, W, A or per cent.
+_FACTORS: Mapping[tuple[str, str], Decimal] = {
+    ("Energy.Active.Import.Register", ""): Decimal(1),
+    ("Energy.Active.Import.Register", "wh"): Decimal(1),
+    ("Energy.Active.Import.Register", "kwh"): Decimal(1000),
+    ("Power.Active.Import", ""): Decimal(1),
+    ("Power.Active.Import", "w"): Decimal(1),
+    ("Power.Active.Import", "kw"): Decimal(1000),
+    ("Current.Import", ""): Decimal(1),
+    ("Current.Import", "a"): Decimal(1),
+    ("SoC", ""): Decimal(1),
+    ("SoC", "percent"): Decimal(1),
+}
+
+#: Phases whose sum is the whole, best first; the empty phase is the whole already.
+_WHOLES: tuple[tuple[str, ...], ...] = (("",), ("L1", "L2", "L3"), ("L1-N", "L2-N", "L3-N"))
+
+#: No meter reads more than this; a longer number is a fault, and may not cost us time or memory.
+_MOST = Decimal(10) ** 15
+
+#: Measured inside the car: interesting, but never billed.
+_IN_THE_CAR = frozenset({"EV", "Inlet"})
+
+
+@dataclass(frozen=True, slots=True)
+class MeterSample:
+    """What a charge point measured at one instant; None where it did not say."""
+
+    at: datetime
+    #: The meter's register of imported energy, Wh.
+    energy_wh: Decimal | None = None
+    power_w: Decimal | None = None
+    #: Sum over the phases, A.
+    current_a: Decimal | None = None
+    #: State of charge of the car, per cent.
+    soc: Decimal | None = None
+    #: Why it was sampled: Sample.Periodic, Transaction.Begin, Transaction.End, …
+    context: str = "Sample.Periodic"
+
+
+class NotAnInstant(ValueError):
+    """The text names no instant."""
+
+
+def instant(text: str) -> datetime:
+    """The instant of an OCPP timestamp, in UTC.
+
+    Offsets, no zone (UTC is meant) and any number of fraction digits are accepted; digits below the
+    microsecond are cut off.
+
+    Raises:
+        NotAnInstant: The text is no timestamp with a date and a time.
+    """
+    shortened = _FRACTION.sub(lambda found: f".{found[1][:6].ljust(6, '0')}", text.strip(), count=1)
+    try:
+        if _DAY_ONLY.fullmatch(shortened):
+            raise NotAnInstant(text)
+        at = datetime.fromisoformat(shortened)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise NotAnInstant(text) from error
+
+
+def samples(meter_values: Iterable[Mapping[str, Any]]) -> tuple[MeterSample, ...]:
+    """The measurements in a `meterValue` or `transactionData` list, in order of time.
+
+    A reading that is told twice counts once (the last one); a reading that is no number (signed
+    data), or of a quantity that nobody here uses, is left out, and so is a sample of nothing else.
+
+    Raises:
+        NotAnInstant: A timestamp cannot be read.
+    """
+    readings: dict[tuple[datetime, str], dict[tuple[str, str], Decimal]] = {}
+    for meter_value in meter_values:
+        at = instant(meter_value["timestamp"])
+        for sampled in meter_value["sampledValue"]:
+            value = _number(sampled)
+            if value is not None:
+                key = (at, sampled.get("context", "Sample.Periodic"))
+                readings.setdefault(key, {})[_measurand(sampled), sampled.get("phase", "")] = value
+    return tuple(
+        _sample(at, context, measured)
+        for (at, context), measured in sorted(readings.items(), key=lambda reading: reading[0][0])
+    )
+
+
+def _measurand(sampled: Mapping[str, Any]) -> str:
+    return str(sampled.get("measurand", "Energy.Active.Import.Register"))
+
+
+def _number(sampled: Mapping[str, Any]) -> Decimal | None:
+    """The reading in its normal unit; None if it is none that we use."""
+    factor = _FACTORS.get((_measurand(sampled), sampled.get("unit", "").strip().lower()))
+    signed = sampled.get("format", "Raw") == "SignedData"
+    if factor is None or signed or sampled.get("location", "Outlet") in _IN_THE_CAR:
+        return None
+    try:
+        value = Decimal(sampled["value"].strip())
+    except InvalidOperation:
+        return None
+    return value * factor if value.is_finite() and abs(value) < _MOST else None
+
+
+def _sample(at: datetime, context: str, measured: Mapping[tuple[str, str], Decimal]) -> MeterSample:
+    return MeterSample(
+        at=at,
+        energy_wh=_whole(measured, "Energy.Active.Import.Register"),
+        power_w=_whole(measured, "Power.Active.Import"),
+        current_a=_whole(measured, "Current.Import"),
+        soc=_whole(measured, "SoC"),
+        context=context,
+    )
+
+
+def _whole(measured: Mapping[tuple[str, str], Decimal], measurand: str) -> Decimal | None:
+    """The reading over all phases: as it was given, else the sum of those phases that were."""
+    for phases in _WHOLES:
+        parts = [measured[measurand, phase] for phase in phases if (measurand, phase) in measured]
+        if parts:
+            return sum(parts, Decimal(0))
+    return None
