@@ -122,7 +122,7 @@ def _number(sampled: Mapping[str, Any]) -> Decimal | None:
         value = Decimal(sampled["value"].strip())
     except InvalidOperation:
         return None
-    return value * factor if value.is_finite() and abs(value) < _MOST else None
+    return value * factor if value.is_finite() and value.copy_abs() < _MOST else None
 
 
 def _sample(at: datetime, context: str, measured: Mapping[tuple[str, str], Decimal]) -> MeterSample:

@@ -1,0 +1,200 @@
+"""What a charge point says in OCPP 1.6, told on as events, and the answer it gets."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from partners.cpo.charging_events import (
+    BootInfo,
+    ChargingEvents,
+    Clock,
+    ConnectorStatus,
+    IdTagInfo,
+    StartedTransaction,
+    StoppedTransaction,
+)
+from partners.cpo.meter_values import MeterSample, NotAnInstant, instant, samples
+from partners.cpo.ocpp_frames import Call, CallRefused, ErrorCode
+from partners.cpo.ocpp_payloads import check_call, is_action
+
+Payload = Mapping[str, Any]
+
+#: Integers beyond this fit neither JSON's number nor a database column.
+_MOST = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class ChargePointCalls:
+    """Answers the CALLs of one charge point.
+
+    Attributes:
+        charge_point: Its identity.
+        events: Who is told, and decides.
+        clock: The present instant, for the charge point's own clock and for what it sends undated.
+        heartbeat_interval: How often it shall say that it is there.
+    """
+
+    charge_point: str
+    events: ChargingEvents
+    clock: Clock
+    heartbeat_interval: timedelta
+
+    async def answer(self, call: Call) -> Payload:
+        """The payload of the CALLRESULT.
+
+        Raises:
+            CallRefused: The call is unknown, not offered here, or cannot be read.
+            Exception: Whatever the events raise.
+        """
+        if not is_action(call.action):
+            raise CallRefused(ErrorCode.NOT_IMPLEMENTED)
+        answerer = _ANSWERERS.get(call.action)
+        if answerer is None:
+            raise CallRefused(ErrorCode.NOT_SUPPORTED)
+        check_call(call.action, call.payload)
+        return await answerer(self, call.payload)
+
+
+async def _boot_notification(station: ChargePointCalls, payload: Payload) -> Payload:
+    await station.events.booted(
+        station.charge_point,
+        BootInfo(
+            vendor=payload["chargePointVendor"],
+            model=payload["chargePointModel"],
+            serial_number=payload.get("chargePointSerialNumber", payload.get("chargeBoxSerialNumber")),
+            firmware_version=payload.get("firmwareVersion"),
+            meter_serial_number=payload.get("meterSerialNumber"),
+            meter_type=payload.get("meterType"),
+        ),
+    )
+    seconds = int(station.heartbeat_interval.total_seconds())
+    return {"currentTime": timestamp(station.clock()), "interval": seconds, "status": "Accepted"}
+
+
+async def _heartbeat(station: ChargePointCalls, _: Payload) -> Payload:
+    return {"currentTime": timestamp(station.clock())}
+
+
+async def _status_notification(station: ChargePointCalls, payload: Payload) -> Payload:
+    await station.events.status_changed(
+        station.charge_point,
+        _whole_number(payload, "connectorId"),
+        _status(payload["status"]),
+        payload["errorCode"],
+        _at(payload) if "timestamp" in payload else station.clock(),
+    )
+    return {}
+
+
+async def _authorize(station: ChargePointCalls, payload: Payload) -> Payload:
+    info = await station.events.authorize(station.charge_point, payload["idTag"])
+    return {"idTagInfo": _id_tag_info(info)}
+
+
+async def _start_transaction(station: ChargePointCalls, payload: Payload) -> Payload:
+    reserved = "reservationId" in payload
+    answer = await station.events.transaction_started(
+        StartedTransaction(
+            charge_point=station.charge_point,
+            connector_id=_whole_number(payload, "connectorId"),
+            id_tag=payload["idTag"],
+            meter_start_wh=Decimal(_whole_number(payload, "meterStart")),
+            at=_at(payload),
+            reservation_id=_whole_number(payload, "reservationId") if reserved else None,
+        )
+    )
+    return {"transactionId": answer.transaction_id, "idTagInfo": _id_tag_info(answer.id_tag_info)}
+
+
+async def _meter_values(station: ChargePointCalls, payload: Payload) -> Payload:
+    in_transaction = "transactionId" in payload
+    await station.events.meter_values(
+        station.charge_point,
+        _whole_number(payload, "connectorId"),
+        _whole_number(payload, "transactionId") if in_transaction else None,
+        _samples(payload["meterValue"]),
+    )
+    return {}
+
+
+async def _stop_transaction(station: ChargePointCalls, payload: Payload) -> Payload:
+    info = await station.events.transaction_stopped(
+        StoppedTransaction(
+            charge_point=station.charge_point,
+            transaction_id=_whole_number(payload, "transactionId"),
+            meter_stop_wh=Decimal(_whole_number(payload, "meterStop")),
+            at=_at(payload),
+            reason=payload.get("reason", "Local"),
+            id_tag=payload.get("idTag"),
+            samples=_samples(payload.get("transactionData", ())),
+        )
+    )
+    return {"idTagInfo": _id_tag_info(info)} if info else {}
+
+
+async def _data_transfer(_station: ChargePointCalls, _: Payload) -> Payload:
+    return {"status": "UnknownVendorId"}
+
+
+async def _noted(_station: ChargePointCalls, _: Payload) -> Payload:
+    return {}
+
+
+_ANSWERERS: Mapping[str, Callable[[ChargePointCalls, Payload], Awaitable[Payload]]] = {
+    "Authorize": _authorize,
+    "BootNotification": _boot_notification,
+    "DataTransfer": _data_transfer,
+    "DiagnosticsStatusNotification": _noted,
+    "FirmwareStatusNotification": _noted,
+    "Heartbeat": _heartbeat,
+    "LogStatusNotification": _noted,
+    "MeterValues": _meter_values,
+    "SecurityEventNotification": _noted,
+    "SignedFirmwareStatusNotification": _noted,
+    "StartTransaction": _start_transaction,
+    "StatusNotification": _status_notification,
+    "StopTransaction": _stop_transaction,
+}
+
+
+def timestamp(at: datetime) -> str:
+    """An instant as OCPP's text: UTC, milliseconds, `Z`."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _at(payload: Payload) -> datetime:
+    try:
+        return instant(payload["timestamp"])
+    except NotAnInstant as error:
+        raise CallRefused(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "/timestamp: no date-time") from error
+
+
+def _samples(meter_values: Any) -> tuple[MeterSample, ...]:
+    try:
+        return samples(meter_values)
+    except NotAnInstant as error:
+        raise CallRefused(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "a sample's timestamp") from error
+
+
+def _status(text: str) -> ConnectorStatus:
+    try:
+        return ConnectorStatus(text)
+    except ValueError as error:
+        raise CallRefused(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "/status: unknown") from error
+
+
+def _whole_number(payload: Payload, name: str) -> int:
+    number: int = payload[name]
+    if abs(number) >= _MOST:
+        raise CallRefused(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, f"/{name}: too great")
+    return number
+
+
+def _id_tag_info(info: IdTagInfo) -> Payload:
+    optional = {
+        "parentIdTag": info.parent_id_tag,
+        "expiryDate": timestamp(info.expires) if info.expires else None,
+    }
+    return {"status": info.status} | {name: value for name, value in optional.items() if value is not None}

@@ -1,0 +1,70 @@
+"""A charge point that says the same message again gets the same answer, and nothing happens twice.
+
+The same message is one with the same id, action and payload: many chargers count their ids from one
+again after every start, so that the id alone says nothing. Only transaction messages carry an instant
+that makes them unique for good; their answers are kept across links, those to the others only as long
+as the link on which they were given. The answer to Heartbeat and BootNotification is the present time,
+and is never given again.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from partners.cpo.charging_events import Clock
+from partners.cpo.ocpp_frames import Call
+from schemas import exact_json
+
+_OF_A_TRANSACTION = frozenset({"StartTransaction", "StopTransaction", "MeterValues"})
+_NEVER_AGAIN = frozenset({"Heartbeat", "BootNotification"})
+
+_Fingerprint = tuple[str, bytes]
+
+
+class _Given(NamedTuple):
+    payload: Mapping[str, Any]
+    at: datetime
+    outlives_the_link: bool
+
+
+class RecentAnswers:
+    """The answers one charge point was given lately.
+
+    Attributes:
+        kept_for: How long a transaction message is known again.
+        most: How many answers are kept; the oldest go first.
+    """
+
+    def __init__(self, clock: Clock, kept_for: timedelta = timedelta(hours=24), most: int = 100) -> None:
+        self.kept_for = kept_for
+        self.most = most
+        self._clock = clock
+        self._given: OrderedDict[_Fingerprint, _Given] = OrderedDict()
+
+    def recall(self, call: Call) -> Mapping[str, Any] | None:
+        """The answer that this very message got before, if it did."""
+        given = self._given.get(_fingerprint(call))
+        if given is None or self._clock() - given.at > self.kept_for:
+            return None
+        return given.payload
+
+    def remember(self, call: Call, payload: Mapping[str, Any]) -> None:
+        """Keep an answer. A refusal is not kept: said again, the message is to be tried again."""
+        if call.action in _NEVER_AGAIN:
+            return
+        outlives = call.action in _OF_A_TRANSACTION
+        self._given[_fingerprint(call)] = _Given(payload, self._clock(), outlives)
+        while len(self._given) > self.most:
+            self._given.popitem(last=False)
+
+    def forget_the_link(self) -> None:
+        """The link is a new one: its message ids may begin anew."""
+        for fingerprint in [key for key, given in self._given.items() if not given.outlives_the_link]:
+            del self._given[fingerprint]
+
+
+def _fingerprint(call: Call) -> _Fingerprint:
+    said = exact_json.encode([call.action, call.payload])
+    return call.message_id, hashlib.sha256(said).digest()
