@@ -1,0 +1,247 @@
+"""The platform client: versions, credentials, pages and pushes at one platform.
+
+It stands on a `Transport`, which is all it knows of the network. Hub and reference nodes use the same client
+over transports of their own.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from hub.ocpi.envelope import Envelope, NotAnEnvelope, read_envelope
+from hub.ocpi.headers import (
+    JSON_CONTENT_TYPE,
+    LINK,
+    NO_ROUTING,
+    Header,
+    MessageIds,
+    Routing,
+    TokenEncoding,
+    write_authorization,
+)
+from hub.ocpi.modules import VERSION
+from hub.ocpi.paging import read_next_link
+from hub.ocpi.transport import DEFAULT_TIMEOUT, HttpReply, HttpRequest, Transport
+from schemas import exact_json
+from schemas.findings import findings
+from schemas.v2_2_1 import Credentials, InterfaceRole, Version, VersionDetails
+from schemas.v2_2_1.types import OcpiObject
+
+#: A crawl ends after so many pages, so that a partner's circle of links cannot hold us for ever.
+MAX_PAGES = 100_000
+HTTP_ERROR = 400
+
+Model = TypeVar("Model", bound=OcpiObject)
+
+
+class PeerRefused(Exception):
+    """The platform answered, but not with success: HTTP status, OCPI code and message say what."""
+
+    def __init__(self, status: int, status_code: int | None, message: str) -> None:
+        super().__init__(f"HTTP {status}, OCPI {status_code or 'without a status code'}: {message}")
+        self.status = status
+        self.status_code = status_code
+        self.message = message
+
+
+class PeerOffers(Exception):
+    """What the platform offers does not do; the message says what is missing."""
+
+
+class NoMutualVersion(PeerOffers):
+    """The platform does not offer a version that we speak."""
+
+
+class ForeignLink(PeerOffers):
+    """A Link leads to another host than the platform's own (PG-17)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer of a platform: what came over HTTP, and the envelope if it holds one."""
+
+    reply: HttpReply
+    #: None where the body is not an OCPI envelope.
+    envelope: Envelope | None
+    #: Why there is no envelope, empty where there is one.
+    problem: str = ""
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the platform says that it did what was asked: by envelope first, HTTP second (AM-08)."""
+        if self.envelope is not None:
+            return self.envelope.is_success and self.reply.status < HTTP_ERROR
+        return False
+
+    def data(self) -> Any:
+        """The decoded data of a success.
+
+        Raises:
+            PeerRefused: the answer is not a success.
+        """
+        if not self.is_success:
+            raise self.refusal()
+        return None if self.envelope is None else self.envelope.data
+
+    def refusal(self) -> PeerRefused:
+        """The answer as a refusal."""
+        if self.envelope is None:
+            return PeerRefused(self.reply.status, None, self.problem)
+        message = self.envelope.status_message or "no message"
+        return PeerRefused(self.reply.status, self.envelope.status_code, message)
+
+
+class PlatformClient:
+    """Calls to one platform, with the token that it gave us."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        token: str,
+        *,
+        new_id: Callable[[], str],
+        encoding: TokenEncoding = TokenEncoding.BASE64,
+        timeout: timedelta = DEFAULT_TIMEOUT,
+    ) -> None:
+        self._transport = transport
+        self._authorization = write_authorization(token, encoding)
+        self._new_id = new_id
+        self._timeout = timeout
+
+    async def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes = b"",
+        routing: Routing = NO_ROUTING,
+        correlation_id: str | None = None,
+        timeout: timedelta | None = None,  # noqa: ASYNC109 a value of the request, applied by the transport
+    ) -> Answer:
+        """One request and its answer, whatever it says.
+
+        Raises:
+            CallFailed: no answer can be had.
+        """
+        ids = MessageIds(self._new_id(), correlation_id or self._new_id())
+        headers: tuple[Header, ...] = (self._authorization, *ids.headers(), *routing.headers())
+        if body:
+            headers += (JSON_CONTENT_TYPE,)
+        request = HttpRequest(method, url, headers, body, timeout or self._timeout)
+        return read_answer(await self._transport.send(request))
+
+    async def push(
+        self,
+        method: str,
+        url: str,
+        value: OcpiObject | dict[str, Any],
+        *,
+        routing: Routing = NO_ROUTING,
+        correlation_id: str | None = None,
+    ) -> Answer:
+        """A PUT, PATCH or POST of an object."""
+        body = value.to_json() if isinstance(value, OcpiObject) else exact_json.encode(value)
+        return await self.call(method, url, body=body, routing=routing, correlation_id=correlation_id)
+
+    async def versions(self, versions_url: str) -> tuple[Version, ...]:
+        """The versions that the platform offers (VE-01).
+
+        Raises:
+            CallFailed, PeerRefused, PeerOffers: they cannot be had.
+        """
+        data = (await self.call("GET", versions_url)).data()
+        if not isinstance(data, list):
+            raise PeerOffers("versions: expected a list of versions in data")
+        return tuple(_read(Version, item, f"versions[{place}]") for place, item in enumerate(data))
+
+    async def details(self, url: str) -> VersionDetails:
+        """The endpoints that the platform offers for a version (VE-03)."""
+        return _read(VersionDetails, (await self.call("GET", url)).data(), "version details")
+
+    async def negotiated(self, versions_url: str, version: str = VERSION) -> VersionDetails:
+        """The details of the version that we speak, found by way of the versions URL.
+
+        Raises:
+            NoMutualVersion: the platform does not offer it (CR-17).
+            CallFailed, PeerRefused, PeerOffers: the call-back failed (CR-15).
+        """
+        offered = await self.versions(versions_url)
+        url = next((str(each.url) for each in offered if each.version == version), None)
+        if url is None:
+            raise NoMutualVersion(
+                f"expected version {version} among those offered: {', '.join(each.version for each in offered)}"
+            )
+        details = await self.details(url)
+        if details.version != version:
+            raise NoMutualVersion(f"{url} gives details of version {details.version}, expected {version}")
+        return details
+
+    async def exchange_credentials(self, method: str, url: str, ours: Credentials) -> Credentials:
+        """POST or PUT of our credentials; the platform's credentials come back (CR-03, CR-10)."""
+        answer = await self.push(method, url, ours)
+        return _read(Credentials, answer.data(), "credentials")
+
+    async def credentials(self, url: str) -> Credentials:
+        """The credentials with which we access the platform (CR-12)."""
+        return _read(Credentials, (await self.call("GET", url)).data(), "credentials")
+
+    async def delete_credentials(self, url: str) -> None:
+        """End the registration at the platform (CR-13)."""
+        (await self.call("DELETE", url)).data()
+
+    async def pages(
+        self, url: str, *, routing: Routing = NO_ROUTING, correlation_id: str | None = None
+    ) -> AsyncIterator[list[Any]]:
+        """The pages of a list, following its links to the letter (PG-13), each as decoded objects.
+
+        Raises:
+            CallFailed, PeerRefused: a page cannot be had; those before it were given out.
+            PeerOffers: a page is not a list, a Link leads to another host or there is no end.
+        """
+        host = urlsplit(url).netloc
+        for _ in range(MAX_PAGES):
+            answer = await self.call("GET", url, routing=routing, correlation_id=correlation_id)
+            data = answer.data()
+            if not isinstance(data, list):
+                raise PeerOffers("expected a list in data of a paged answer")
+            yield data
+            following = read_next_link(answer.reply.header(LINK))
+            if following is None:
+                return
+            if urlsplit(following).netloc != host:
+                raise ForeignLink(f"the Link to the next page leads to another host than {host}")
+            url = following
+        raise PeerOffers(f"more than {MAX_PAGES} pages")
+
+
+def read_answer(reply: HttpReply) -> Answer:
+    """The answer in what came over HTTP."""
+    try:
+        return Answer(reply, read_envelope(reply.body))
+    except NotAnEnvelope as error:
+        return Answer(reply, None, str(error))
+
+
+def endpoint_urls(details: VersionDetails) -> dict[tuple[str, InterfaceRole], str]:
+    """The URLs of a platform's modules by module and interface; credentials always as SENDER (VE-05)."""
+    return {
+        (str(each.identifier), InterfaceRole.SENDER if each.identifier == "credentials" else each.role): str(
+            each.url
+        )
+        for each in details.endpoints
+    }
+
+
+def _read(model: type[Model], value: Any, what: str) -> Model:
+    try:
+        return model.model_validate(value, context={"tolerant": True})
+    except ValidationError as error:
+        raise PeerOffers(f"{what}: {_named(findings(error))}") from error
+
+
+def _named(found: Iterable[Any]) -> str:
+    return "; ".join(f"{finding.pointer or '/'}: {finding.message}" for finding in found)

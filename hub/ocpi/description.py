@@ -1,0 +1,215 @@
+"""The words in which a module of OCPI is described: Module, Operation, ObjectKind (design D13)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from hub.ocpi.errors import MethodNotAllowed, NotFound
+from schemas.v2_2_1 import InterfaceRole, Role
+from schemas.v2_2_1.types import OcpiObject
+
+#: A template segment that stands for all that follows, also nothing.
+REST = "*"
+
+
+class ResponseUrl(StrEnum):
+    """Where a request says to which URL the asynchronous result goes."""
+
+    BODY = "body"
+    QUERY = "query"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method on one path below a module's URL (checklist 0.2)."""
+
+    interface: InterfaceRole
+    method: str
+    #: Path segments: `location_id` in braces is a parameter, others are literal, `*` is the rest.
+    path: tuple[str, ...] = ()
+    #: The object in the request body, None where there is none or it may be anything.
+    body: type[OcpiObject] | None = None
+    body_required: bool = True
+    #: The body gives only the fields that change.
+    partial: bool = False
+    #: The object, or the element of the list, in `data` of the answer.
+    answer: type[OcpiObject] | None = None
+    #: The answer is a list in pages.
+    paged: bool = False
+    #: The request carries a response_url which must lead back through a hub (CMD-07, CHP-10).
+    response_url: ResponseUrl | None = None
+    #: The answer's Location header must lead back through a hub (CDR-04).
+    answers_location: bool = False
+
+    def parameters(self, segments: tuple[str, ...]) -> dict[str, str] | None:
+        """The decoded path parameters, None where the path is another one."""
+        if self.path and self.path[-1] == REST:
+            fixed = self.path[:-1]
+            if len(segments) < len(fixed):
+                return None
+            segments = segments[: len(fixed)]
+        else:
+            fixed = self.path
+        if len(fixed) != len(segments):
+            return None
+        found: dict[str, str] = {}
+        for template, segment in zip(fixed, segments, strict=True):
+            if template.startswith("{"):
+                found[template[1:-1]] = unquote(segment)
+            elif template != segment:
+                return None
+        return found
+
+
+class ObjectKey(NamedTuple):
+    """What makes a stored object one of its kind: owner, id and, for tokens, type; all folded."""
+
+    module: str
+    country_code: str
+    party_id: str
+    object_id: str
+    variant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectKind:
+    """The object that a client-owned module is about (2.2.1, Client Owned Objects)."""
+
+    model: type[OcpiObject]
+    #: The field with the object's id.
+    id_field: str
+    #: The path parameter with the object's id.
+    id_parameter: str
+    #: The field and query parameter that tells objects with the same id apart, with its default.
+    variant: tuple[str, str] | None = None
+    #: Path parameters and list fields of what lies inside: a Location's EVSEs and their Connectors.
+    nested: tuple["NestedKind", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NestedKind:
+    """Objects inside an object, with an address of their own."""
+
+    model: type[OcpiObject]
+    #: The field of the parent that lists them.
+    list_field: str
+    id_field: str
+    id_parameter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One module of OCPI: who plays which side, what can be asked, what may be broadcast."""
+
+    id: str
+    operations: tuple[Operation, ...]
+    #: Roles whose platforms implement the Sender interface (RT-12).
+    sender_roles: frozenset[Role] = frozenset()
+    #: Roles whose platforms implement the Receiver interface.
+    receiver_roles: frozenset[Role] = frozenset()
+    #: Configuration modules carry no routing headers and are never routed (RT-02).
+    is_routed: bool = True
+    #: Data meant for everybody, which may be sent to the hub as addressee (RT-39).
+    is_broadcast: bool = False
+    kind: ObjectKind | None = None
+    by_interface: Mapping[InterfaceRole, tuple[Operation, ...]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        by_interface = {
+            side: tuple(operation for operation in self.operations if operation.interface is side)
+            for side in InterfaceRole
+        }
+        object.__setattr__(self, "by_interface", {k: v for k, v in by_interface.items() if v})
+
+    def roles(self, interface: InterfaceRole) -> frozenset[Role]:
+        """The roles that implement this interface."""
+        return self.sender_roles if interface is InterfaceRole.SENDER else self.receiver_roles
+
+    def match(self, interface: InterfaceRole, method: str, tail: str) -> "Match":
+        """The operation that a method and the raw path below the module's URL mean.
+
+        Raises:
+            NotFound: the module has no such path.
+            MethodNotAllowed: the path has no such method (TR-40).
+        """
+        segments = tuple(segment for segment in tail.split("/") if segment)
+        allowed: list[str] = []
+        for operation in self.by_interface.get(interface, ()):
+            parameters = operation.parameters(segments)
+            if parameters is None:
+                continue
+            if operation.method == method:
+                return Match(operation, parameters)
+            allowed.append(operation.method)
+        where = f"{self.id}, {interface.lower()} interface"
+        if not allowed:
+            raise NotFound(f"{where}: no such path")
+        methods = ", ".join(dict.fromkeys(allowed))
+        raise MethodNotAllowed(
+            f"{where}: this path has {methods}, not {method}", headers=(("Allow", methods),)
+        )
+
+
+class Match(NamedTuple):
+    """An operation with the parameters found in the path."""
+
+    operation: Operation
+    parameters: dict[str, str]
+
+
+def sender(
+    method: str,
+    path: str = "",
+    *,
+    body: type[OcpiObject] | None = None,
+    paged: bool = False,
+    answer: type[OcpiObject] | None = None,
+    body_required: bool = True,
+) -> Operation:
+    """An operation of the Sender interface."""
+    return Operation(
+        InterfaceRole.SENDER, method, _segments(path), body, body_required, answer=answer, paged=paged
+    )
+
+
+def receiver(
+    method: str,
+    path: str = "",
+    *,
+    body: type[OcpiObject] | None = None,
+    answer: type[OcpiObject] | None = None,
+    response_url: ResponseUrl | None = None,
+    answers_location: bool = False,
+) -> Operation:
+    """An operation of the Receiver interface."""
+    return Operation(
+        InterfaceRole.RECEIVER,
+        method,
+        _segments(path),
+        body,
+        answer=answer,
+        response_url=response_url,
+        answers_location=answers_location,
+    )
+
+
+def owned(methods: str, path: str, model: type[OcpiObject]) -> tuple[Operation, ...]:
+    """Operations on an object at the address its owner gives it (2.2.1, Client Owned Object Push)."""
+    segments = _segments("/{country_code}/{party_id}" + path)
+    return tuple(
+        Operation(
+            InterfaceRole.RECEIVER,
+            method,
+            segments,
+            body=model if method in {"PUT", "PATCH"} else None,
+            partial=method == "PATCH",
+            answer=model if method == "GET" else None,
+        )
+        for method in methods.split()
+    )
+
+
+def _segments(path: str) -> tuple[str, ...]:
+    return tuple(segment for segment in path.split("/") if segment)

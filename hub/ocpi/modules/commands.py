@@ -1,0 +1,34 @@
+"""Commands: what an eMSP asks of a charge point; the result comes later, to the response_url."""
+
+from hub.ocpi.description import Module, Operation, ResponseUrl, receiver, sender
+from schemas.v2_2_1 import (
+    CancelReservation,
+    CommandResponse,
+    CommandResult,
+    ReserveNow,
+    Role,
+    StartSession,
+    StopSession,
+    UnlockConnector,
+)
+from schemas.v2_2_1.types import OcpiObject
+
+
+def _command(name: str, body: type[OcpiObject]) -> Operation:
+    return receiver("POST", f"/{name}", body=body, answer=CommandResponse, response_url=ResponseUrl.BODY)
+
+
+MODULE = Module(
+    id="commands",
+    sender_roles=frozenset({Role.EMSP}),
+    receiver_roles=frozenset({Role.CPO}),
+    operations=(
+        _command("CANCEL_RESERVATION", CancelReservation),
+        _command("RESERVE_NOW", ReserveNow),
+        _command("START_SESSION", StartSession),
+        _command("STOP_SESSION", StopSession),
+        _command("UNLOCK_CONNECTOR", UnlockConnector),
+        # The sender of the command chooses the response_url (CMD-05).
+        sender("POST", "/*", body=CommandResult),
+    ),
+)
