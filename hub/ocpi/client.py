@@ -172,9 +172,8 @@ class PlatformClient:
         offered = await self.versions(versions_url)
         url = next((str(each.url) for each in offered if each.version == version), None)
         if url is None:
-            raise NoMutualVersion(
-                f"expected version {version} among those offered: {', '.join(each.version for each in offered)}"
-            )
+            names = ", ".join(each.version for each in offered)
+            raise NoMutualVersion(f"expected version {version} among those offered: {names}")
         details = await self.details(url)
         if details.version != version:
             raise NoMutualVersion(f"{url} gives details of version {details.version}, expected {version}")
