@@ -1,0 +1,69 @@
+"""The Directory in force: loaded from the tables, swapped whole after every change."""
+
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.ocpi.headers import TokenEncoding
+from hub.ocpi.party import Party
+from hub.registry.directory import Directory, Endpoint, Platform, RegisteredRole
+from hub.registry.tokens import Sealer
+from hub.store.database import Database
+from hub.store.tables import EndpointRow, InboundTokenRow, PlatformRoleRow, PlatformRow
+from schemas.v2_2_1 import ConnectionStatus, InterfaceRole, Role
+
+
+class CurrentDirectory:
+    """Where the Directory in force is found. Readers take `.value` once a request and keep that."""
+
+    def __init__(self, database: Database, sealer: Sealer, hub: Party) -> None:
+        self._database = database
+        self._sealer = sealer
+        self.value = Directory.of(hub, (), {})
+
+    async def reload(self) -> Directory:
+        """Read the tables and put the new Directory in force."""
+        async with self._database.reading_session() as session:
+            self.value = await self._loaded(session)
+        return self.value
+
+    async def _loaded(self, session: AsyncSession) -> Directory:
+        roles: dict[int, list[RegisteredRole]] = {}
+        for role in await session.exec(select(PlatformRoleRow).order_by(PlatformRoleRow.id)):  # type: ignore[arg-type]  # SQLModel types columns as values
+            registered = RegisteredRole(
+                Party(role.country_code, role.party_id), Role(role.role), role.business_details
+            )
+            roles.setdefault(role.platform_id, []).append(registered)
+        endpoints: dict[int, dict[Endpoint, str]] = {}
+        for row in await session.exec(select(EndpointRow)):
+            endpoints.setdefault(row.platform_id, {})[(row.module, InterfaceRole(row.interface))] = row.url
+        platforms = [
+            self._platform(
+                platform, tuple(roles.get(platform.id or 0, ())), endpoints.get(platform.id or 0, {})
+            )
+            for platform in await session.exec(select(PlatformRow))
+        ]
+        tokens = {
+            token.token_hash: (token.platform_id, token.purpose)
+            for token in await session.exec(select(InboundTokenRow))
+        }
+        return Directory.of(self.value.hub, platforms, tokens)
+
+    def _platform(
+        self, row: PlatformRow, roles: tuple[RegisteredRole, ...], endpoints: dict[Endpoint, str]
+    ) -> Platform:
+        if row.id is None:
+            raise ValueError("a platform that was read has an id")
+        return Platform(
+            id=row.id,
+            name=row.name,
+            status=ConnectionStatus(row.status),
+            is_blocked=row.is_blocked,
+            versions_url=row.versions_url,
+            version=row.version,
+            outbound_token=None if row.outbound_token is None else self._sealer.opened(row.outbound_token),
+            token_encoding=TokenEncoding(row.token_encoding),
+            when_unreachable=row.when_unreachable,
+            bad_bodies=row.bad_bodies,
+            roles=roles,
+            endpoints=endpoints,
+        )

@@ -1,0 +1,107 @@
+"""The Directory: a value that says who is who, and who can be reached where (design D6, D7).
+
+Routing and policy read it; it is swapped whole when something changes, so that no request sees half a change.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from hub.ocpi.headers import TokenEncoding
+from hub.ocpi.party import Party, PartyRole
+from schemas.v2_2_1 import ConnectionStatus, InterfaceRole, Role
+
+Endpoint = tuple[str, InterfaceRole]
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredRole:
+    """A party in a role, with what it says of its business."""
+
+    party: Party
+    role: Role
+    #: BusinessDetails as JSON, as it came.
+    business_details: str
+
+    @property
+    def key(self) -> PartyRole:
+        """The party and role alone."""
+        return PartyRole(self.party, self.role)
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A connected system, as routing needs to know it."""
+
+    id: int
+    name: str
+    status: ConnectionStatus
+    is_blocked: bool = False
+    versions_url: str | None = None
+    version: str | None = None
+    #: The token that we show it.
+    outbound_token: str | None = field(default=None, repr=False)
+    token_encoding: TokenEncoding = TokenEncoding.BASE64
+    when_unreachable: str = "state"
+    bad_bodies: str = "relay"
+    roles: tuple[RegisteredRole, ...] = ()
+    endpoints: Mapping[Endpoint, str] = field(default_factory=dict)
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether the handshake is done and was not undone."""
+        return self.outbound_token is not None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether requests may be sent to it now (HCI-11 to HCI-14)."""
+        return self.status is ConnectionStatus.CONNECTED and self.is_registered
+
+    def has_party(self, party: Party) -> bool:
+        """Whether the party is one of its own (RT-11)."""
+        return any(registered.party == party for registered in self.roles)
+
+    def roles_of(self, party: Party) -> tuple[Role, ...]:
+        """The roles in which it registered the party."""
+        return tuple(registered.role for registered in self.roles if registered.party == party)
+
+    def endpoint(self, module: str, interface: InterfaceRole) -> str | None:
+        """The URL of a module's interface, None where the platform does not offer it."""
+        return self.endpoints.get((module, interface))
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Everybody who is known to the hub, at one moment."""
+
+    #: The hub's own party.
+    hub: Party
+    platforms: Mapping[int, Platform] = field(default_factory=dict)
+    #: Platform ids by the hash of the token that they show us, with the token's purpose.
+    inbound_tokens: Mapping[str, tuple[int, str]] = field(default_factory=dict, repr=False)
+    by_party: Mapping[Party, tuple[tuple[Platform, Role], ...]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(
+        cls, hub: Party, platforms: Iterable[Platform], inbound_tokens: Mapping[str, tuple[int, str]]
+    ) -> "Directory":
+        """The directory of these platforms."""
+        known = {platform.id: platform for platform in platforms}
+        by_party: dict[Party, list[tuple[Platform, Role]]] = {}
+        for platform in known.values():
+            for registered in platform.roles:
+                by_party.setdefault(registered.party, []).append((platform, registered.role))
+        return cls(
+            hub,
+            MappingProxyType(known),
+            MappingProxyType(dict(inbound_tokens)),
+            MappingProxyType({party: tuple(found) for party, found in by_party.items()}),
+        )
+
+    def named(self, name: str) -> Platform | None:
+        """The platform of this name."""
+        return next((each for each in self.platforms.values() if each.name == name), None)
+
+    def holders(self, party: Party) -> tuple[tuple[Platform, Role], ...]:
+        """The platforms that registered the party, each with the role."""
+        return self.by_party.get(party, ())

@@ -1,0 +1,76 @@
+"""Every setting of the hub, with its default and its unit; read once, at start."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from hub.ocpi.party import Party
+
+
+class PolicyMode(StrEnum):
+    """How it is decided who may exchange messages with whom (design D6)."""
+
+    #: Everybody with everybody.
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the hub takes and how long it waits."""
+
+    #: The largest request body, in bytes.
+    request_body: int = 8 * 1024 * 1024
+    #: The largest answer of a platform, in bytes.
+    reply_body: int = 32 * 1024 * 1024
+    #: Objects on a page at most (X-Limit).
+    page: int = 100
+    #: For connecting to a platform.
+    connect: timedelta = timedelta(seconds=5)
+    #: For the answer to a relayed request; below what callers usually wait (RT-27).
+    relay: timedelta = timedelta(seconds=20)
+    #: For each step of a handshake.
+    handshake: timedelta = timedelta(seconds=20)
+    #: For the answer to a delivered change.
+    delivery: timedelta = timedelta(seconds=20)
+    #: Deliveries that one platform gets at the same time.
+    deliveries_in_flight: int = 8
+    #: A platform silent for so long is asked whether it is alive (HCI-10).
+    silence: timedelta = timedelta(minutes=5)
+    #: How long the change log keeps what a platform that cannot be reached has not got (design D3).
+    change_log: timedelta = timedelta(days=7)
+    #: How long the journal keeps an exchange.
+    journal: timedelta = timedelta(days=30)
+    #: Bytes of each body that the journal keeps.
+    journal_body: int = 16 * 1024
+    #: How long a URL that leads back through the hub lives, unless the message says otherwise.
+    link: timedelta = timedelta(hours=24)
+    #: How long a CDR's Location lives.
+    cdr_location: timedelta = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one hub runs."""
+
+    #: The directory for what the hub keeps: database, key, run-time files.
+    data: Path
+    host: str = "127.0.0.1"
+    #: Zero lets the system choose a free one.
+    port: int = 8080
+    admin_port: int = 8081
+    #: A database URL; by default an SQLite file in the data directory.
+    database: str | None = None
+    #: The base URL under which partners reach the hub, without a trailing slash.
+    public_url: str | None = None
+    party: Party = field(default_factory=lambda: Party("NL", "HUB"))
+    name: str = "ocpi-hub"
+    policy: PolicyMode = PolicyMode.OPEN
+    #: Whether partners may live at http URLs and private addresses (design D10); the demo says yes.
+    allow_private_networks: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def database_url(self) -> str:
+        """The database URL in force."""
+        return self.database or f"sqlite+aiosqlite:///{self.data / 'hub.sqlite3'}"

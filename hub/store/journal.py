@@ -1,0 +1,71 @@
+"""The journal: which message went where, and how it ended."""
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+#: Entries that wait for the writer at most; beyond that they are dropped and counted.
+CAPACITY = 50_000
+
+
+class Direction(StrEnum):
+    """Which way a leg's request went."""
+
+    IN = "in"
+    OUT = "out"
+
+
+class Purpose(StrEnum):
+    """What a leg was for."""
+
+    RELAY = "relay"
+    DELIVERY = "delivery"
+    HANDSHAKE = "handshake"
+    PROBE = "probe"
+    #: Answered by the hub itself.
+    HUB = "hub"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One leg of an exchange."""
+
+    at: datetime
+    took: timedelta
+    direction: Direction
+    purpose: Purpose
+    correlation_id: str
+    request_id: str
+    method: str
+    url: str
+    platform_id: int | None = None
+    #: The platform's name, so that the journal can still be read when the platform is gone.
+    platform: str | None = None
+    module: str | None = None
+    to_party: str | None = None
+    from_party: str | None = None
+    #: None where no answer came.
+    http_status: int | None = None
+    status_code: int | None = None
+    #: What went wrong or was found, empty if nothing.
+    note: str = ""
+    request_body: bytes = b""
+    reply_body: bytes = b""
+
+
+class Journal:
+    """Takes entries without waiting; a writer stores them in batches."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._waiting: deque[JournalEntry] = deque()
+        self._capacity = capacity
+        #: Entries that were dropped because the writer did not keep up.
+        self.dropped = 0
+
+    def record(self, entry: JournalEntry) -> None:
+        """Keep the entry; never waits, never fails."""
+        if len(self._waiting) >= self._capacity:
+            self.dropped += 1
+        else:
+            self._waiting.append(entry)

@@ -1,0 +1,228 @@
+"""Every table, side by side.
+
+Rows that are administered (platforms, roles, endpoints, tokens) are few and read into the Directory. Rows
+that are hot (objects, changes, cursors, journal) are written in batches by plain SQL; objects are TEXT, as they
+came (D8). Party codes and ids in the hot tables are folded to upper case; bodies keep every spelling. Instants
+in the hot tables are microseconds since 1970 (UTC), so that every database orders them alike.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+#: Numbers that were given out once stay given out, also when their rows are gone.
+NEVER_REUSED = {"sqlite_autoincrement": True}
+#: SQLite numbers rows by itself only in INTEGER columns.
+SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class PlatformRow(SQLModel, table=True):
+    """A connected system: one pair of credentials tokens, one versions URL."""
+
+    __tablename__ = "platform"
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    #: A ConnectionStatus: PLANNED until registered, then CONNECTED, OFFLINE or SUSPENDED.
+    status: str
+    #: Suspended by an operator; a sign of life does not end that.
+    is_blocked: bool = False
+    versions_url: str | None = None
+    version: str | None = None
+    #: The token that we show the platform, encrypted.
+    outbound_token: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    token_encoding: str = "base64"  # noqa: S105 the name of an encoding
+    #: What happens to changes while the platform cannot be reached: `state` or `none` (design D3).
+    when_unreachable: str = "state"
+    #: Whether relayed bodies with findings are refused: `relay` or `refuse` (design D5).
+    bad_bodies: str = "relay"
+    created_at: datetime
+    connected_at: datetime | None = None
+
+
+class PlatformRoleRow(SQLModel, table=True):
+    """A party in a role, as the platform registered it."""
+
+    __tablename__ = "platform_role"
+    __table_args__ = (UniqueConstraint("role", "country_code_folded", "party_id_folded"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    platform_id: int = Field(foreign_key="platform.id", index=True, ondelete="CASCADE")
+    role: str
+    country_code: str
+    party_id: str
+    country_code_folded: str
+    party_id_folded: str
+    #: BusinessDetails as JSON, as it came.
+    business_details: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class EndpointRow(SQLModel, table=True):
+    """Where a platform offers a module's interface."""
+
+    __tablename__ = "endpoint"
+
+    platform_id: int = Field(foreign_key="platform.id", primary_key=True, ondelete="CASCADE")
+    module: str = Field(primary_key=True)
+    interface: str = Field(primary_key=True)
+    url: str
+
+
+class InboundTokenRow(SQLModel, table=True):
+    """A token that a platform may show us; found by its hash, shown again only decrypted (design D10)."""
+
+    __tablename__ = "inbound_token"
+
+    id: int | None = Field(default=None, primary_key=True)
+    platform_id: int = Field(foreign_key="platform.id", index=True, ondelete="CASCADE")
+    #: SHA-256 of the token, in hexadecimal.
+    token_hash: str = Field(unique=True)
+    token: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    #: `registration` (token A) or `credentials`.
+    purpose: str
+    created_at: datetime
+
+
+class ObjectRow(SQLModel, table=True):
+    """The newest state of an OCPI object, as the JSON text that came (design D4)."""
+
+    __tablename__ = "object"
+    __table_args__ = (
+        UniqueConstraint("module", "country_code", "party_id", "object_id", "variant"),
+        Index("object_by_time", "module", "last_updated"),
+        NEVER_REUSED,
+    )
+
+    #: The order of creation, which is the order of pages (PG-11).
+    seq: int | None = Field(default=None, sa_column=Column(SEQUENCE, primary_key=True, autoincrement=True))
+    module: str
+    country_code: str
+    party_id: str
+    object_id: str
+    #: What tells objects with one id apart: the type of a token, the role of a ClientInfo.
+    variant: str = ""
+    platform_id: int | None = None
+    #: The owner's last_updated, never ours (RT-24).
+    last_updated: int = Field(sa_column=Column(BigInteger, nullable=False))
+    is_deleted: bool = False
+    body: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class ChangeRow(SQLModel, table=True):
+    """One change that the hub accepted on behalf of others: the change log, in order (design D3)."""
+
+    __tablename__ = "change"
+    __table_args__ = NEVER_REUSED
+
+    seq: int | None = Field(default=None, sa_column=Column(SEQUENCE, primary_key=True, autoincrement=True))
+    module: str
+    country_code: str
+    party_id: str
+    object_id: str
+    variant: str = ""
+    #: PUT, PATCH or DELETE, as it came.
+    method: str
+    #: The path below the module's URL, as it came.
+    tail: str
+    query: str = ""
+    body: str = Field(sa_column=Column(Text, nullable=False))
+    #: The party and role that sent it; it goes to the opposite roles, never back.
+    sender_role: str
+    sender_platform_id: int | None = None
+    correlation_id: str
+    accepted_at: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class CursorRow(SQLModel, table=True):
+    """How far a receiver has come in the change log. Without a party it is the platform's, for ClientInfo."""
+
+    __tablename__ = "cursor"
+
+    platform_id: int = Field(primary_key=True)
+    role: str = Field(default="", primary_key=True)
+    country_code: str = Field(default="", primary_key=True)
+    party_id: str = Field(default="", primary_key=True)
+    seq: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class DeadLetterRow(SQLModel, table=True):
+    """A delivery that a receiver refused; an operator can see it and send it again."""
+
+    __tablename__ = "dead_letter"
+    __table_args__ = NEVER_REUSED
+
+    id: int | None = Field(default=None, sa_column=Column(SEQUENCE, primary_key=True, autoincrement=True))
+    platform_id: int = Field(index=True)
+    role: str
+    country_code: str
+    party_id: str
+    module: str
+    object_country_code: str
+    object_party_id: str
+    object_id: str
+    variant: str = ""
+    method: str
+    tail: str
+    query: str = ""
+    body: str = Field(sa_column=Column(Text, nullable=False))
+    correlation_id: str
+    http_status: int | None = None
+    status_code: int | None = None
+    reason: str
+    refused_at: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class JournalRow(SQLModel, table=True):
+    """One leg of an exchange: what the hub received or sent, and how it ended."""
+
+    __tablename__ = "journal"
+    __table_args__ = NEVER_REUSED
+
+    id: int | None = Field(default=None, sa_column=Column(SEQUENCE, primary_key=True, autoincrement=True))
+    at: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+    correlation_id: str = Field(index=True)
+    request_id: str
+    #: `in`: the platform called us; `out`: we called it.
+    direction: str
+    #: relay, delivery, handshake, probe, hub (answered by the hub itself).
+    purpose: str
+    platform_id: int | None = None
+    platform: str | None = None
+    method: str
+    url: str
+    module: str | None = None
+    to_party: str | None = None
+    from_party: str | None = None
+    #: None where no answer came.
+    http_status: int | None = None
+    status_code: int | None = None
+    milliseconds: int
+    #: What went wrong or was found, empty if nothing.
+    note: str = ""
+    request_body: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    reply_body: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+
+
+class LinkRow(SQLModel, table=True):
+    """A URL of the hub that stands for a partner's URL (design D9)."""
+
+    __tablename__ = "link"
+
+    #: Unguessable; the last segment of the hub's URL.
+    token: str = Field(primary_key=True)
+    #: The platform that may use it.
+    platform_id: int
+    #: The platform that it leads to.
+    target_platform_id: int
+    #: response_url, next_page or cdr_location.
+    kind: str
+    module: str
+    interface: str
+    #: The routing of the request that is made when the link is used.
+    to_country_code: str
+    to_party_id: str
+    from_country_code: str
+    from_party_id: str
+    url: str
+    expires_at: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
