@@ -1,9 +1,10 @@
 """Every table, side by side.
 
-Rows that are administered (platforms, roles, endpoints, tokens) are few and read into the Directory. Rows
-that are hot (objects, changes, cursors, journal) are written in batches by plain SQL; objects are TEXT, as they
-came (D8). Party codes and ids in the hot tables are folded to upper case; bodies keep every spelling. Instants
-in the hot tables are microseconds since 1970 (UTC), so that every database orders them alike.
+Rows that are administered (platforms, roles, endpoints, tokens) are few and read into the
+Directory. Rows that are hot (objects, changes, cursors, journal) are written in batches by plain
+SQL; objects are TEXT, as they came (D8). Party codes and ids in the hot tables are folded to upper
+case; bodies keep every spelling. Instants in the hot tables are microseconds since 1970 (UTC), so
+that every database orders them alike.
 """
 
 from datetime import datetime
