@@ -17,7 +17,7 @@ def decode(text: bytes | str) -> Any:
     """The value of a JSON text; fractions become `Decimal`, with every digit that was written."""
     try:
         return _decoder.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
         raise NotJson(str(error)) from error
 
 
