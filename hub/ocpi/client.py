@@ -29,13 +29,13 @@ from hub.ocpi.transport import DEFAULT_TIMEOUT, HttpReply, HttpRequest, Transpor
 from schemas import exact_json
 from schemas.findings import findings
 from schemas.v2_2_1 import Credentials, InterfaceRole, Version, VersionDetails
-from schemas.v2_2_1.types import OcpiObject
+from schemas.wire_object import WireObject
 
 #: A crawl ends after so many pages, so that a partner's circle of links cannot hold us for ever.
 MAX_PAGES = 100_000
 HTTP_ERROR = 400
 
-Model = TypeVar("Model", bound=OcpiObject)
+Model = TypeVar("Model", bound=WireObject)
 
 
 class PeerRefused(Exception):
@@ -138,13 +138,13 @@ class PlatformClient:
         self,
         method: str,
         url: str,
-        value: OcpiObject | dict[str, Any],
+        value: WireObject | dict[str, Any],
         *,
         routing: Routing = NO_ROUTING,
         correlation_id: str | None = None,
     ) -> Answer:
         """A PUT, PATCH or POST of an object."""
-        body = value.to_json() if isinstance(value, OcpiObject) else exact_json.encode(value)
+        body = value.to_json() if isinstance(value, WireObject) else exact_json.encode(value)
         return await self.call(method, url, body=body, routing=routing, correlation_id=correlation_id)
 
     async def versions(self, versions_url: str) -> tuple[Version, ...]:

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from hub.ocpi.errors import MethodNotAllowed, NotFound
 from schemas.v2_2_1 import InterfaceRole, Role
-from schemas.v2_2_1.types import OcpiObject
+from schemas.wire_object import WireObject
 
 #: A template segment that stands for all that follows, also nothing.
 REST = "*"
@@ -30,12 +30,12 @@ class Operation:
     #: Path segments: `location_id` in braces is a parameter, others are literal, `*` is the rest.
     path: tuple[str, ...] = ()
     #: The object in the request body, None where there is none or it may be anything.
-    body: type[OcpiObject] | None = None
+    body: type[WireObject] | None = None
     body_required: bool = True
     #: The body gives only the fields that change.
     partial: bool = False
     #: The object, or the element of the list, in `data` of the answer.
-    answer: type[OcpiObject] | None = None
+    answer: type[WireObject] | None = None
     #: The answer is a list in pages.
     paged: bool = False
     #: The request carries a response_url which must lead back through a hub (CMD-07, CHP-10).
@@ -77,7 +77,7 @@ class ObjectKey(NamedTuple):
 class ObjectKind:
     """The object that a client-owned module is about (2.2.1, Client Owned Objects)."""
 
-    model: type[OcpiObject]
+    model: type[WireObject]
     #: The field with the object's id.
     id_field: str
     #: The path parameter with the object's id.
@@ -92,7 +92,7 @@ class ObjectKind:
 class NestedKind:
     """Objects inside an object, with an address of their own."""
 
-    model: type[OcpiObject]
+    model: type[WireObject]
     #: The field of the parent that lists them.
     list_field: str
     id_field: str
@@ -163,9 +163,9 @@ def sender(
     method: str,
     path: str = "",
     *,
-    body: type[OcpiObject] | None = None,
+    body: type[WireObject] | None = None,
     paged: bool = False,
-    answer: type[OcpiObject] | None = None,
+    answer: type[WireObject] | None = None,
     body_required: bool = True,
 ) -> Operation:
     """An operation of the Sender interface."""
@@ -178,8 +178,8 @@ def receiver(
     method: str,
     path: str = "",
     *,
-    body: type[OcpiObject] | None = None,
-    answer: type[OcpiObject] | None = None,
+    body: type[WireObject] | None = None,
+    answer: type[WireObject] | None = None,
     response_url: ResponseUrl | None = None,
     answers_location: bool = False,
 ) -> Operation:
@@ -195,7 +195,7 @@ def receiver(
     )
 
 
-def owned(methods: str, path: str, model: type[OcpiObject]) -> tuple[Operation, ...]:
+def owned(methods: str, path: str, model: type[WireObject]) -> tuple[Operation, ...]:
     """Operations on an object at the address its owner gives it (2.2.1, Client Owned Object Push)."""
     segments = _segments("/{country_code}/{party_id}" + path)
     return tuple(

@@ -11,10 +11,10 @@ from schemas.v2_2_1 import (
     StopSession,
     UnlockConnector,
 )
-from schemas.v2_2_1.types import OcpiObject
+from schemas.wire_object import WireObject
 
 
-def _command(name: str, body: type[OcpiObject]) -> Operation:
+def _command(name: str, body: type[WireObject]) -> Operation:
     return receiver("POST", f"/{name}", body=body, answer=CommandResponse, response_url=ResponseUrl.BODY)
 
 
