@@ -1,0 +1,169 @@
+"""How a charge point stays in touch: connect, boot, beat, say what waits; and again when the link is lost."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from typing import Any, Protocol
+
+import aiohttp
+from ocpp.v16 import call, call_result
+from ocpp.v16.enums import RegistrationStatus
+
+from partners.charger.central_system_link import CentralSystemLink, Commands, LinkLost, NotAnswered
+from partners.charger.messages import boot_notification
+from partners.charger.outbox import Message, Outbox
+from partners.charger.settings import ChargerSettings
+from partners.charger.simulated_time import SimulatedTime
+
+_log = logging.getLogger(__name__)
+
+SUBPROTOCOL = "ocpp1.6"
+
+
+class Owner(Commands, Protocol):
+    """The charge point, as its uplink sees it."""
+
+    charge_point: str
+    settings: ChargerSettings
+    time: SimulatedTime
+
+    def connected(self, *, after_boot: bool) -> None:
+        """The central system has accepted us on a new link."""
+
+    def disconnected(self) -> None:
+        """The link is lost."""
+
+    def told(self) -> None:
+        """A message was answered."""
+
+
+class Uplink:
+    """The way to the central system.
+
+    Args:
+        url: Where it is.
+        owner: Whose way it is.
+        outbox: What is to be said.
+        jitter: A share of the back-off, 0 to 1, that is added to it.
+    """
+
+    def __init__(self, url: str, owner: Owner, outbox: Outbox, jitter: Callable[[], float]) -> None:
+        self._url = url
+        self._owner = owner
+        self._outbox = outbox
+        self._jitter = jitter
+        self._link: CentralSystemLink | None = None
+        self._websocket: aiohttp.ClientWebSocketResponse | None = None
+        self._boot_accepted = False
+        self._pause = owner.settings.reconnect_after
+
+    @property
+    def is_up(self) -> bool:
+        """Whether there is a link on which the central system has accepted the charge point."""
+        return self._link is not None
+
+    async def ask(self, question: Any) -> Any:
+        """Ask something that cannot wait for a later link.
+
+        Raises:
+            LinkLost: There is none, or no longer.
+            NotAnswered: There is no answer that helps.
+        """
+        if self._link is None:
+            raise LinkLost
+        return await self._link.ask(question)
+
+    async def start_anew(self) -> None:
+        """Drop the link, and boot on the next one."""
+        self._boot_accepted = False
+        if self._websocket is not None:
+            await self._websocket.close()
+
+    async def stay_up(self) -> None:
+        """Connect, and connect again, for ever."""
+        async with aiohttp.ClientSession() as session:
+            while True:
+                try:
+                    async with self._connected(session) as websocket:
+                        await self._converse(websocket)
+                except* (aiohttp.ClientError, LinkLost, TimeoutError) as lost:
+                    _log.info("%s has no link: %s", self._owner.charge_point, lost.exceptions[0])
+                await asyncio.sleep(self._pause.total_seconds() * (1 + self._jitter()))
+                self._pause = min(self._pause * 2, self._owner.settings.reconnect_at_most)
+
+    @contextlib.asynccontextmanager
+    async def _connected(
+        self, session: aiohttp.ClientSession
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        async with session.ws_connect(self._url, protocols=(SUBPROTOCOL,), heartbeat=30) as websocket:
+            if websocket.protocol != SUBPROTOCOL:
+                raise LinkLost("the central system does not speak ocpp1.6")
+            self._websocket = websocket
+            try:
+                yield websocket
+            finally:
+                self._websocket = self._link = None
+                self._outbox.link_lost()
+                self._owner.disconnected()
+
+    async def _converse(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
+        owner = self._owner
+        link = CentralSystemLink(owner.charge_point, websocket, owner, owner.settings.answer_within)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(link.listen())
+            after_boot = not self._boot_accepted
+            if after_boot:
+                await self._boot(link)
+            self._link = link
+            self._pause = owner.settings.reconnect_after
+            owner.connected(after_boot=after_boot)
+            group.create_task(self._deliver(link))
+            group.create_task(self._beat(link))
+
+    async def _boot(self, link: CentralSystemLink) -> None:
+        """Say who it is until it is accepted; nothing else may be said before."""
+        configuration = self._owner.configuration
+        while not self._boot_accepted:
+            with contextlib.suppress(NotAnswered):
+                question = boot_notification(self._owner.charge_point)
+                answer: call_result.BootNotification = await link.ask(question)
+                self._boot_accepted = answer.status == RegistrationStatus.accepted
+                if answer.interval > 0:
+                    configuration.values["HeartbeatInterval"] = str(answer.interval)
+            if not self._boot_accepted:
+                await self._owner.time.sleep(configuration.duration("HeartbeatInterval"))
+
+    async def _beat(self, link: CentralSystemLink) -> None:
+        while True:
+            await self._owner.time.sleep(self._heartbeat_interval)
+            with contextlib.suppress(NotAnswered):
+                await link.ask(call.Heartbeat())
+
+    @property
+    def _heartbeat_interval(self) -> timedelta:
+        # 0 would mean: never.
+        return self._owner.configuration.duration("HeartbeatInterval") or timedelta(days=1)
+
+    async def _deliver(self, link: CentralSystemLink) -> None:
+        while True:
+            message = await self._outbox.head()
+            try:
+                answer = await link.ask(message.payload(), message.message_id)
+            except NotAnswered:
+                await self._again_later(message)
+            else:
+                self._outbox.done()
+                message.answered(answer)
+                self._owner.told()
+
+    async def _again_later(self, message: Message) -> None:
+        message.attempts += 1
+        most = self._owner.configuration.number("TransactionMessageAttempts")
+        if message.outlives_the_link and message.attempts < most:
+            await self._owner.time.sleep(self._owner.settings.retry_after * message.attempts)
+        else:
+            _log.warning("%s gives up a message: %s", self._owner.charge_point, message.payload())
+            self._outbox.done()
+            self._owner.told()
