@@ -1,0 +1,73 @@
+"""min_price and max_price: what they add to a cost or take off, without and with VAT separately (TAR-09)."""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from fractions import Fraction
+from typing import NamedTuple
+
+from hub.pricing.tariff import PriceList
+from hub.pricing.usage import Kind
+from schemas.v2_2_1.types import Price
+
+
+class Money(NamedTuple):
+    """An exact amount; where no VAT applies both are the same."""
+
+    excl_vat: Fraction = Fraction(0)
+    incl_vat: Fraction = Fraction(0)
+
+    def plus(self, other: "Money") -> "Money":
+        """The sum of both."""
+        return Money(self.excl_vat + other.excl_vat, self.incl_vat + other.incl_vat)
+
+    def minus(self, other: "Money") -> "Money":
+        """The difference of both."""
+        return Money(self.excl_vat - other.excl_vat, self.incl_vat - other.incl_vat)
+
+
+class Adjustment(NamedTuple):
+    """What lifts the cost of a tariff to its minimum, or lowers it to its maximum."""
+
+    kind: Kind
+    money: Money
+
+
+def adjustments(price_list: PriceList, cost: Money, *, in_session: bool) -> Iterator[Adjustment]:
+    """What the bounds of a tariff make of the cost under it; nothing, if it keeps them.
+
+    Args:
+        price_list: The tariff.
+        cost: The sum of what its components ask for.
+        in_session: Whether a session took place: the minimum is one of a session, not of a reservation.
+    """
+    if price_list.min_price is not None and in_session:
+        lifted = _bounded(cost, price_list.min_price, max)
+        if lifted != cost:
+            yield Adjustment(Kind.MIN_PRICE, lifted.minus(cost))
+        cost = lifted
+    if price_list.max_price is not None:
+        lowered = _bounded(cost, price_list.max_price, min)
+        if lowered != cost:
+            yield Adjustment(Kind.MAX_PRICE, lowered.minus(cost))
+
+
+def _bounded(cost: Money, bound: Price, extreme: Callable[[Fraction, Fraction], Fraction]) -> Money:
+    excl_vat = extreme(cost.excl_vat, Fraction(bound.excl_vat))
+    if bound.incl_vat is not None:
+        return Money(excl_vat, extreme(cost.incl_vat, Fraction(bound.incl_vat)))
+    return Money(excl_vat, excl_vat * _with_vat(cost))
+
+
+def _with_vat(cost: Money) -> Fraction:
+    """By what a bound without its own `incl_vat` is multiplied: the VAT of the session as a whole."""
+    return cost.incl_vat / cost.excl_vat if cost.excl_vat else Fraction(1)
+
+
+def money(net: Fraction, vat: Decimal | None) -> Money:
+    """An amount without VAT, and with it if there is any.
+
+    Args:
+        net: Without VAT.
+        vat: Per cent; None: not applicable (TAR-11).
+    """
+    return Money(net, net if vat is None else net * (1 + Fraction(vat) / 100))

@@ -1,0 +1,166 @@
+"""What the charging periods of a Session or CDR tell: OCPI's volumes become periods in one activity each."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final, NamedTuple, TypeAlias
+
+from hub.pricing.errors import CannotBePriced
+from hub.pricing.exact import seconds
+from hub.pricing.periods import UNMEASURED, Activity, ChargedPeriod, Level
+from schemas.v2_2_1.cdrs import CdrDimensionType, ChargingPeriod
+
+_Volumes: TypeAlias = dict[CdrDimensionType, Decimal]
+
+_ZERO: Final = Decimal(0)
+_SECONDS_AN_HOUR: Final = 3600
+
+#: In the order in which they happen, if one charging period tells of several.
+_ACTIVITIES: Final = {
+    CdrDimensionType.RESERVATION_TIME: Activity.RESERVED,
+    CdrDimensionType.TIME: Activity.CHARGING,
+    CdrDimensionType.PARKING_TIME: Activity.PARKING,
+}
+_NEVER_NEGATIVE: Final = (*_ACTIVITIES, CdrDimensionType.ENERGY)
+_ENERGY_TOLD_OTHERWISE: Final = (CdrDimensionType.ENERGY_IMPORT, CdrDimensionType.ENERGY_EXPORT)
+
+#: Volumes are rounded, timestamps often whole seconds: up to these many seconds apart they may still agree.
+_LEAST_TOLERANCE: Final = Fraction(1)
+_MOST_TOLERANCE: Final = Fraction(36)
+
+
+class _Part(NamedTuple):
+    activity: Activity
+    duration: timedelta
+
+
+def charged_periods(
+    charging_periods: Iterable[ChargingPeriod], *, end: datetime, expired: bool | None = None
+) -> tuple[ChargedPeriod, ...]:
+    """The measured session that the charging periods tell of, in order of time.
+
+    A charging period ends where the next one starts, the last one at the end of the session. One that tells
+    of more than one activity is divided: reserved first, then charging, parking last. Where the volumes agree
+    with the timestamps but for rounding, the timestamps count. Time of which nothing is told is charging if
+    energy flowed, else parking; the period then carries a remark.
+
+    Args:
+        charging_periods: As in the Session or CDR, in any order.
+        end: When the session ended; now, if it has not.
+        expired: Whether the reservation ran out without a session. None: it did if nothing else is told of.
+
+    Raises:
+        CannotBePriced: A dimension is unknown, told twice, negative, or does not fit into its period.
+    """
+    numbered = sorted(enumerate(charging_periods), key=lambda item: item[1].start_date_time)
+    ends = [*(period.start_date_time for _, period in numbered[1:]), end]
+    read = [
+        part
+        for (number, period), until in zip(numbered, ends, strict=True)
+        for part in _in_one_activity_each(period, until, f"/charging_periods/{number}")
+    ]
+    if expired is None:
+        expired = all(period.activity is Activity.RESERVED for period in read)
+    return tuple(_expired(period) if expired else period for period in read)
+
+
+def _expired(period: ChargedPeriod) -> ChargedPeriod:
+    return replace(period, activity=Activity.EXPIRED) if period.activity is Activity.RESERVED else period
+
+
+def _in_one_activity_each(period: ChargingPeriod, end: datetime, pointer: str) -> Iterator[ChargedPeriod]:
+    start = period.start_date_time
+    if end < start:
+        raise CannotBePriced(pointer, f"begins at {start}, after the end of the session, {end}")
+    volumes = _volumes(period, pointer)
+    parts, remark = _parts(volumes, end - start, pointer)
+    activities = [part.activity for part in parts]
+    measured = Activity.CHARGING if Activity.CHARGING in activities else activities[-1]
+    for activity, duration in parts:
+        flowing = activity is measured
+        yield ChargedPeriod(
+            start=start,
+            end=start + duration,
+            activity=activity,
+            energy=volumes.get(CdrDimensionType.ENERGY, _ZERO) if flowing else _ZERO,
+            tariff_id=period.tariff_id,
+            power=_power(volumes) if flowing else UNMEASURED,
+            current=_current(volumes) if flowing else UNMEASURED,
+            pointer=pointer,
+            remark=remark,
+        )
+        start += duration
+
+
+def _volumes(period: ChargingPeriod, pointer: str) -> _Volumes:
+    volumes: _Volumes = {}
+    for number, dimension in enumerate(period.dimensions):
+        where = f"{pointer}/dimensions/{number}"
+        if not isinstance(dimension.type, CdrDimensionType):
+            raise CannotBePriced(f"{where}/type", f"{dimension.type} is no dimension of OCPI 2.2.1")
+        if dimension.type in volumes:
+            raise CannotBePriced(f"{where}/type", f"{dimension.type} is told twice in one charging period")
+        if dimension.type in _NEVER_NEGATIVE and dimension.volume < 0:
+            raise CannotBePriced(f"{where}/volume", f"{dimension.type} of {dimension.volume} is negative")
+        volumes[dimension.type] = dimension.volume
+    if CdrDimensionType.ENERGY not in volumes and any(volumes.get(other) for other in _ENERGY_TOLD_OTHERWISE):
+        raise CannotBePriced(f"{pointer}/dimensions", "energy is told as import or export, but not as ENERGY")
+    return volumes
+
+
+def _parts(volumes: _Volumes, span: timedelta, pointer: str) -> tuple[list[_Part], str | None]:
+    told = {dimension: volumes[dimension] for dimension in _ACTIVITIES if dimension in volumes}
+    if not any(told.values()):
+        return _untold(volumes, span, pointer)
+    parts = [_Part(_ACTIVITIES[dimension], _duration(volume)) for dimension, volume in told.items() if volume]
+    missing = span - sum((part.duration for part in parts), timedelta())
+    if abs(seconds(missing)) <= _tolerance(told.values()):
+        return _fitted(parts, span), None
+    if missing < timedelta() or told.keys() != {CdrDimensionType.TIME}:
+        listed = ", ".join(f"{dimension} {volume} h" for dimension, volume in told.items())
+        raise CannotBePriced(f"{pointer}/dimensions", f"{listed} do not fit into a charging period of {span}")
+    remark = f"{pointer}: of {missing} nothing is told; taken as parking, after the charging"
+    return [*parts, _Part(Activity.PARKING, missing)], remark
+
+
+def _untold(volumes: _Volumes, span: timedelta, pointer: str) -> tuple[list[_Part], str | None]:
+    activity = Activity.CHARGING if volumes.get(CdrDimensionType.ENERGY) else Activity.PARKING
+    remark = f"{pointer}: tells of no time; its {span} are taken as {activity.lower()}" if span else None
+    return [_Part(activity, span)], remark
+
+
+def _fitted(parts: list[_Part], span: timedelta) -> list[_Part]:
+    """The parts within the span, the last of them as long as is left for it."""
+    fitted, left = [], span
+    for part in parts[:-1]:
+        fitted.append(part._replace(duration=min(part.duration, left)))
+        left -= fitted[-1].duration
+    return [*fitted, parts[-1]._replace(duration=left)]
+
+
+def _tolerance(volumes: Iterable[Decimal]) -> Fraction:
+    """One unit in the last place of each volume, within bounds."""
+    units = sum((Fraction(10) ** min(0, int(volume.as_tuple().exponent)) for volume in volumes), Fraction(0))
+    return max(_LEAST_TOLERANCE, min(_MOST_TOLERANCE, units * _SECONDS_AN_HOUR))
+
+
+def _duration(volume: Decimal) -> timedelta:
+    return timedelta(microseconds=round(Fraction(volume) * _SECONDS_AN_HOUR * 1_000_000))
+
+
+def _power(volumes: _Volumes) -> Level:
+    return Level(
+        lowest=volumes.get(CdrDimensionType.MIN_POWER),
+        highest=volumes.get(CdrDimensionType.MAX_POWER),
+        average=volumes.get(CdrDimensionType.POWER),
+    )
+
+
+def _current(volumes: _Volumes) -> Level:
+    return Level(
+        lowest=volumes.get(CdrDimensionType.MIN_CURRENT),
+        highest=volumes.get(CdrDimensionType.MAX_CURRENT),
+        average=volumes.get(CdrDimensionType.CURRENT),
+    )

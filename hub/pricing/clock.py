@@ -1,0 +1,72 @@
+"""The clock at the location: when it shows a time of day, and when it is put forward or back (TAR-13)."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from hub.pricing.errors import CannotBePriced
+
+_DAY: Final = timedelta(days=1)
+_SECOND: Final = timedelta(seconds=1)
+
+#: A session that lasts longer is a mistake, and dividing it by the hours of its days a burden.
+LONGEST_SESSION: Final = timedelta(days=366)
+
+
+@cache
+def zone(name: str) -> ZoneInfo:
+    """The time zone with a name of the IANA database, as in `Location.time_zone`.
+
+    Raises:
+        CannotBePriced: Nobody knows it.
+    """
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:  # unknown, not a key at all, a directory of zones
+        raise CannotBePriced("/time_zone", f"{name!r} is no time zone that anybody knows") from error
+
+
+def local(instant: datetime, time_zone: ZoneInfo) -> datetime:
+    """What clock and calendar at the location show, without the zone."""
+    return instant.astimezone(time_zone).replace(tzinfo=None)
+
+
+def strikes(times: Iterable[time], start: datetime, end: datetime, time_zone: ZoneInfo) -> Iterator[datetime]:
+    """The instants between start and end when the clock shows one of the times, or jumps.
+
+    A time that comes twice, when the clock is put back, is there twice.
+
+    Raises:
+        CannotBePriced: From start to end it is longer than `LONGEST_SESSION`.
+    """
+    if end - start > LONGEST_SESSION:
+        raise CannotBePriced("/charging_periods", f"{end - start} is longer than any session")
+    wanted = tuple(times)
+    for day in _days(local(start, time_zone).date(), local(end, time_zone).date()):
+        yield from _jumps(day, time_zone)
+        for shown in wanted:
+            for fold in (0, 1):
+                yield datetime.combine(day, shown.replace(fold=fold), time_zone).astimezone(UTC)
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    for number in range((last - first).days + 1):
+        yield first + number * _DAY
+
+
+def _jumps(day: date, time_zone: ZoneInfo) -> Iterator[datetime]:
+    """The instant on this day from which the clock runs with another offset, to the second."""
+    before = datetime.combine(day, time(), time_zone).astimezone(UTC)
+    after = before + _DAY + timedelta(hours=3)
+    offset = before.astimezone(time_zone).utcoffset()
+    if after.astimezone(time_zone).utcoffset() == offset:
+        return
+    while after - before > _SECOND:
+        middle = before + (after - before) // 2
+        if middle.astimezone(time_zone).utcoffset() == offset:
+            before = middle
+        else:
+            after = middle
+    yield after.replace(microsecond=0)

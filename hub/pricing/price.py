@@ -1,0 +1,158 @@
+"""What a session costs: measured periods and tariffs in, a price statement out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from functools import reduce
+from operator import or_
+from typing import NamedTuple
+
+from hub.pricing.bounds import Money, adjustments, money
+from hub.pricing.clock import zone
+from hub.pricing.errors import CannotBePriced
+from hub.pricing.exact import as_decimal, hours, seconds
+from hub.pricing.periods import Activity, ChargedPeriod, in_order
+from hub.pricing.restrictions import Turns
+from hub.pricing.segments import segments
+from hub.pricing.statement import Amount, Line, PriceStatement
+from hub.pricing.steps import billed
+from hub.pricing.tariff import PriceList, price_list
+from hub.pricing.usage import Kind, Usage, used
+from schemas.v2_2_1.tariffs import Tariff
+
+
+class _Charge(NamedTuple):
+    """A line, and its amount while it is still exact."""
+
+    line: Line
+    money: Money
+
+
+def price(periods: Sequence[ChargedPeriod], tariffs: Iterable[Tariff], *, time_zone: str) -> PriceStatement:
+    """The exact price of a session, whether it is over or still goes on.
+
+    Args:
+        periods: The session as measured, in order of time; `charged_periods` reads them from OCPI.
+        tariffs: Every tariff that a period names; OCPI's CDR and Connector allow several.
+        time_zone: Name of the location's time zone (`Location.time_zone`), for restrictions of time.
+
+    Raises:
+        CannotBePriced: Something in the periods or tariffs is not understood, or contradicts itself.
+    """
+    price_lists = _price_lists(tariffs)
+    session = in_order(periods)
+    turns = reduce(or_, (one.turns for one in price_lists.values()), Turns())
+    usages, notes = used(segments(session, turns, zone(time_zone)), price_lists)
+    charges = [_charge(usage, quantity) for usage, quantity in zip(usages, billed(usages), strict=True)]
+    for one in price_lists.values():
+        charges += _bounds(one, charges, session)
+    return _statement(charges, price_lists, session, notes)
+
+
+def _price_lists(tariffs: Iterable[Tariff]) -> dict[str, PriceList]:
+    """The tariffs by id, which ignores case."""
+    price_lists: dict[str, PriceList] = {}
+    for number, tariff in enumerate(tariffs):
+        one = price_list(tariff, f"/tariffs/{number}")
+        if one.id.lower() in price_lists:
+            raise CannotBePriced(f"/tariffs/{number}/id", f"there is another tariff {one.id}")
+        for other in price_lists.values():
+            if other.currency != one.currency:
+                raise CannotBePriced(
+                    f"/tariffs/{number}/currency", f"{one.currency} does not add up with {other.currency}"
+                )
+        price_lists[one.id.lower()] = one
+    if not price_lists:
+        raise CannotBePriced("/tariffs", "there is not one tariff")
+    return price_lists
+
+
+def _charge(usage: Usage, quantity: Fraction) -> _Charge:
+    component = usage.component
+    cost = money(quantity * Fraction(component.price), component.vat)
+    line = Line(
+        kind=usage.kind,
+        amount=_amount(cost, with_vat=component.vat is not None),
+        tariff_id=component.tariff_id,
+        start=usage.start,
+        end=usage.end,
+        quantity=as_decimal(usage.quantity),
+        billed_quantity=as_decimal(quantity),
+        unit_price=component.price,
+        vat=component.vat,
+        dimension=component.dimension,
+        step_size=component.step_size,
+        element=component.element,
+        passed_over=usage.passed_over,
+    )
+    return _Charge(line, cost)
+
+
+def _bounds(one: PriceList, charges: Sequence[_Charge], session: Sequence[ChargedPeriod]) -> list[_Charge]:
+    """The lines for the bounds of one tariff, if it is relevant to the session."""
+    periods = [
+        period for period in session if period.tariff_id and period.tariff_id.lower() == one.id.lower()
+    ]
+    if not periods:
+        return []
+    cost = _sum(charge for charge in charges if charge.line.tariff_id == one.id)
+    in_session = any(not period.activity.of_a_reservation for period in periods)
+    return [
+        _Charge(
+            Line(
+                kind=adjustment.kind,
+                amount=_amount(adjustment.money, with_vat=_has_vat(one)),
+                tariff_id=one.id,
+                start=periods[0].start,
+                end=periods[-1].end,
+            ),
+            adjustment.money,
+        )
+        for adjustment in adjustments(one, cost, in_session=in_session)
+    ]
+
+
+def _statement(
+    charges: Sequence[_Charge],
+    price_lists: Mapping[str, PriceList],
+    session: Sequence[ChargedPeriod],
+    notes: tuple[str, ...],
+) -> PriceStatement:
+    return PriceStatement(
+        currency=next(iter(price_lists.values())).currency,
+        total_cost=_amount(_sum(charges), with_vat=any(map(_has_vat, price_lists.values()))),
+        total_fixed_cost=_total(charges, Kind.FIXED),
+        total_energy_cost=_total(charges, Kind.ENERGY),
+        total_time_cost=_total(charges, Kind.TIME),
+        total_parking_cost=_total(charges, Kind.PARKING),
+        total_reservation_cost=_total(charges, Kind.RESERVATION),
+        total_energy=as_decimal(sum((Fraction(period.energy) for period in session), Fraction(0))),
+        total_time=as_decimal(_hours(session, Activity.CHARGING, Activity.PARKING)),
+        total_parking_time=as_decimal(_hours(session, Activity.PARKING)),
+        lines=tuple(charge.line for charge in charges),
+        notes=notes,
+    )
+
+
+def _total(charges: Iterable[_Charge], kind: Kind) -> Amount | None:
+    of_kind = [charge for charge in charges if charge.line.kind is kind]
+    with_vat = any(charge.line.vat is not None for charge in of_kind)
+    return _amount(_sum(of_kind), with_vat=with_vat) if of_kind else None
+
+
+def _sum(charges: Iterable[_Charge]) -> Money:
+    return reduce(Money.plus, (charge.money for charge in charges), Money())
+
+
+def _amount(exact: Money, *, with_vat: bool) -> Amount:
+    return Amount(as_decimal(exact.excl_vat), as_decimal(exact.incl_vat) if with_vat else None)
+
+
+def _has_vat(one: PriceList) -> bool:
+    """Whether costs with VAT are told: a component has it, or a bound says so."""
+    bounds = (bound.incl_vat for bound in (one.min_price, one.max_price) if bound is not None)
+    return one.has_vat or any(incl_vat is not None for incl_vat in bounds)
+
+
+def _hours(session: Iterable[ChargedPeriod], *activities: Activity) -> Fraction:
+    durations = (seconds(period.duration) for period in session if period.activity in activities)
+    return hours(sum(durations, Fraction(0)))
