@@ -52,6 +52,8 @@ class ConnectorState(NamedTuple):
     id_tag: str | None
     #: Delivered in the present transaction, Wh.
     energy_wh: Decimal
+    #: Delivered in the transaction before, Wh.
+    last_energy_wh: Decimal
     register_wh: Decimal
     #: Whether the car takes nothing more.
     car_is_full: bool
@@ -187,6 +189,7 @@ class ChargerSimulator:
             transaction_id=transaction.transaction_id if transaction else None,
             id_tag=transaction.id_tag if transaction else None,
             energy_wh=transaction.energy_wh if transaction else Decimal(0),
+            last_energy_wh=connector.last_energy_wh,
             register_wh=connector.register_wh,
             car_is_full=connector.car_is_full,
         )
@@ -434,6 +437,7 @@ class ChargerSimulator:
         """The central system has accepted us on a new link."""
         self._tell("connected")
         if after_boot or self.settings.tells_status_when_back:
+            self._say(messages.status_notification(0, Status.available, self.time.now()))
             self._say_status(list(self._connectors.values()))
 
     def disconnected(self) -> None:

@@ -69,6 +69,8 @@ class Connector:
     transaction: Transaction | None = None
     authorized: str | None = None
     out_of_order: bool = False
+    #: Delivered in the transaction before this one, Wh.
+    last_energy_wh: Decimal = Decimal(0)
 
     @property
     def is_free(self) -> bool:
@@ -110,6 +112,7 @@ class Connector:
             raise NotPossible("there is no transaction to end")
         self.vehicle = replace(self.vehicle, soc=curve.soc(transaction.curve, transaction.progress))
         self.transaction = None
+        self.last_energy_wh = transaction.energy_wh
         transaction.ended.set()
         return transaction
 

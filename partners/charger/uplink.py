@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 import aiohttp
+from aiohttp import ClientWSTimeout
 from ocpp.v16 import call, call_result
 from ocpp.v16.enums import RegistrationStatus
 
@@ -97,7 +98,9 @@ class Uplink:
     async def _connected(
         self, session: aiohttp.ClientSession
     ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        async with session.ws_connect(self._url, protocols=(SUBPROTOCOL,), heartbeat=30) as websocket:
+        async with session.ws_connect(
+            self._url, protocols=(SUBPROTOCOL,), heartbeat=30, timeout=ClientWSTimeout(ws_close=2)
+        ) as websocket:
             if websocket.protocol != SUBPROTOCOL:
                 raise LinkLost("the central system does not speak ocpp1.6")
             self._websocket = websocket
