@@ -1,12 +1,20 @@
-"""The journal: which message went where, and how it ended."""
+"""The journal: which message went where, and how it ended.
 
+Whoever handles a message records its legs here and goes on at once; `journal_writer` stores and logs them,
+`journal_search` finds them again.
+"""
+
+import asyncio
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 
 #: Entries that wait for the writer at most; beyond that they are dropped and counted.
 CAPACITY = 50_000
+#: So many waiting entries are stored without waiting for more.
+BATCH = 1_000
 
 
 class Direction(StrEnum):
@@ -25,6 +33,8 @@ class Purpose(StrEnum):
     PROBE = "probe"
     #: Answered by the hub itself.
     HUB = "hub"
+    #: No leg: what the journal says about itself.
+    JOURNAL = "journal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,8 @@ class Journal:
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._waiting: deque[JournalEntry] = deque()
         self._capacity = capacity
+        #: Set when there is a full batch to store.
+        self.has_batch = asyncio.Event()
         #: Entries that were dropped because the writer did not keep up.
         self.dropped = 0
 
@@ -67,5 +79,23 @@ class Journal:
         """Keep the entry; never waits, never fails."""
         if len(self._waiting) >= self._capacity:
             self.dropped += 1
-        else:
-            self._waiting.append(entry)
+            return
+        self._waiting.append(entry)
+        if len(self._waiting) >= BATCH:
+            self.has_batch.set()
+
+    @property
+    def waiting(self) -> int:
+        """How many entries are not stored yet."""
+        return len(self._waiting)
+
+    def batch(self) -> tuple[JournalEntry, ...]:
+        """The oldest waiting entries, a batch at most; they keep waiting until they are `done`."""
+        return tuple(islice(self._waiting, BATCH))
+
+    def done(self, count: int) -> None:
+        """Let go of the oldest entries: they are stored."""
+        for _ in range(count):
+            self._waiting.popleft()
+        if len(self._waiting) < BATCH:
+            self.has_batch.clear()

@@ -1,0 +1,183 @@
+"""The journal's writer: logs and stores what waits, in batches, off the way of the messages (design D7)."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import TextIO
+
+from sqlalchemy import Dialect, delete, insert, select
+from sqlmodel import col
+
+from hub.ocpi.timestamps import Clock
+from hub.store.database import Database, microseconds
+from hub.store.journal import Direction, Journal, JournalEntry, Purpose
+from hub.store.leg import Leg, log_line, written
+from hub.store.tables import JournalRow
+
+#: An entry waits so long at most before it is stored.
+PAUSE = timedelta(milliseconds=200)
+#: How often entries that are too old are deleted.
+SWEEP_EVERY = timedelta(minutes=10)
+#: Deleted in one transaction at most, so that others can write in between.
+SWEPT_AT_ONCE = 5_000
+#: Entries made ready without letting others run.
+_SLICE = 50
+#: The columns that a row gives, in its order: a leg as it is, its id left to the database.
+_COLUMNS = Leg._fields[:-1]
+
+logger = logging.getLogger(__name__)
+
+
+class JournalWriter:
+    """Stores a journal's entries as they come, and deletes them when they are old.
+
+    An entry is logged first, then stored, then let go: a database that fails for a while delays the journal
+    and silences no log.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        database: Database,
+        log: TextIO,
+        *,
+        clock: Clock,
+        body_bytes: int,
+        keep: timedelta,
+    ) -> None:
+        self._journal = journal
+        self._database = database
+        self._log: TextIO | None = log
+        self._clock = clock
+        self._body_bytes = body_bytes
+        self._keep = keep
+        self._insert = _insert_statement(database.engine.dialect)
+        #: How many of the oldest waiting entries are logged already.
+        self._logged = 0
+        self._told_dropped = 0
+        self._swept_at: datetime | None = None
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Ask `run` to write what waits, and to end."""
+        self._stopping = True
+        self._journal.has_batch.set()
+
+    async def run(self) -> None:
+        """Write until stopped or cancelled, then write what still waits."""
+        try:
+            while not self._stopping:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(PAUSE.total_seconds()):
+                        await self._journal.has_batch.wait()
+                await self._write_or_wait()
+        finally:
+            await self._write_the_rest()
+
+    async def write_waiting(self) -> None:
+        """Log and store everything that waits now."""
+        remaining = self._journal.waiting
+        while remaining > 0:
+            remaining -= await self._write_batch()
+        self._tell_dropped()
+
+    async def sweep(self) -> int:
+        """Delete entries that are too old, one transaction's worth; how many there were."""
+        journal = JournalRow
+        old = (
+            select(col(journal.id))
+            .where(col(journal.at) < microseconds(self._clock() - self._keep))
+            .order_by(col(journal.at))
+            .limit(SWEPT_AT_ONCE)
+        )
+        async with self._database.writing() as connection:
+            deleted = await connection.execute(delete(journal).where(col(journal.id).in_(old)))
+        return int(deleted.rowcount)
+
+    async def _write_or_wait(self) -> None:
+        try:
+            await self.write_waiting()
+            await self._sweep_when_due()
+        except Exception:  # the loop must not die; what could not be stored waits on
+            logger.exception("the journal cannot be written; %d entries wait", self._journal.waiting)
+            await asyncio.sleep(PAUSE.total_seconds())
+
+    async def _write_the_rest(self) -> None:
+        try:
+            await self.write_waiting()
+            await self.write_waiting()  # what the first one had to say about dropped entries
+        except Exception:  # the hub must be able to stop
+            logger.exception("the journal loses %d entries", self._journal.waiting)
+
+    async def _write_batch(self) -> int:
+        rows, lines = await self._rendered(self._journal.batch())
+        await self._print(lines[self._logged :])
+        self._logged = len(lines)
+        async with self._database.writing() as connection:
+            await connection.exec_driver_sql(self._insert, rows)
+        self._journal.done(len(rows))
+        self._logged = 0
+        return len(rows)
+
+    async def _rendered(self, entries: Sequence[JournalEntry]) -> tuple[list[tuple[object, ...]], list[str]]:
+        rows: list[tuple[object, ...]] = []
+        lines: list[str] = []
+        for start in range(0, len(entries), _SLICE):
+            legs = [written(entry, self._body_bytes) for entry in entries[start : start + _SLICE]]
+            rows += [_row(leg) for leg in legs]
+            lines += [log_line(leg) for leg in legs]
+            await asyncio.sleep(0)
+        return rows, lines
+
+    async def _print(self, lines: Sequence[str]) -> None:
+        if self._log is None or not lines:
+            return
+        try:
+            await asyncio.to_thread(_print, self._log, lines)
+        except (OSError, ValueError):
+            logger.exception("nobody reads the log any more; the journal goes on without it")
+            self._log = None
+
+    def _tell_dropped(self) -> None:
+        count = self._journal.dropped - self._told_dropped
+        if count == 0:
+            return
+        self._told_dropped = self._journal.dropped
+        note = f"{count} entries were dropped: they came faster than they could be stored"
+        self._journal.record(
+            JournalEntry(
+                at=self._clock(),
+                took=timedelta(0),
+                direction=Direction.IN,
+                purpose=Purpose.JOURNAL,
+                correlation_id="",
+                request_id="",
+                method="",
+                url="",
+                note=note,
+            )
+        )
+
+    async def _sweep_when_due(self) -> None:
+        now = self._clock()
+        if self._swept_at is not None and now - self._swept_at < SWEEP_EVERY:
+            return
+        if await self.sweep() < SWEPT_AT_ONCE:
+            self._swept_at = now
+
+
+def _insert_statement(dialect: Dialect) -> str:
+    """The plain SQL, so that a thousand rows go to the driver without being looked at one by one."""
+    statement = insert(JournalRow).inline()
+    return str(statement.compile(dialect=dialect, column_keys=list(_COLUMNS)))
+
+
+def _row(leg: Leg) -> tuple[object, ...]:
+    return (microseconds(leg.at), *leg[1:-1])
+
+
+def _print(log: TextIO, lines: Sequence[str]) -> None:
+    log.write("\n".join(lines) + "\n")
+    log.flush()

@@ -1,0 +1,425 @@
+import asyncio
+import io
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text as sql
+
+from hub.store.database import Database, opened
+from hub.store.journal import BATCH, Direction, Journal, JournalEntry, Purpose
+from hub.store.journal_search import JournalFilter, UnknownOutcome, legs_of, newest_id, search
+from hub.store.journal_writer import JournalWriter
+from hub.store.leg import log_line, written
+from hub.store.redaction import shown_body, shown_url
+from schemas import exact_json
+
+NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+SECRET = "Zx9_kQ-7ab0cdEFGHijklMNopqrstUVwxyz0123456"
+
+ENTRY = JournalEntry(
+    at=NOW,
+    took=timedelta(milliseconds=12.4),
+    direction=Direction.IN,
+    purpose=Purpose.RELAY,
+    correlation_id="corr-1",
+    request_id="req-1",
+    method="PUT",
+    url="/ocpi/2.2.1/receiver/sessions/NL/TNM/7",
+    platform_id=3,
+    platform="tnm",
+    module="sessions",
+    to_party="DE/ABC",
+    from_party="NL/TNM",
+    http_status=200,
+    status_code=1000,
+    request_body=b'{"id": "7", "kwh": 1.50}',
+    reply_body=b'{"status_code": 1000}',
+)
+
+
+class Hands:
+    """A clock whose hands a test moves."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    async with opened(f"sqlite+aiosqlite:///{tmp_path / 'hub.sqlite3'}") as database:
+        yield database
+
+
+def writer_of(
+    journal: Journal, database: Database, log: io.StringIO | None = None, clock: Hands | None = None
+) -> JournalWriter:
+    return JournalWriter(
+        journal,
+        database,
+        log if log is not None else io.StringIO(),
+        clock=clock or Hands(),
+        body_bytes=64,
+        keep=timedelta(days=30),
+    )
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(5):
+        while not await holds():  # noqa: ASYNC110 the condition lies in the database
+            await asyncio.sleep(0.01)
+
+
+def numbered(number: int) -> JournalEntry:
+    return replace(ENTRY, request_id=f"req-{number}", at=NOW + timedelta(microseconds=number))
+
+
+async def stored_ids(database: Database) -> list[str]:
+    async with database.reading() as connection:
+        rows = await connection.execute(sql("SELECT request_id FROM journal ORDER BY id"))
+        return [row[0] for row in rows]
+
+
+async def test_a_leg_is_found_again_as_it_was_recorded(database: Database) -> None:
+    journal = Journal()
+    journal.record(ENTRY)
+    await writer_of(journal, database).write_waiting()
+
+    [leg] = await legs_of(database, "corr-1")
+    assert leg == written(ENTRY, 64)._replace(id=1)
+    assert (leg.at, leg.milliseconds, leg.platform, leg.to_party) == (NOW, 12, "tnm", "DE/ABC")
+    assert leg.request_body == '{"id": "7", "kwh": 1.50}'
+
+
+async def test_entries_are_stored_in_the_order_in_which_they_were_recorded(database: Database) -> None:
+    journal = Journal()
+    for number in range(2 * BATCH + 5):
+        journal.record(numbered(number))
+    await writer_of(journal, database).write_waiting()
+    assert await stored_ids(database) == [f"req-{number}" for number in range(2 * BATCH + 5)]
+    assert journal.waiting == 0
+
+
+async def test_a_running_writer_stores_within_a_moment_and_loses_nothing_when_stopped(
+    database: Database,
+) -> None:
+    journal = Journal()
+    writer = writer_of(journal, database)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(writer.run())
+        journal.record(numbered(0))
+
+        async def first_is_stored() -> bool:
+            return await newest_id(database) == 1
+
+        await until(first_is_stored)
+        for number in range(1, 1500):
+            journal.record(numbered(number))
+        writer.stop()
+    assert len(await stored_ids(database)) == 1500
+
+
+async def test_a_cancelled_writer_still_stores_what_waits(database: Database) -> None:
+    journal = Journal()
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(writer_of(journal, database).run())
+        await asyncio.sleep(0)
+        journal.record(ENTRY)
+        running.cancel()
+    assert await stored_ids(database) == ["req-1"]
+
+
+async def test_dropped_entries_are_counted_and_the_journal_says_so(database: Database) -> None:
+    journal = Journal(capacity=3)
+    for number in range(10):
+        journal.record(numbered(number))
+    writer = writer_of(journal, database)
+    await writer.write_waiting()
+    await writer.write_waiting()
+
+    [said] = await search(database, JournalFilter(text="dropped"))
+    assert (said.purpose, said.note) == (
+        "journal",
+        "7 entries were dropped: they came faster than they could be stored",
+    )
+    assert await stored_ids(database) == ["req-0", "req-1", "req-2", ""]
+    await writer.write_waiting()
+    assert len(await stored_ids(database)) == 4
+
+
+async def test_what_a_failing_database_did_not_take_waits_and_is_logged_once(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal()
+    log = io.StringIO()
+    writer = writer_of(journal, database, log)
+    journal.record(numbered(0))
+    async with database.writing() as connection:
+        await connection.execute(sql("ALTER TABLE journal RENAME TO elsewhere"))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(writer.run())
+
+        async def failed() -> bool:
+            return "cannot be written" in caplog.text
+
+        await until(failed)
+        journal.record(numbered(1))
+        async with database.writing() as connection:
+            await connection.execute(sql("ALTER TABLE elsewhere RENAME TO journal"))
+
+        async def both_are_stored() -> bool:
+            return await newest_id(database) == 2
+
+        await until(both_are_stored)
+        writer.stop()
+    assert await stored_ids(database) == ["req-0", "req-1"]
+    assert len(log.getvalue().splitlines()) == 2
+
+
+async def test_the_journal_goes_on_when_nobody_reads_the_log(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = io.StringIO()
+    log.close()
+    journal = Journal()
+    journal.record(ENTRY)
+    await writer_of(journal, database, log).write_waiting()
+    assert await stored_ids(database) == ["req-1"]
+    assert "nobody reads the log" in caplog.text
+
+
+async def test_entries_older_than_the_limit_are_deleted(database: Database) -> None:
+    clock = Hands()
+    journal = Journal()
+    writer = writer_of(journal, database, clock=clock)
+    journal.record(replace(ENTRY, request_id="old", at=NOW - timedelta(days=29)))
+    journal.record(replace(ENTRY, request_id="new", at=NOW))
+    await writer.write_waiting()
+    assert await writer.sweep() == 0
+    clock.now = NOW + timedelta(days=2)
+    assert await writer.sweep() == 1
+    assert await stored_ids(database) == ["new"]
+
+
+async def test_a_running_writer_sweeps(database: Database) -> None:
+    journal = Journal()
+    writer = writer_of(journal, database)
+    journal.record(replace(ENTRY, at=NOW - timedelta(days=31)))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(writer.run())
+
+        async def nothing_is_left() -> bool:
+            return journal.waiting == 0 and await newest_id(database) == 0
+
+        await until(nothing_is_left)
+        writer.stop()
+
+
+async def test_each_leg_is_one_json_line_in_the_log(database: Database) -> None:
+    log = io.StringIO()
+    journal = Journal()
+    journal.record(replace(ENTRY, note="two\nlines"))
+    journal.record(replace(ENTRY, http_status=None, status_code=None))
+    await writer_of(journal, database, log).write_waiting()
+
+    lines = [exact_json.decode(line) for line in log.getvalue().splitlines()]
+    assert lines[0] == {
+        "at": "2026-05-01T12:00:00Z",
+        "correlation_id": "corr-1",
+        "platform": "tnm",
+        "purpose": "relay",
+        "direction": "in",
+        "method": "PUT",
+        "url": "/ocpi/2.2.1/receiver/sessions/NL/TNM/7",
+        "to": "DE/ABC",
+        "from": "NL/TNM",
+        "http": 200,
+        "ocpi": 1000,
+        "ms": 12,
+        "note": "two\nlines",
+    }
+    assert lines[1]["http"] is None
+    assert len(lines) == 2
+
+
+def test_a_long_body_is_cut_and_says_how_long_it_was() -> None:
+    leg = written(replace(ENTRY, request_body=b"x" * 100, reply_body="ü".encode() * 33), 65)
+    assert leg.request_body == "x" * 65 + "… [100 bytes in all]"
+    assert leg.reply_body == "ü" * 32 + "\ufffd… [66 bytes in all]"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        replace(ENTRY, purpose=Purpose.HANDSHAKE),
+        replace(ENTRY, purpose=Purpose.HUB, module="credentials"),
+    ],
+)
+def test_bodies_of_handshakes_are_not_kept(entry: JournalEntry) -> None:
+    leg = written(entry, 64)
+    assert (leg.request_body, leg.reply_body) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (f"/ocpi/2.2.1/via/{SECRET}", "/ocpi/2.2.1/via/Zx9_kQ…"),
+        (f"https://hub/ocpi/2.2.1/via/{SECRET}?a=1", "https://hub/ocpi/2.2.1/via/Zx9_kQ…?a=1"),
+        (
+            f"/x?response_url=https%3A%2F%2Fhub%2Focpi%2F2.2.1%2Fvia%2F{SECRET}",
+            "/x?response_url=https%3A%2F%2Fhub%2Focpi%2F2.2.1%2Fvia%2FZx9_kQ…",
+        ),
+        (f"https://me:{SECRET}@host/x", "https://…@host/x"),
+        (f"https://host/x?offset=0&api_key={SECRET}&limit=1", "https://host/x?offset=0&api_key=…&limit=1"),
+        (
+            "https://host/tokens?date_from=2026-01-01T00:00:00Z",
+            "https://host/tokens?date_from=2026-01-01T00:00:00Z",
+        ),
+    ],
+)
+def test_urls_are_shown_without_secrets(url: str, shown: str) -> None:
+    assert shown_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (f'{{"token": "{SECRET}", "url": "u"}}', '{"token": "…", "url": "u"}'),
+        (f'{{"token":"{SECRET}', '{"token":"…'),
+        (f'{{"token":"a\\"{SECRET}\\', '{"token":"…'),
+        ('{"token": {"uid": "AB12"}}', '{"token": {"uid": "AB12"}}'),
+        (
+            rf'{{"response_url":"https:\/\/h\/ocpi\/2.2.1\/via\/{SECRET}"}}',
+            r'{"response_url":"https:\/\/h\/ocpi\/2.2.1\/via\/Zx9_kQ…"}',
+        ),
+        ('{"address": "Via Roma 12"}', '{"address": "Via Roma 12"}'),
+    ],
+)
+def test_bodies_are_shown_without_secrets(body: str, shown: str) -> None:
+    assert shown_body(body) == shown
+
+
+@given(
+    before=st.text(max_size=40),
+    after=st.text(max_size=200),
+    limit=st.integers(min_value=1, max_value=200),
+    form=st.sampled_from(
+        [
+            '"token": "{}"',
+            '"token":"{}"',
+            '"url": "https://hub/ocpi/2.2.1/via/{}"',
+            r'"url": "https:\/\/hub\/ocpi\/2.2.1\/via\/{}"',
+        ]
+    ),
+)
+def test_no_secret_is_written_down_wherever_a_body_is_cut(
+    before: str, after: str, limit: int, form: str
+) -> None:
+    body = (exact_json.encode(before).decode() + form.format(SECRET) + after).encode("utf-8", "replace")
+    url = f"https://hub/ocpi/2.2.1/via/{SECRET}?x={before}"
+    entry = replace(ENTRY, request_body=body, reply_body=body, url=url, note=f"NotReached: {url}")
+    leg = written(entry, limit)
+    everything = f"{leg}{log_line(leg)}"
+    assert SECRET[:7] not in everything
+
+
+@given(text=st.text(alphabet=st.characters(codec=None), max_size=60), raw=st.binary(max_size=80))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+async def test_whatever_a_partner_sends_can_be_written_down(
+    database: Database, text: str, raw: bytes
+) -> None:
+    journal = Journal()
+    log = io.StringIO()
+    entry = replace(
+        ENTRY, correlation_id=text, request_id=text, url=text, note=text, request_body=raw, reply_body=raw
+    )
+    journal.record(entry)
+    await writer_of(journal, database, log).write_waiting()
+    assert journal.waiting == 0
+    assert len(re.findall(r"\n", log.getvalue())) == 1
+
+
+class TestSearch:
+    @pytest.fixture
+    async def filled(self, database: Database) -> Database:
+        journal = Journal()
+        for entry in (
+            replace(ENTRY, request_id="fine"),
+            replace(ENTRY, request_id="refused", status_code=2001, at=NOW + timedelta(minutes=1)),
+            replace(
+                ENTRY,
+                request_id="silent",
+                http_status=None,
+                status_code=None,
+                direction=Direction.OUT,
+                platform="abc",
+                note="NoAnswerInTime: 20 s",
+                at=NOW + timedelta(minutes=2),
+            ),
+            replace(
+                ENTRY,
+                request_id="unknown",
+                http_status=404,
+                status_code=2003,
+                module="locations",
+                correlation_id="corr-2",
+                to_party=None,
+                from_party="DE/XYZ",
+                reply_body=b"100% of _this",
+                at=NOW + timedelta(minutes=3),
+            ),
+        ):
+            journal.record(entry)
+        await writer_of(journal, database).write_waiting()
+        return database
+
+    @pytest.mark.parametrize(
+        ("wanted", "found"),
+        [
+            (JournalFilter(), ["unknown", "silent", "refused", "fine"]),
+            (JournalFilter(limit=2), ["unknown", "silent"]),
+            (JournalFilter(platform="abc"), ["silent"]),
+            (JournalFilter(module="locations"), ["unknown"]),
+            (JournalFilter(party="de/xyz"), ["unknown"]),
+            (JournalFilter(party="DE/ABC"), ["silent", "refused", "fine"]),
+            (JournalFilter(correlation_id="corr-2"), ["unknown"]),
+            (JournalFilter(direction=Direction.OUT), ["silent"]),
+            (JournalFilter(outcome="ok"), ["fine"]),
+            (JournalFilter(outcome="failed"), ["unknown", "silent", "refused"]),
+            (JournalFilter(outcome="404"), ["unknown"]),
+            (JournalFilter(outcome="2xx"), ["refused", "fine"]),
+            (JournalFilter(outcome="2003"), ["unknown"]),
+            (JournalFilter(outcome="2XXX"), ["unknown", "refused"]),
+            (JournalFilter(since=NOW + timedelta(minutes=2)), ["unknown", "silent"]),
+            (JournalFilter(until=NOW + timedelta(minutes=1)), ["fine"]),
+            (JournalFilter(text="noanswer"), ["silent"]),
+            (JournalFilter(text="100% of _"), ["unknown"]),
+            (JournalFilter(text="100%f"), []),
+            (JournalFilter(after=2), ["silent", "unknown"]),
+            (JournalFilter(platform="tnm", outcome="failed"), ["unknown", "refused"]),
+        ],
+        ids=repr,
+    )
+    async def test_a_filter_finds_its_legs(
+        self, filled: Database, wanted: JournalFilter, found: list[str]
+    ) -> None:
+        legs = await search(filled, wanted)
+        assert [leg.request_id for leg in legs] == found
+        assert all(leg.request_body is None for leg in legs)
+
+    async def test_a_trace_holds_all_legs_of_a_correlation_id_in_order(self, filled: Database) -> None:
+        assert [leg.request_id for leg in await legs_of(filled, "corr-1")] == ["fine", "refused", "silent"]
+        assert await legs_of(filled, "nobody") == []
+
+    @pytest.mark.parametrize("outcome", ["", "x", "xxx", "20", "4o4", "20011", "²00"])
+    async def test_an_outcome_that_means_nothing_is_refused(self, filled: Database, outcome: str) -> None:
+        with pytest.raises(UnknownOutcome, match="expected ok, failed"):
+            await search(filled, JournalFilter(outcome=outcome))
