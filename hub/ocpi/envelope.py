@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
+
 from hub.ocpi.errors import OcpiError
 from hub.ocpi.timestamps import format_timestamp
 from schemas import exact_json
@@ -89,3 +91,22 @@ def read_envelope(body: bytes) -> Envelope:
         raise NotAnEnvelope("the answer is not an OCPI envelope: status_code is missing or not an integer")
     message = value.get("status_message")
     return Envelope(status_code, message if isinstance(message, str) else None, value.get("data"))
+
+
+class _Head(msgspec.Struct):
+    status_code: int
+
+
+_head = msgspec.json.Decoder(_Head)
+
+
+def read_status_code(body: bytes) -> int:
+    """The status code of an answer; the rest is checked to be JSON and skipped.
+
+    Raises:
+        NotAnEnvelope: not JSON, not an object, or without a numeric status_code.
+    """
+    try:
+        return _head.decode(body).status_code
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NotAnEnvelope(f"the answer is not an OCPI envelope: {error}") from error

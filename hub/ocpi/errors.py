@@ -7,6 +7,7 @@ OcpiError                         HTTP  OCPI
 │   ├── UnknownLocation            200  2003
 │   ├── BodyIsNotJson              400  2001
 │   ├── NotAuthenticated           401  2000
+│   ├── NotAllowed                 403  2000
 │   ├── NotFound                   404  2001
 │   │   ├── LocationNotFound       404  2003
 │   │   └── TokenNotFound          404  2004
@@ -73,6 +74,12 @@ class NotAuthenticated(ClientError):
     """A valid credentials token is required in the Authorization header."""
 
     http_status = 401
+
+
+class NotAllowed(ClientError):
+    """The platform is suspended at this hub."""
+
+    http_status = 403
 
 
 class NotFound(ClientError):

@@ -45,3 +45,5 @@ class Reply:
     routing: Routing
     #: End-to-end headers besides ids and routing.
     headers: tuple[Header, ...] = ()
+    #: What was found on the way, for the journal.
+    note: str = ""

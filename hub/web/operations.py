@@ -1,0 +1,83 @@
+"""For those who run the hub: health, readiness, metrics."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+
+from schemas import exact_json
+
+#: Tells a number that is known elsewhere, at the moment it is asked for.
+Reading = Callable[[], float]
+
+
+@dataclass(slots=True)
+class Exchanges(Collector):
+    """Counts exchanges by plain dictionary, which costs the request next to nothing."""
+
+    counts: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
+    seconds: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def count(self, direction: str, module: str, http_status: str, status_code: str, seconds: float) -> None:
+        """One leg has ended."""
+        key = (direction, module, http_status, status_code)
+        self.counts[key] = self.counts.get(key, 0) + 1
+        self.seconds[direction, module] = self.seconds.get((direction, module), 0.0) + seconds
+
+    def collect(self) -> Iterator[Metric]:
+        """The counts as Prometheus wants them."""
+        legs = CounterMetricFamily(
+            "ocpi_hub_legs", "Legs of exchanges", labels=("direction", "module", "http_status", "status_code")
+        )
+        for labels, count in self.counts.items():
+            legs.add_metric(labels, count)
+        yield legs
+        seconds = CounterMetricFamily(
+            "ocpi_hub_leg_seconds", "Time spent in legs of exchanges", labels=("direction", "module")
+        )
+        for pair, spent in self.seconds.items():
+            seconds.add_metric(pair, spent)
+        yield seconds
+
+
+class Gauges(Collector):
+    """Numbers that are known elsewhere and read when they are asked for."""
+
+    def __init__(self, readings: Mapping[str, tuple[str, Reading]]) -> None:
+        self._readings = readings
+
+    def collect(self) -> Iterator[Metric]:
+        """The numbers as Prometheus wants them."""
+        for name, (text, reading) in self._readings.items():
+            yield GaugeMetricFamily(name, text, reading())
+
+
+def metrics_registry(*collectors: Collector) -> CollectorRegistry:
+    """A registry of these collectors alone."""
+    registry = CollectorRegistry()
+    for collector in collectors:
+        registry.register(collector)
+    return registry
+
+
+def operation_routes(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> list[web.RouteDef]:
+    """The three routes."""
+
+    async def health(_request: web.Request) -> web.Response:
+        return _json(200, {"status": "alive"})
+
+    async def ready(_request: web.Request) -> web.Response:
+        return _json(200, {"status": "ready"}) if is_ready() else _json(503, {"status": "not ready"})
+
+    async def metrics(_request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return [web.get("/health", health), web.get("/ready", ready), web.get("/metrics", metrics)]
+
+
+def _json(status: int, value: Mapping[str, str]) -> web.Response:
+    return web.Response(status=status, body=exact_json.encode(value), content_type="application/json")
