@@ -1,0 +1,196 @@
+"""To one party, now: its own answer comes back, or a 4xxx of ours.
+
+Three kinds of URL must lead back through the hub: the response_url that goes out with a request, the
+Link to the next page and the Location of a CDR that come back with an answer.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from hub.ocpi.description import ResponseUrl
+from hub.ocpi.errors import MethodNotAllowed, NotFound, ReceiverNotConnected, RoutingError
+from hub.ocpi.headers import LINK, LOCATION, Header, MessageIds, Routing
+from hub.ocpi.message import Message, Reply
+from hub.ocpi.paging import read_next_link, write_next_link
+from hub.ocpi.timestamps import Clock, parse_timestamp
+from hub.ocpi.transport import joined_url
+from hub.registry.directory import Directory, Platform
+from hub.relay.leg import Legs, Onward
+from hub.relay.links import (
+    Link,
+    LinkKind,
+    Links,
+    absolute,
+    belongs_to,
+    check_response_url,
+    replaced_in_body,
+    replaced_in_query,
+    response_url_in_body,
+    response_url_in_query,
+)
+from hub.routing.destination import Direct
+from hub.settings import Limits
+from schemas.v2_2_1 import InterfaceRole
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarding:
+    """What forwarding stands on."""
+
+    legs: Legs
+    links: Links
+    clock: Clock
+    limits: Limits
+
+    async def forward(self, message: Message, value: Any, caller: Platform, to: Direct) -> Reply:
+        """The answer of the party that the message is for."""
+        routing = Routing(to.party, message.routing.sender)
+        body, query = await self._with_own_response_url(message, value, caller, to, routing)
+        onward = Onward(
+            platform=to.platform,
+            module=message.module.id,
+            method=message.method,
+            url=joined_url(to.endpoint, message.tail, query),
+            routing=routing,
+            correlation_id=message.ids.correlation_id,
+            headers=message.headers,
+            body=body,
+        )
+        reply = await self.legs.send(onward)
+        interface = message.interface
+        reply = await self._with_own_link(reply, onward, interface, caller)
+        if message.operation.answers_location:
+            reply = await self._with_own_location(reply, onward, interface, caller)
+        return reply
+
+    async def follow(
+        self,
+        link: Link,
+        method: str,
+        ids: MessageIds,
+        headers: tuple[Header, ...],
+        body: bytes,
+        caller: Platform,
+        directory: Directory,
+    ) -> Reply:
+        """The answer at the URL that a link stands for (CMD-08, PG-15).
+
+        Raises:
+            MethodNotAllowed: the link is not used with this method.
+            RoutingError: the platform that it leads to cannot be reached.
+        """
+        if method != link.kind.method:
+            raise MethodNotAllowed(
+                f"this URL has {link.kind.method}, not {method}", headers=(("Allow", link.kind.method),)
+            )
+        platform = directory.platforms.get(link.target_platform_id)
+        if platform is None or not platform.is_registered:
+            raise NotFound
+        if not platform.is_connected:
+            raise ReceiverNotConnected(f"{platform.name} is {platform.status}")
+        onward = Onward(
+            platform, link.module, method, link.url, link.routing, ids.correlation_id, headers, body
+        )
+        reply = await self.legs.send(onward)
+        return await self._with_own_link(reply, onward, link.interface, caller)
+
+    async def _with_own_response_url(
+        self, message: Message, value: Any, caller: Platform, to: Direct, routing: Routing
+    ) -> tuple[bytes, str]:
+        """Body and query as they go on; the link exists before anybody hears of it."""
+        place = message.operation.response_url
+        if place is None:
+            return message.body, message.query
+        url = (
+            response_url_in_body(value) if place is ResponseUrl.BODY else response_url_in_query(message.query)
+        )
+        check_response_url(url, caller)
+        own = await self.links.create(
+            Link(
+                kind=LinkKind.RESPONSE_URL,
+                platform_id=to.platform.id,
+                target_platform_id=caller.id,
+                module=message.module.id,
+                interface=InterfaceRole.SENDER,
+                routing=routing.answered(),
+                url=url,
+                expires_at=self._callback_expires_at(value),
+            )
+        )
+        if place is ResponseUrl.BODY:
+            return replaced_in_body(message.body, value, own), message.query
+        return message.body, replaced_in_query(message.query, own)
+
+    def _callback_expires_at(self, value: Any) -> datetime:
+        """Long enough for a reservation to be cancelled at its very end (CMD-09)."""
+        now = self.clock()
+        expiry_date = value.get("expiry_date") if isinstance(value, dict) else None
+        try:
+            reserved_until = parse_timestamp(expiry_date) if isinstance(expiry_date, str) else now
+        except ValueError:
+            reserved_until = now
+        return max(now, reserved_until) + self.limits.link
+
+    async def _with_own_link(
+        self, reply: Reply, onward: Onward, interface: InterfaceRole, caller: Platform
+    ) -> Reply:
+        """The answer with a Link that the asker can follow; an empty or odd one is left out."""
+        given = _header(reply, LINK)
+        if given is None:
+            return reply
+        following = read_next_link(given)
+        reply = _without(reply, LINK)
+        if following is None:
+            return reply
+        following = absolute(following, onward.url)
+        if not belongs_to(onward.platform, following):
+            raise RoutingError(f"the next page of {onward.platform.name} lies at a host that is not its own")
+        own = await self.links.create(
+            Link(
+                kind=LinkKind.NEXT_PAGE,
+                platform_id=caller.id,
+                target_platform_id=onward.platform.id,
+                module=onward.module,
+                interface=interface,
+                routing=onward.routing,
+                url=following,
+                expires_at=self.clock() + self.limits.link,
+            )
+        )
+        return replace(reply, headers=(*reply.headers, write_next_link(own)))
+
+    async def _with_own_location(
+        self, reply: Reply, onward: Onward, interface: InterfaceRole, caller: Platform
+    ) -> Reply:
+        """The answer with a Location that the asker can GET (CDR-04)."""
+        given = _header(reply, LOCATION)
+        if given is None:
+            return reply
+        reply = _without(reply, LOCATION)
+        stored_at = absolute(given, onward.url)
+        if not belongs_to(onward.platform, stored_at):
+            return replace(reply, note=f"Location left out: {stored_at[:100]} is not at the platform's host")
+        own = await self.links.create(
+            Link(
+                kind=LinkKind.CDR_LOCATION,
+                platform_id=caller.id,
+                target_platform_id=onward.platform.id,
+                module=onward.module,
+                interface=interface,
+                routing=onward.routing,
+                url=stored_at,
+                expires_at=self.clock() + self.limits.cdr_location,
+            )
+        )
+        return replace(reply, headers=(*reply.headers, (LOCATION, own)))
+
+
+def _header(reply: Reply, name: str) -> str | None:
+    return next((value for given, value in reply.headers if given.lower() == name.lower()), None)
+
+
+def _without(reply: Reply, name: str) -> Reply:
+    return replace(
+        reply, headers=tuple(header for header in reply.headers if header[0].lower() != name.lower())
+    )

@@ -1,0 +1,105 @@
+"""One leg: a request of one platform, sent on to another, and what its answer means (RT-15 to RT-22)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from hub.ocpi.envelope import NotAnEnvelope, read_status_code
+from hub.ocpi.errors import ReceiverNotConnected, ReceiverTimedOut, RoutingError
+from hub.ocpi.headers import (
+    CONTENT_TYPE,
+    JSON_CONTENT_TYPE,
+    RELAYED_REPLY_HEADERS,
+    RELAYED_REQUEST_HEADERS,
+    Header,
+    MessageIds,
+    Routing,
+    kept,
+    write_authorization,
+)
+from hub.ocpi.message import Reply
+from hub.ocpi.transport import CallFailed, HttpReply, HttpRequest, NoAnswerInTime, NotReached, first
+from hub.registry.calls import Calls
+from hub.registry.directory import Platform
+from hub.store.journal import Purpose
+
+REDIRECTS = range(300, 400)
+TOKEN_REFUSED = (401, 403)
+
+
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """A request as it goes on to a platform."""
+
+    platform: Platform
+    module: str
+    method: str
+    url: str
+    routing: Routing
+    correlation_id: str
+    #: The headers that came with the request.
+    headers: tuple[Header, ...]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Legs:
+    """Sends requests on."""
+
+    calls: Calls
+    timeout: timedelta
+    #: Told of a platform to which no connection could be made.
+    unreachable: Callable[[int], None]
+
+    async def send(self, onward: Onward) -> Reply:
+        """The platform's own answer, in its words (RT-17), for the party that asked.
+
+        Raises:
+            RoutingError: there is none that can be handed on; the class says why (RT-15, RT-16).
+        """
+        platform = onward.platform
+        transport = self.calls.leg(Purpose.RELAY, platform.id, platform.name, onward.module)
+        try:
+            reply = await transport.send(self._request(onward))
+        except NotReached as failure:
+            self.unreachable(platform.id)
+            raise ReceiverNotConnected(f"{platform.name} cannot be reached") from failure
+        except NoAnswerInTime as failure:
+            raise ReceiverTimedOut(f"{platform.name} did not answer in time") from failure
+        except CallFailed as failure:
+            raise RoutingError(f"the connection to {platform.name} failed: {failure}") from failure
+        check_answer(reply, platform)
+        # Whatever the platform wrote, the asker sees the pairs of its own request, swapped (RT-08, RT-09).
+        return Reply(
+            reply.status, reply.body, onward.routing.answered(), kept(reply.headers, RELAYED_REPLY_HEADERS)
+        )
+
+    def _request(self, onward: Onward) -> HttpRequest:
+        if onward.platform.outbound_token is None:
+            raise ReceiverNotConnected(f"{onward.platform.name} is not registered")
+        ids = MessageIds(self.calls.new_id(), onward.correlation_id)
+        headers = (
+            write_authorization(onward.platform.outbound_token, onward.platform.token_encoding),
+            *ids.headers(),
+            *onward.routing.headers(),
+            *kept(onward.headers, RELAYED_REQUEST_HEADERS),
+        )
+        if onward.body and first(headers, CONTENT_TYPE) is None:
+            headers += (JSON_CONTENT_TYPE,)
+        return HttpRequest(onward.method, onward.url, headers, onward.body, self.timeout)
+
+
+def check_answer(reply: HttpReply, platform: Platform) -> None:
+    """Refuse an answer that cannot be handed on as the platform's word (RT-16).
+
+    Raises:
+        RoutingError: a redirect, a refusal of the hub's token, or no OCPI envelope.
+    """
+    if reply.status in REDIRECTS:
+        raise RoutingError(f"{platform.name} answered with a redirect (HTTP {reply.status})")
+    if reply.status in TOKEN_REFUSED:
+        raise RoutingError(f"{platform.name} does not accept the hub's token (HTTP {reply.status})")
+    try:
+        read_status_code(reply.body)
+    except NotAnEnvelope as error:
+        raise RoutingError(f"{platform.name} answered HTTP {reply.status}, but {error}") from error

@@ -1,0 +1,219 @@
+"""URLs that would lead past the hub, and the hub's URLs that stand for them (design D9).
+
+A response_url, the Link of a page and the Location of a CDR point at a platform whose token the other
+side does not have. Each is replaced by a URL of the hub: unguessable, good only for the platform that it
+was made for, usable more than once (CMD-09), and expiring. (CMD-07 to CMD-10, CHP-10, PG-14 to PG-17,
+CDR-04, AM-10.)
+"""
+
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
+
+from sqlalchemy import delete, insert, select
+
+from hub.ocpi.errors import InvalidParameters
+from hub.ocpi.headers import Routing
+from hub.ocpi.party import Party
+from hub.ocpi.timestamps import Clock
+from hub.registry.directory import Platform
+from hub.store.database import Database, microseconds, moment
+from hub.store.tables import LinkRow
+from schemas import exact_json
+from schemas.v2_2_1 import InterfaceRole
+
+#: Path of the links, below the hub's public URL.
+VIA = "/ocpi/2.2.1/via"
+#: What OCPI allows for a URL (2.2.1, Types, URL).
+LONGEST_URL = 255
+RESPONSE_URL = "response_url"
+
+NewToken = Callable[[], str]
+
+
+def unguessable() -> str:
+    """192 random bits in URL-safe letters."""
+    return secrets.token_urlsafe(24)
+
+
+class LinkKind(StrEnum):
+    """What a link stands for, and so with which method it is used."""
+
+    RESPONSE_URL = "response_url"
+    NEXT_PAGE = "next_page"
+    CDR_LOCATION = "cdr_location"
+
+    @property
+    def method(self) -> str:
+        """The one method that makes sense on such a link."""
+        return "POST" if self is LinkKind.RESPONSE_URL else "GET"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A partner's URL, and who may reach it by way of the hub."""
+
+    kind: LinkKind
+    #: The platform that may use it.
+    platform_id: int
+    #: The platform that it leads to.
+    target_platform_id: int
+    module: str
+    interface: InterfaceRole
+    #: The routing of the request that is made when the link is used.
+    routing: Routing
+    url: str
+    expires_at: datetime
+
+
+class Links:
+    """The links that are in force."""
+
+    def __init__(
+        self, database: Database, public_url: str, clock: Clock, new_token: NewToken = unguessable
+    ) -> None:
+        self._database = database
+        self._base = public_url + VIA
+        self._clock = clock
+        self._new_token = new_token
+
+    async def create(self, link: Link) -> str:
+        """The hub's URL for a link, which is kept before anybody hears of it."""
+        token = self._new_token()
+        to, sender = _both(link.routing)
+        row = {
+            "token": token,
+            "platform_id": link.platform_id,
+            "target_platform_id": link.target_platform_id,
+            "kind": link.kind,
+            "module": link.module,
+            "interface": link.interface,
+            "to_country_code": to.country_code,
+            "to_party_id": to.party_id,
+            "from_country_code": sender.country_code,
+            "from_party_id": sender.party_id,
+            "url": link.url,
+            "expires_at": microseconds(link.expires_at),
+        }
+        async with self._database.writing() as connection:
+            await connection.execute(insert(LinkRow), row)
+        return f"{self._base}/{token}"
+
+    async def find(self, token: str, platform: Platform) -> Link | None:
+        """The link of this token, None where there is none that this platform may use now."""
+        query = select(LinkRow.__table__).where(  # type: ignore[attr-defined]  # SQLModel hides the table
+            LinkRow.token == token,  # type: ignore[arg-type]  # SQLModel types columns as values
+            LinkRow.platform_id == platform.id,  # type: ignore[arg-type]
+            LinkRow.expires_at > microseconds(self._clock()),  # type: ignore[arg-type]
+        )
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        return None if row is None else _link(row)
+
+    async def forget_expired(self) -> None:
+        """Remove the links that nobody may use any more."""
+        now = microseconds(self._clock())
+        async with self._database.writing() as connection:
+            await connection.execute(delete(LinkRow).where(LinkRow.expires_at <= now))  # type: ignore[arg-type]
+
+
+def belongs_to(platform: Platform, url: str) -> bool:
+    """Whether the URL lies at a host that the platform registered (CMD-10, PG-17)."""
+    try:
+        origin = _origin(url)
+    except ValueError:
+        return False
+    known = (platform.versions_url, *platform.endpoints.values())
+    return bool(origin[1]) and any(origin == _origin(each) for each in known if each)
+
+
+def absolute(location: str, endpoint: str) -> str:
+    """A Location that may be relative, as an absolute URL."""
+    return urljoin(endpoint, location)
+
+
+def response_url_in_body(value: Any) -> str:
+    """The response_url in a decoded body.
+
+    Raises:
+        InvalidParameters: there is none.
+    """
+    found = value.get(RESPONSE_URL) if isinstance(value, dict) else None
+    if not isinstance(found, str) or not found:
+        raise InvalidParameters(f"/{RESPONSE_URL}: expected a URL")
+    return found
+
+
+def response_url_in_query(query: str) -> str:
+    """The response_url among the parameters (CHP-01).
+
+    Raises:
+        InvalidParameters: there is none.
+    """
+    found = dict(parse_qsl(query)).get(RESPONSE_URL)
+    if not found:
+        raise InvalidParameters(f"parameter {RESPONSE_URL}: expected a URL")
+    return found
+
+
+_IN_TEXT = re.compile(rb'(?<!\\)"response_url"\s*:\s*("(?:[^"\\]|\\.)*")')
+
+
+def replaced_in_body(body: bytes, value: dict[str, Any], url: str) -> bytes:
+    """The body with another response_url and nothing else changed, not even white space (design D1)."""
+    places = _IN_TEXT.findall(body)
+    if len(places) == 1:
+        match = _IN_TEXT.search(body)
+        if match is not None:
+            return body[: match.start(1)] + exact_json.encode(url) + body[match.end(1) :]
+    return exact_json.encode(value | {RESPONSE_URL: url})
+
+
+def replaced_in_query(query: str, url: str) -> str:
+    """The query string with another response_url; the other parameters stay as they are written."""
+    others = [part for part in query.split("&") if part and part.partition("=")[0] != RESPONSE_URL]
+    return "&".join([*others, urlencode({RESPONSE_URL: url}, quote_via=quote)])
+
+
+def check_response_url(url: str, caller: Platform) -> None:
+    """Refuse a response_url that is not the caller's own: it would get a token of the hub (CMD-10).
+
+    Raises:
+        InvalidParameters: another host, not http(s), or too long.
+    """
+    if len(url) > LONGEST_URL:
+        raise InvalidParameters(f"/{RESPONSE_URL}: expected at most {LONGEST_URL} characters, got {len(url)}")
+    if not belongs_to(caller, url):
+        raise InvalidParameters(f"/{RESPONSE_URL}: expected a URL at a host that your platform registered")
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
+
+
+def _both(routing: Routing) -> tuple[Party, Party]:
+    if routing.to is None or routing.sender is None:
+        raise ValueError("a link needs to know who it is for and who uses it")
+    return routing.to, routing.sender
+
+
+def _link(row: Any) -> Link:
+    return Link(
+        kind=LinkKind(row["kind"]),
+        platform_id=row["platform_id"],
+        target_platform_id=row["target_platform_id"],
+        module=row["module"],
+        interface=InterfaceRole(row["interface"]),
+        routing=Routing(
+            to=Party(row["to_country_code"], row["to_party_id"]),
+            sender=Party(row["from_country_code"], row["from_party_id"]),
+        ),
+        url=row["url"],
+        expires_at=moment(row["expires_at"]),
+    )

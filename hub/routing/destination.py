@@ -1,0 +1,167 @@
+"""Where a message goes: to one party, to many, to the hub's own store, or nowhere.
+
+How the modes are told apart (AM-04):
+
+TO is      request                                goes
+a party    any                                    to that party (Direct)
+the hub    PUT, PATCH, DELETE of broadcast data   to everybody concerned (Broadcast)
+the hub    GET of a Sender interface              to the hub's store (GetAll, GetOne)
+the hub    anything else                          nowhere: 2000 (RT-38, RT-39, AM-54)
+absent     any                                    to the only party that can be meant, else nowhere
+"""
+
+from dataclasses import dataclass
+
+from hub.ocpi.errors import (
+    ClientError,
+    InvalidParameters,
+    ReceiverNotConnected,
+    RoutingError,
+    UnknownReceiver,
+)
+from hub.ocpi.message import Message
+from hub.ocpi.party import Party
+from hub.registry.directory import Directory, Platform
+from hub.routing.policy import MayExchange
+from schemas.v2_2_1 import InterfaceRole, Role
+
+#: Methods that change something.
+PUSHES = frozenset({"PUT", "PATCH", "POST", "DELETE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """To one party, now; its answer is the answer."""
+
+    platform: Platform
+    party: Party
+    #: The URL of the module's interface at the platform.
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """To everybody concerned, soon."""
+
+    sender_role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class GetAll:
+    """A page of what the hub has from all owners (RT-52)."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetOne:
+    """One object from the hub's store (RT-56)."""
+
+
+Destination = Direct | Broadcast | GetAll | GetOne
+
+
+def sending_party(message: Message, caller: Platform) -> Party:
+    """The party that the message is from, which must be one of the caller's own (RT-11).
+
+    Raises:
+        InvalidParameters: another platform's party, or no party and the caller has several (RT-05).
+    """
+    sender = message.routing.sender
+    if sender is not None:
+        if not caller.has_party(sender) and not _is_hub(caller):
+            raise InvalidParameters(f"OCPI-from headers: {sender} is not a party of your platform")
+        return sender
+    parties = {registered.party for registered in caller.roles}
+    if len(parties) != 1:
+        raise InvalidParameters("OCPI-from headers are missing, and your platform has several parties")
+    return parties.pop()
+
+
+def destination(
+    message: Message, sender: Party, caller: Platform, directory: Directory, may_exchange: MayExchange
+) -> Destination:
+    """Where a message from this party of this platform goes.
+
+    Raises:
+        OcpiError: nowhere; the class and the message say why.
+    """
+    to = message.routing.to
+    if to is None:
+        return _only_candidate(message, sender, caller, directory, may_exchange)
+    if to == directory.hub:
+        return _hub(message, sender, caller)
+    return direct(message, to, sender, caller, directory, may_exchange)
+
+
+def direct(
+    message: Message,
+    to: Party,
+    sender: Party,
+    caller: Platform,
+    directory: Directory,
+    may_exchange: MayExchange,
+) -> Direct:
+    """The way to one party.
+
+    Raises:
+        RoutingError: unknown (4001), not connected (4003), or without that module (4000).
+    """
+    holders = directory.holders(to)
+    if not holders or not may_exchange(sender, to, message.module.id):
+        raise UnknownReceiver(f"{to} is not known to this hub")
+    # One party may be CPO on one platform and eMSP on another: the module tells who is meant (RT-12).
+    roles = message.module.roles(message.interface)
+    platform = next((holder for holder, role in holders if role in roles), holders[0][0])
+    if platform.id == caller.id:
+        raise RoutingError(f"{to} is a party of your own platform")
+    if not platform.is_connected:
+        raise ReceiverNotConnected(f"{to} is {platform.status}")
+    endpoint = platform.endpoint(message.module.id, message.interface)
+    if endpoint is None:
+        raise RoutingError(f"{to} does not offer {message.module.id} as {message.interface}")
+    return Direct(platform, to, endpoint)
+
+
+def _hub(message: Message, sender: Party, caller: Platform) -> Broadcast | GetAll | GetOne:
+    module, interface = message.module, message.interface
+    if not module.is_broadcast:
+        raise ClientError(f"{module.id} are not for everybody: address a party, not the hub")
+    if interface is InterfaceRole.SENDER and message.method == "GET":
+        return GetAll() if message.operation.paged else GetOne()
+    if interface is InterfaceRole.RECEIVER and message.method in PUSHES:
+        return Broadcast(_broadcasting_role(message, sender, caller))
+    raise ClientError(f"{message.method} of the {interface.lower()} interface cannot be addressed to the hub")
+
+
+def _broadcasting_role(message: Message, sender: Party, caller: Platform) -> Role:
+    """The role in which the sender owns such objects."""
+    roles = caller.roles_of(sender)
+    owning = [role for role in roles if role in message.module.sender_roles]
+    if not owning:
+        wanted = ", ".join(sorted(message.module.sender_roles))
+        raise ClientError(f"{sender} cannot broadcast {message.module.id}: expected a role among {wanted}")
+    return owning[0]
+
+
+def _only_candidate(
+    message: Message, sender: Party, caller: Platform, directory: Directory, may_exchange: MayExchange
+) -> Direct:
+    if message.operation.paged:
+        raise InvalidParameters("OCPI-to headers are missing: a list is asked of a party, or of the hub")
+    roles = message.module.roles(message.interface)
+    candidates = {
+        party
+        for party, holders in directory.by_party.items()
+        for platform, role in holders
+        if role in roles and platform.id != caller.id and may_exchange(sender, party, message.module.id)
+    }
+    match len(candidates):
+        case 0:
+            raise UnknownReceiver(f"nobody at this hub answers {message.module.id} as {message.interface}")
+        case 1:
+            return direct(message, candidates.pop(), sender, caller, directory, may_exchange)
+    raise InvalidParameters("OCPI-to headers are missing, and more than one party may be meant")
+
+
+def _is_hub(platform: Platform) -> bool:
+    """Whether the platform is another hub, which speaks for parties that it does not list (RT-10)."""
+    return any(registered.role is Role.HUB for registered in platform.roles)

@@ -1,0 +1,139 @@
+"""The outermost layer: ids on every answer, an envelope on every error, a journal entry for every request.
+
+The order is the meaning: ids are known before anything can fail, errors become envelopes before the journal
+looks at the answer (TR-08, TR-16 to TR-18, AM-45).
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from aiohttp import web
+
+from hub.ocpi.envelope import NotAnEnvelope, failure, read_status_code
+from hub.ocpi.errors import (
+    BodyTooLarge,
+    ClientError,
+    MethodNotAllowed,
+    NotFound,
+    OcpiError,
+    ServerError,
+)
+from hub.ocpi.headers import MessageIds, Routing, read_ids
+from hub.ocpi.timestamps import Clock
+from hub.registry.directory import Platform
+from hub.store.journal import Direction, Journal, JournalEntry, Purpose
+from hub.web.conversion import json_response
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+INTERNAL_SERVER_ERROR = 500
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Passage:
+    """What becomes known of a request on its way in; the journal entry is written from it."""
+
+    ids: MessageIds
+    at: datetime
+    purpose: Purpose = Purpose.HUB
+    caller: Platform | None = None
+    module: str | None = None
+    routing: Routing = field(default_factory=Routing)
+    note: str = ""
+    body: bytes = b""
+
+
+PASSAGE = web.RequestKey("passage", Passage)
+
+
+class InternalError(ServerError):
+    """The hub failed; the operator finds the cause in its log by the correlation id."""
+
+    http_status = INTERNAL_SERVER_ERROR
+
+
+def edge(clock: Clock, new_id: Callable[[], str], journal: Journal) -> Callable[..., Awaitable[web.Response]]:
+    """The middleware that stands around everything that partners can reach."""
+
+    @web.middleware
+    async def pass_through(request: web.Request, handler: Handler) -> web.Response:
+        passage = Passage(read_ids(request.headers, new_id), clock())
+        request[PASSAGE] = passage
+        answer = await _answered(request, handler, passage, clock)
+        for name, value in passage.ids.headers():
+            answer.headers[name] = value
+        journal.record(_entry(request, answer, passage, clock()))
+        return answer
+
+    return pass_through
+
+
+async def _answered(request: web.Request, handler: Handler, passage: Passage, clock: Clock) -> web.Response:
+    try:
+        answer = await handler(request)
+    except OcpiError as error:
+        return refused(error, clock(), passage)
+    except web.HTTPException as error:
+        return refused(_named(error), clock(), passage)
+    except Exception:
+        # The edge where nothing may escape: the caller gets an envelope, the operator the trace.
+        log.exception("failed to answer correlation id %s", passage.ids.correlation_id)
+        return refused(InternalError(), clock(), passage)
+    if not isinstance(answer, web.Response):
+        raise TypeError("partners get whole responses")
+    return answer
+
+
+def refused(error: OcpiError, now: datetime, passage: Passage) -> web.Response:
+    """The response that says no."""
+    passage.note = "; ".join(part for part in (passage.note, error.message) if part)
+    return json_response(error.http_status, failure(now, error), error.headers, passage.routing)
+
+
+def _named(error: web.HTTPException) -> OcpiError:
+    """An error of the web server as one of ours."""
+    match error:
+        case web.HTTPNotFound():
+            return NotFound("no such path")
+        case web.HTTPMethodNotAllowed():
+            allowed = ", ".join(sorted(error.allowed_methods))
+            return MethodNotAllowed(headers=(("Allow", allowed),))
+        case web.HTTPRequestEntityTooLarge():
+            return BodyTooLarge(error.text)
+    return ClientError(error.reason)
+
+
+def _entry(request: web.Request, answer: web.Response, passage: Passage, now: datetime) -> JournalEntry:
+    secret = passage.purpose is Purpose.HANDSHAKE
+    reply_body = answer.body if isinstance(answer.body, bytes) else b""
+    return JournalEntry(
+        at=passage.at,
+        took=now - passage.at,
+        direction=Direction.IN,
+        purpose=passage.purpose,
+        correlation_id=passage.ids.correlation_id,
+        request_id=passage.ids.request_id,
+        method=request.method,
+        url=request.raw_path,
+        platform_id=None if passage.caller is None else passage.caller.id,
+        platform=None if passage.caller is None else passage.caller.name,
+        module=passage.module,
+        # The entry shows the request's own pairs; the passage holds those of the answer.
+        to_party=None if passage.routing.sender is None else str(passage.routing.sender),
+        from_party=None if passage.routing.to is None else str(passage.routing.to),
+        http_status=answer.status,
+        status_code=_status_code(reply_body),
+        note=passage.note,
+        request_body=b"" if secret else passage.body,
+        reply_body=b"" if secret else reply_body,
+    )
+
+
+def _status_code(body: bytes) -> int | None:
+    try:
+        return read_status_code(body)
+    except NotAnEnvelope:
+        return None
