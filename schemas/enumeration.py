@@ -25,8 +25,9 @@ class OcpiEnum(StrEnum):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         del source, handler  # the members say it all
+        ref = f"{cls.__module__}.{cls.__qualname__}:{id(cls)}"
         return strict_or_tolerated(
-            cls._strictly(), cls._tolerated, kind="enumeration", expected=cls._expected()
+            cls._strictly(), cls._tolerated, kind="enumeration", expected=cls._expected(), ref=ref
         )
 
     @classmethod

@@ -12,6 +12,8 @@ from pydantic_core import CoreSchema, core_schema
 from schemas.tolerance import strict_or_tolerated
 
 _LONGEST: Final = 25
+_SECONDS: Final = len("2026-01-02T03:04:05")
+_MILLISECONDS: Final = len("2026-01-02T03:04:05.678")
 _PATTERN: Final = (
     r"^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
     r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?Z?$"
@@ -39,9 +41,10 @@ def moment_text(value: datetime) -> str:
     """
     if value.tzinfo is None:
         raise ValueError("expected an aware moment: a naive one could mean any hour")
-    whole = value.astimezone(UTC).replace(tzinfo=None)
-    text = whole.isoformat(timespec="milliseconds" if whole.microsecond >= 1000 else "seconds")  # noqa: PLR2004 - µs in a ms
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}Z"
+    utc = value.astimezone(UTC)
+    if not utc.microsecond:
+        return f"{utc.isoformat()[:_SECONDS]}Z"
+    return f"{utc.isoformat(timespec='milliseconds')[:_MILLISECONDS].rstrip('0').rstrip('.')}Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Moment:
     """Annotates a `datetime` field as DateTime: always aware, always UTC (2.2.1, Types, DateTime)."""
 
     ocpi_type: ClassVar[str] = "DateTime"
-    length: ClassVar[None] = None
+    length: ClassVar[int] = _LONGEST
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         del source, handler  # a marker of datetime fields only

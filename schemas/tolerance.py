@@ -25,7 +25,7 @@ def is_tolerant(info: ValidationInfo) -> bool:
 
 
 def strict_or_tolerated(
-    strict: CoreSchema, tolerated: Callable[[Any], Any], *, kind: str, expected: str
+    strict: CoreSchema, tolerated: Callable[[Any], Any], *, kind: str, expected: str, ref: str | None = None
 ) -> CoreSchema:
     """A schema that tries `strict` first, and `tolerated` only if that failed and tolerance was asked for.
 
@@ -36,6 +36,7 @@ def strict_or_tolerated(
         tolerated: The value to keep instead, or a ValueError.
         kind: The type of the error.
         expected: What was expected, in plain words: the message of the error.
+        ref: Under which name schemas share it, if they do.
     """
 
     def second_try(value: Any, info: ValidationInfo) -> Any:
@@ -48,4 +49,5 @@ def strict_or_tolerated(
         mode="left_to_right",
         custom_error_type=kind,
         custom_error_message=expected,
+        ref=ref,
     )

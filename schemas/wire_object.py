@@ -2,15 +2,21 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from enum import Enum
+from decimal import Decimal
+from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, create_model
+from pydantic.fields import FieldInfo
 
 from schemas import exact_json
 from schemas.moment import moment_text
 from schemas.tolerance import TOLERANT
+
+#: Values that need no translation, seen at a glance: most of every object.
+_AS_IT_IS: Final = frozenset({str, bool, int, Decimal})
+_LISTS: Final = (tuple, list)
 
 
 class WireObject(BaseModel):
@@ -54,10 +60,11 @@ class WireObject(BaseModel):
 
     def to_wire(self) -> dict[str, Any]:
         """The object as JSON values: what was set, in the order of the tables, and unknown fields last."""
+        given = self.model_fields_set
         known = {
-            name: _to_wire(value)
-            for name in type(self).model_fields
-            if name in self.model_fields_set and (value := getattr(self, name)) is not None
+            name: value if type(value) in _AS_IT_IS else _to_wire(value)
+            for name, value in self.__dict__.items()
+            if value is not None and name in given
         }
         return known | (self.__pydantic_extra__ or {})
 
@@ -67,24 +74,25 @@ class WireObject(BaseModel):
 
 
 def _to_wire(value: Any) -> Any:
-    match value:
-        case WireObject():
-            return value.to_wire()
-        case tuple() | list():
-            return [_to_wire(item) for item in value]
-        case datetime():
-            return moment_text(value)
-        case Enum():
-            return value.value
-        case _:
-            return value
+    if isinstance(value, _LISTS):
+        return [_to_wire(item) for item in value]
+    if isinstance(value, StrEnum):
+        return str(value)
+    if isinstance(value, datetime):
+        return moment_text(value)
+    return value.to_wire() if isinstance(value, WireObject) else value
 
 
 @cache
 def _patch_of(model: type[WireObject]) -> type[WireObject]:
     """A model like the given one, in which every field but `last_updated` may be missing."""
     fields: Mapping[str, Any] = {
-        name: (Annotated[(field.annotation, *field.metadata)], ... if name == "last_updated" else None)
+        name: (_annotation(field), ... if name == "last_updated" else None)
         for name, field in model.model_fields.items()
     }
     return create_model(f"{model.__name__}Patch", __base__=WireObject, **fields)
+
+
+def _annotation(field: FieldInfo) -> Any:
+    """What stood behind the colon when the field was declared."""
+    return Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation

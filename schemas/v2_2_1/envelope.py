@@ -1,19 +1,19 @@
 """The envelope of every response (2.2.1, Transport and format, Response format)."""
 
-from typing import Annotated, Any
-
-from pydantic import PlainValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
 
 from schemas.number import WholeNumber
 from schemas.v2_2_1.types import DateTime, String
 from schemas.wire_object import WireObject
 
 
-def _array_object_or_string(value: Any) -> Any:
-    if value is None or isinstance(value, list | tuple | dict | str | WireObject):
-        return value
-    raise PydanticCustomError("data", "expected an array, an object or a string")
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """Annotates what a response carries: any JSON, because a partner may put anything there (TR-11)."""
+
+    ocpi_type: ClassVar[str] = "Array or Object or String"
+    length: ClassVar[None] = None
 
 
 class Response(WireObject):
@@ -23,12 +23,8 @@ class Response(WireObject):
     it with the model of that object. It is absent where nothing is to be told.
     """
 
-    data: Annotated[
-        Any,
-        PlainValidator(_array_object_or_string),
-        WithJsonSchema({"type": ["array", "object", "string", "null"]}),
-    ] = None
+    data: Annotated[Any, Payload()] = None
     #: Four digits: 1xxx success, 2xxx the client's fault, 3xxx the server's, 4xxx the hub's.
-    status_code: Annotated[int, WholeNumber(length=4, low=1000)]
+    status_code: Annotated[int, WholeNumber(low=1000, high=9999)]
     status_message: String | None = None
     timestamp: DateTime

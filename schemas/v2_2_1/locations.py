@@ -1,6 +1,7 @@
 """Locations: where one can charge, down to the connector (2.2.1, chapter Locations module)."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Annotated, Self
 
 from pydantic import ValidationInfo, model_validator
@@ -266,7 +267,7 @@ class EnergySource(WireObject):
 
     source: EnergySourceCategory
     #: 0 to 100.
-    percentage: Annotated[Number, ExactNumber(low=0, high=100)]
+    percentage: Annotated[Decimal, ExactNumber(low=0, high=100)]
 
 
 class EnvironmentalImpact(WireObject):
