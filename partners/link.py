@@ -1,0 +1,206 @@
+"""The node's link to its partner platform, as a rule a hub: pushes and pulls, each addressed to a party."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from hub.ocpi.client import Answer, PeerOffers, PlatformClient
+from hub.ocpi.headers import NO_ROUTING, Routing
+from hub.ocpi.modules import MODULES
+from hub.ocpi.party import Party
+from hub.ocpi.timestamps import format_timestamp
+from hub.ocpi.transport import Transport, joined_url
+from partners.hub_clients import HubClients
+from partners.peers import Peer, Peers
+from schemas import exact_json
+from schemas.v2_2_1 import ConnectionStatus, InterfaceRole, Role
+from schemas.wire_object import WireObject
+
+HTTP_NOT_FOUND = 404
+
+
+class PartyNotConnected(Exception):
+    """The hub said that the party cannot be reached, so nothing is sent to it (HCI-12 to HCI-14)."""
+
+
+class NotOffered(PeerOffers):
+    """The platform does not offer the interface."""
+
+
+class NoHub(PeerOffers):
+    """The request is meant for a hub and the platform is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Calls to the platform that the node is registered with, in the name of the node's party."""
+
+    party: Party
+    peers: Peers
+    clients: HubClients
+    transport: Transport
+    new_id: Callable[[], str]
+    timeout: timedelta
+
+    @property
+    def hub(self) -> Party:
+        """The hub itself as addressee: of broadcasts and of lists of everybody's objects.
+
+        Raises:
+            NotRegistered: there is no platform.
+            NoHub: the platform is not a hub.
+        """
+        party = self.peers.partner().hub_party
+        if party is None:
+            raise NoHub("the platform that we are registered with is not a hub")
+        return party
+
+    async def send(
+        self,
+        method: str,
+        module: str,
+        interface: InterfaceRole,
+        tail: str,
+        value: WireObject | Mapping[str, Any] | None = None,
+        *,
+        to: Party | None,
+        query: str = "",
+        correlation_id: str | None = None,
+    ) -> Answer:
+        """One request of a functional module and its answer, whatever it says.
+
+        Args:
+            method: The HTTP method.
+            module: The module's identifier.
+            interface: The interface of the far end.
+            tail: The path below the module's URL, percent-encoded (see `path`).
+            value: The body.
+            to: The party it is for, `Link.hub` for a broadcast, None to let the hub find out (RT-44).
+            query: The query string, percent-encoded.
+            correlation_id: That of the message which led to this one (AM-46).
+
+        Raises:
+            NotRegistered, NotOffered: there is nobody to send it to.
+            PartyNotConnected: the hub said so; nothing was sent.
+            CallFailed: no answer can be had.
+        """
+        peer = self.peers.partner()
+        self._check_connected(peer, to, MODULES[module].roles(interface))
+        return await self._client(peer).call(
+            method,
+            joined_url(_endpoint(peer, module, interface), tail, query),
+            body=b"" if value is None else _body(value),
+            routing=Routing(to=to, sender=self.party),
+            correlation_id=correlation_id,
+        )
+
+    async def post_to(
+        self, url: str, value: WireObject, *, to: Party | None, correlation_id: str | None = None
+    ) -> Answer:
+        """A POST to a URL that the far end gave us, such as a response_url (CMD-05).
+
+        Raises:
+            NotRegistered, CallFailed: it could not be sent, or there is no answer.
+        """
+        return await self._client(self.peers.partner()).push(
+            "POST", url, value, routing=Routing(to=to, sender=self.party), correlation_id=correlation_id
+        )
+
+    async def patch(
+        self,
+        module: str,
+        tail: str,
+        changed: Mapping[str, Any],
+        whole: WireObject,
+        *,
+        to: Party,
+        correlation_id: str | None = None,
+    ) -> Answer:
+        """A PATCH of an object of ours; where the far end lacks the object it gets all of it (TR-23).
+
+        Args:
+            module: The module's identifier.
+            tail: Where the object is, below the module's Receiver interface.
+            changed: The fields that changed, with `last_updated`.
+            whole: The object as it is now.
+            to: The party it is for.
+            correlation_id: That of the message which led to this one.
+
+        Raises:
+            NotRegistered, NotOffered, PartyNotConnected, CallFailed: as for `send`.
+        """
+        receiver = InterfaceRole.RECEIVER
+        answer = await self.send(
+            "PATCH", module, receiver, tail, changed, to=to, correlation_id=correlation_id
+        )
+        if answer.is_success or to == self.peers.partner().hub_party:
+            return answer  # what a hub broadcasts, it completes itself (RT-41)
+        there = await self.send("GET", module, receiver, tail, to=to, correlation_id=correlation_id)
+        if there.reply.status != HTTP_NOT_FOUND:
+            return answer
+        return await self.send("PUT", module, receiver, tail, whole, to=to, correlation_id=correlation_id)
+
+    async def pages(
+        self, module: str, *, to: Party, since: datetime | None = None, limit: int | None = None
+    ) -> AsyncIterator[list[Any]]:
+        """The pages of a Sender interface's list, each as decoded objects (PG-13).
+
+        Raises:
+            NotRegistered, NotOffered, PartyNotConnected: as for `send`.
+            CallFailed, PeerRefused, PeerOffers: a page cannot be had; those before it were given out.
+        """
+        peer = self.peers.partner()
+        self._check_connected(peer, to, MODULES[module].sender_roles)
+        query = _query(since, limit)
+        url = joined_url(_endpoint(peer, module, InterfaceRole.SENDER), "", query)
+        async for page in self._client(peer).pages(url, routing=Routing(to=to, sender=self.party)):
+            yield page
+
+    async def client_infos(self) -> AsyncIterator[list[Any]]:
+        """The pages of the hub's list of connected parties, which is addressed to nobody (HCI-07)."""
+        peer = self.peers.partner()
+        url = _endpoint(peer, "hubclientinfo", InterfaceRole.SENDER)
+        async for page in self._client(peer).pages(url, routing=NO_ROUTING):
+            yield page
+
+    def _client(self, peer: Peer) -> PlatformClient:
+        return PlatformClient(
+            self.transport,
+            peer.outbound_token,
+            new_id=self.new_id,
+            encoding=peer.encoding,
+            timeout=self.timeout,
+        )
+
+    def _check_connected(self, peer: Peer, to: Party | None, roles: frozenset[Role]) -> None:
+        if to is None or to == peer.hub_party or not peer.is_hub:
+            return
+        said = [status for role in roles if (status := self.clients.status(to, role)) is not None]
+        if said and ConnectionStatus.CONNECTED not in said:
+            raise PartyNotConnected(f"{to} is {said[0]} at the hub")
+
+
+def path(*segments: str) -> str:
+    """The path of these segments, each percent-encoded (AM-35)."""
+    return "".join("/" + quote(segment, safe="") for segment in segments)
+
+
+def _endpoint(peer: Peer, module: str, interface: InterfaceRole) -> str:
+    try:
+        return peer.endpoints[module, interface]
+    except KeyError:
+        raise NotOffered(f"{peer.versions_url} does not offer {module} {interface}") from None
+
+
+def _body(value: WireObject | Mapping[str, Any]) -> bytes:
+    return value.to_json() if isinstance(value, WireObject) else exact_json.encode(dict(value))
+
+
+def _query(since: datetime | None, limit: int | None) -> str:
+    given = {
+        "date_from": None if since is None else format_timestamp(since),
+        "limit": None if limit is None else str(limit),
+    }
+    return urlencode({name: value for name, value in given.items() if value is not None})
