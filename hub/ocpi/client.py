@@ -106,11 +106,14 @@ class PlatformClient:
         new_id: Callable[[], str],
         encoding: TokenEncoding = TokenEncoding.BASE64,
         timeout: timedelta = DEFAULT_TIMEOUT,
+        correlation_id: str | None = None,
     ) -> None:
         self._transport = transport
         self._authorization = write_authorization(token, encoding)
         self._new_id = new_id
         self._timeout = timeout
+        #: That of every call which is given no other; without it each gets one of its own.
+        self._correlation_id = correlation_id
 
     async def call(
         self,
@@ -127,7 +130,7 @@ class PlatformClient:
         Raises:
             CallFailed: no answer can be had.
         """
-        ids = MessageIds(self._new_id(), correlation_id or self._new_id())
+        ids = MessageIds(self._new_id(), correlation_id or self._correlation_id or self._new_id())
         headers: tuple[Header, ...] = (self._authorization, *ids.headers(), *routing.headers())
         if body:
             headers += (JSON_CONTENT_TYPE,)

@@ -1,12 +1,14 @@
 """The Directory in force: loaded from the tables, swapped whole after every change."""
 
+import asyncio
+
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.party import Party
-from hub.registry.directory import Directory, Endpoint, Platform, RegisteredRole
-from hub.registry.tokens import Sealer
+from hub.registry.directory import Directory, Endpoint, InboundToken, Platform, RegisteredRole
+from hub.registry.tokens import Sealer, TokenPurpose
 from hub.store.database import Database
 from hub.store.tables import EndpointRow, InboundTokenRow, PlatformRoleRow, PlatformRow
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole, Role
@@ -18,11 +20,13 @@ class CurrentDirectory:
     def __init__(self, database: Database, sealer: Sealer, hub: Party) -> None:
         self._database = database
         self._sealer = sealer
+        self._loading = asyncio.Lock()
         self.value = Directory.of(hub, (), {})
 
     async def reload(self) -> Directory:
         """Read the tables and put the new Directory in force."""
-        async with self._database.reading_session() as session:
+        # One after the other: what was read first must not replace what was read last.
+        async with self._loading, self._database.reading_session() as session:
             self.value = await self._loaded(session)
         return self.value
 
@@ -38,12 +42,14 @@ class CurrentDirectory:
             endpoints.setdefault(row.platform_id, {})[(row.module, InterfaceRole(row.interface))] = row.url
         platforms = [
             self._platform(
-                platform, tuple(roles.get(platform.id or 0, ())), endpoints.get(platform.id or 0, {})
+                platform,
+                tuple(roles.get(platform.stored_id, ())),
+                endpoints.get(platform.stored_id, {}),
             )
             for platform in await session.exec(select(PlatformRow))
         ]
         tokens = {
-            token.token_hash: (token.platform_id, token.purpose)
+            token.token_hash: InboundToken(token.platform_id, TokenPurpose(token.purpose), token.expires_at)
             for token in await session.exec(select(InboundTokenRow))
         }
         return Directory.of(self.value.hub, platforms, tokens)
@@ -51,10 +57,8 @@ class CurrentDirectory:
     def _platform(
         self, row: PlatformRow, roles: tuple[RegisteredRole, ...], endpoints: dict[Endpoint, str]
     ) -> Platform:
-        if row.id is None:
-            raise ValueError("a platform that was read has an id")
         return Platform(
-            id=row.id,
+            id=row.stored_id,
             name=row.name,
             status=ConnectionStatus(row.status),
             is_blocked=row.is_blocked,

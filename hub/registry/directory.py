@@ -5,10 +5,12 @@ Routing and policy read it; it is swapped whole when something changes, so that 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.party import Party, PartyRole
+from hub.registry.tokens import TokenPurpose, token_hash
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole, Role
 
 Endpoint = tuple[str, InterfaceRole]
@@ -71,19 +73,48 @@ class Platform:
 
 
 @dataclass(frozen=True, slots=True)
+class InboundToken:
+    """Whose a token is that was shown to us, and what it is good for."""
+
+    platform_id: int
+    purpose: TokenPurpose
+    #: When it stops working, because a new one was given; None for one that lasts (AM-15).
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The platform that made a request, and the token that it showed."""
+
+    platform: Platform
+    token: str = field(repr=False)
+    purpose: TokenPurpose
+    encoding: TokenEncoding
+    #: It showed its new token while the one before still works: that one should stop now (AM-15).
+    ends_rotation: bool = False
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether the token opens the functional modules."""
+        return self.purpose is TokenPurpose.CREDENTIALS
+
+
+@dataclass(frozen=True, slots=True)
 class Directory:
     """Everybody who is known to the hub, at one moment."""
 
     #: The hub's own party.
     hub: Party
     platforms: Mapping[int, Platform] = field(default_factory=dict)
-    #: Platform ids by the hash of the token that they show us, with the token's purpose.
-    inbound_tokens: Mapping[str, tuple[int, str]] = field(default_factory=dict, repr=False)
+    #: By the hash of the token.
+    inbound_tokens: Mapping[str, InboundToken] = field(default_factory=dict, repr=False)
     by_party: Mapping[Party, tuple[tuple[Platform, Role], ...]] = field(default_factory=dict, repr=False)
+    #: Platforms whose token before the newest still works.
+    rotating: frozenset[int] = frozenset()
 
     @classmethod
     def of(
-        cls, hub: Party, platforms: Iterable[Platform], inbound_tokens: Mapping[str, tuple[int, str]]
+        cls, hub: Party, platforms: Iterable[Platform], inbound_tokens: Mapping[str, InboundToken]
     ) -> "Directory":
         """The directory of these platforms."""
         known = {platform.id: platform for platform in platforms}
@@ -96,7 +127,18 @@ class Directory:
             MappingProxyType(known),
             MappingProxyType(dict(inbound_tokens)),
             MappingProxyType({party: tuple(found) for party, found in by_party.items()}),
+            frozenset(token.platform_id for token in inbound_tokens.values() if token.expires_at),
         )
+
+    def caller(self, shown: Iterable[tuple[str, TokenEncoding]], now: datetime) -> Caller | None:
+        """The platform that one of these readings of its token names, None if nobody's (AM-02)."""
+        for token, encoding in shown:
+            found = self.inbound_tokens.get(token_hash(token))
+            if found is not None and (found.expires_at is None or now < found.expires_at):
+                ends_rotation = found.platform_id in self.rotating and found.expires_at is None
+                platform = self.platforms[found.platform_id]
+                return Caller(platform, token, found.purpose, encoding, ends_rotation)
+        return None
 
     def named(self, name: str) -> Platform | None:
         """The platform of this name."""

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+from enum import StrEnum
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -11,6 +12,17 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 KEY_VARIABLE = "OCPI_HUB_KEY"
 KEY_BYTES = 32
 _NONCE_BYTES = 12
+
+
+class TokenPurpose(StrEnum):
+    """What a token that a platform shows us is good for."""
+
+    #: Token A: opens versions, details and the POST of credentials, once (CR-06).
+    REGISTRATION = "registration"
+    #: Ours, in a handshake that the hub began: opens versions and details until it is answered (CR-27).
+    PENDING = "pending"
+    #: Of a registered platform: opens everything.
+    CREDENTIALS = "credentials"
 
 
 class UnusableKey(ValueError):

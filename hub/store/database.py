@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -65,6 +65,7 @@ async def opened(url: str) -> AsyncIterator[Database]:
         raise UnsupportedDatabase(f"expected a database URL that starts with {SQLITE_DRIVER}:///")
     engine = create_async_engine(url, connect_args={"timeout": 30})
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin)
     try:
         async with engine.begin() as connection:
             await connection.run_sync(upgrade)
@@ -74,10 +75,16 @@ async def opened(url: str) -> AsyncIterator[Database]:
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # Python's own transactions leave out what is read: half a change could be seen, and acted upon.
+    connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
 
 
 def microseconds(moment: datetime) -> int:

@@ -22,6 +22,7 @@ class PlatformRow(SQLModel, table=True):
     """A connected system: one pair of credentials tokens, one versions URL."""
 
     __tablename__ = "platform"
+    __table_args__ = NEVER_REUSED
 
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(unique=True)
@@ -40,6 +41,13 @@ class PlatformRow(SQLModel, table=True):
     bad_bodies: str = "relay"
     created_at: datetime
     connected_at: datetime | None = None
+
+    @property
+    def stored_id(self) -> int:
+        """The id of a row that was written or read."""
+        if self.id is None:
+            raise ValueError("a platform has an id when its row is stored")
+        return self.id
 
 
 class PlatformRoleRow(SQLModel, table=True):
@@ -80,9 +88,11 @@ class InboundTokenRow(SQLModel, table=True):
     #: SHA-256 of the token, in hexadecimal.
     token_hash: str = Field(unique=True)
     token: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    #: `registration` (token A) or `credentials`.
+    #: A TokenPurpose: registration (token A), pending or credentials.
     purpose: str
     created_at: datetime
+    #: When it stops working, because a new one was given.
+    expires_at: datetime | None = None
 
 
 class ObjectRow(SQLModel, table=True):

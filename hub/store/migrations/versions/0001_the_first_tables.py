@@ -156,6 +156,7 @@ def upgrade() -> None:
         sa.Column("connected_at", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "endpoint",
@@ -174,6 +175,7 @@ def upgrade() -> None:
         sa.Column("token", sa.LargeBinary(), nullable=False),
         sa.Column("purpose", sa.String(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("expires_at", UTCDateTime(), nullable=True),
         sa.ForeignKeyConstraint(["platform_id"], ["platform.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("token_hash"),

@@ -1,0 +1,32 @@
+"""Who the hub says that it is: one party in the role HUB, never those who are connected to it (CR-21)."""
+
+from dataclasses import dataclass
+
+from hub.ocpi.party import Party
+from hub.registry.versions import versions_url
+from schemas.v2_2_1 import BusinessDetails, Credentials, CredentialsRole, Role
+
+
+@dataclass(frozen=True, slots=True)
+class HubIdentity:
+    """The hub, as partners know it."""
+
+    party: Party
+    name: str
+    #: The base URL under which partners reach the hub, without a trailing slash.
+    public_url: str
+
+    @property
+    def versions_url(self) -> str:
+        """The URL that partners are given."""
+        return versions_url(self.public_url)
+
+    def credentials(self, token: str) -> Credentials:
+        """The hub's Credentials object, with a token that the other side uses to call the hub."""
+        role = CredentialsRole(
+            role=Role.HUB,
+            business_details=BusinessDetails(name=self.name),
+            party_id=self.party.party_id,
+            country_code=self.party.country_code,
+        )
+        return Credentials(token=token, url=self.versions_url, roles=(role,))

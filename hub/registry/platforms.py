@@ -1,0 +1,200 @@
+"""What an operator does with platforms: invite, suspend, resume, remove; each is one transaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sqlmodel import col, delete, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.ocpi.timestamps import Clock
+from hub.registry.connections import forget_tokens, give_token
+from hub.registry.records import Records
+from hub.registry.tokens import Sealer, TokenPurpose, new_token
+from hub.store.tables import InboundTokenRow, PlatformRow
+from schemas.v2_2_1 import ConnectionStatus
+
+LONGEST_NAME = 100
+#: The two states between which a platform moves by itself; the others are decided by people.
+LIVE = (ConnectionStatus.CONNECTED, ConnectionStatus.OFFLINE)
+
+
+class PlatformError(Exception):
+    """What was asked of the registry cannot be done; the subclass and the message say why.
+
+    PlatformError
+    ├── NotAName           the name cannot be one
+    ├── NameTaken          a platform has this name
+    ├── UnknownPlatform    no platform has this name
+    ├── NotConnectedYet    the platform is not registered
+    └── HandshakeFailed    a platform did not do its part (hub.registry.registering)
+    """
+
+
+class NotAName(PlatformError):
+    """The name of a platform has another form."""
+
+
+class NameTaken(PlatformError):
+    """Another platform has the name."""
+
+
+class UnknownPlatform(PlatformError):
+    """No platform has the name."""
+
+
+class NotConnectedYet(PlatformError):
+    """The platform is not registered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What a partner needs to register, beside our versions URL; to be handed over in a safe way (CR-02)."""
+
+    name: str
+    #: Token A; it works until the partner has registered.
+    token: str = field(repr=False)
+
+
+class Platforms:
+    """The platforms, as an operator and their presence change them."""
+
+    def __init__(
+        self, records: Records, sealer: Sealer, clock: Clock, new_token: Callable[[], str] = new_token
+    ) -> None:
+        self._records = records
+        self._sealer = sealer
+        self._clock = clock
+        self._new_token = new_token
+
+    async def invite(self, name: str) -> Invitation:
+        """Plan a platform, and make the token with which it may register.
+
+        Raises:
+            NotAName: the name is empty, too long or holds a slash or what cannot be printed.
+            NameTaken: a platform has it.
+        """
+        async with self._records.changing() as session:
+            row = await planned(session, name, self._clock)
+            return await self._invited(session, row)
+
+    async def invite_again(self, name: str) -> Invitation:
+        """Make a new token A for a platform that lost its tokens; what it had before ends here.
+
+        Its parties stay with it, and are PLANNED until it has registered again.
+
+        Raises:
+            UnknownPlatform: no platform has the name.
+        """
+        async with self._records.changing() as session:
+            row = await named(session, name)
+            await forget_tokens(session, row)
+            return await self._invited(session, row)
+
+    async def suspend(self, name: str) -> None:
+        """Let nothing through to or from the platform, until it is resumed.
+
+        Raises:
+            UnknownPlatform: no platform has the name.
+        """
+        async with self._records.changing() as session:
+            row = await named(session, name)
+            row.is_blocked = True
+            row.status = ConnectionStatus.SUSPENDED
+
+    async def resume(self, name: str) -> None:
+        """Undo `suspend`: the platform is again what it was, as far as that is known.
+
+        Raises:
+            UnknownPlatform: no platform has the name.
+        """
+        async with self._records.changing() as session:
+            row = await named(session, name)
+            row.is_blocked = False
+            row.status = await _settled(session, row)
+
+    async def remove(self, name: str) -> None:
+        """Forget the platform: its tokens die, its parties are free, and SUSPENDED for everybody (HCI-04).
+
+        Raises:
+            UnknownPlatform: no platform has the name.
+        """
+        async with self._records.changing() as session:
+            row = await named(session, name)
+            # The database removes its roles, endpoints and tokens with it.
+            await session.exec(delete(PlatformRow).where(col(PlatformRow.id) == row.id))
+
+    async def found(self, platform_id: int, status: ConnectionStatus) -> None:
+        """Write down whether a platform can be reached; PLANNED and SUSPENDED stay as they are (HCI-15)."""
+        async with self._records.changing() as session:
+            await session.exec(
+                update(PlatformRow)
+                .where(col(PlatformRow.id) == platform_id, col(PlatformRow.status).in_(LIVE))
+                .values(status=status)
+            )
+
+    async def forget_unfinished(self) -> None:
+        """Forget what is left of our handshakes that a stop of the hub cut short (CR-28); for the start."""
+        async with self._records.changing() as session:
+            pending = col(InboundTokenRow.purpose) == TokenPurpose.PENDING
+            begun = select(InboundTokenRow.platform_id).where(pending)
+            never_connected = col(PlatformRow.outbound_token).is_(None)
+            await session.exec(delete(PlatformRow).where(col(PlatformRow.id).in_(begun), never_connected))
+            await session.exec(delete(InboundTokenRow).where(pending))
+
+    async def _invited(self, session: AsyncSession, row: PlatformRow) -> Invitation:
+        token = self._new_token()
+        await give_token(session, row, self._sealer, token, TokenPurpose.REGISTRATION, self._clock())
+        row.status = await _settled(session, row)
+        return Invitation(row.name, token)
+
+
+async def planned(session: AsyncSession, name: str, clock: Clock) -> PlatformRow:
+    """A new row for a platform of this name.
+
+    Raises:
+        NotAName: the name has the wrong form.
+        NameTaken: a platform has it.
+    """
+    check_name(name)
+    if (await session.exec(select(PlatformRow).where(PlatformRow.name == name))).first() is not None:
+        raise NameTaken(f"a platform has the name {name!r}")
+    row = PlatformRow(name=name, status=ConnectionStatus.PLANNED, created_at=clock())
+    session.add(row)
+    await session.flush()
+    return row
+
+
+async def named(session: AsyncSession, name: str) -> PlatformRow:
+    """The row of the platform of this name.
+
+    Raises:
+        UnknownPlatform: there is none.
+    """
+    row = (await session.exec(select(PlatformRow).where(PlatformRow.name == name))).first()
+    if row is None:
+        raise UnknownPlatform(f"no platform has the name {name!r}")
+    return row
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that could not be written in a URL's path or on one line.
+
+    Raises:
+        NotAName: the message says what was expected.
+    """
+    is_plain = name.isprintable() and "/" not in name and name.strip() == name
+    if not name or len(name) > LONGEST_NAME or not is_plain:
+        raise NotAName(f"expected a name of at most {LONGEST_NAME} printable characters without a slash")
+
+
+async def _settled(session: AsyncSession, row: PlatformRow) -> ConnectionStatus:
+    """The status of a platform by what is known of it; presence says the rest."""
+    if row.is_blocked:
+        return ConnectionStatus.SUSPENDED
+    if row.outbound_token is not None:
+        return ConnectionStatus.CONNECTED
+    invited = select(InboundTokenRow).where(
+        InboundTokenRow.platform_id == row.id, InboundTokenRow.purpose == TokenPurpose.REGISTRATION
+    )
+    is_invited = (await session.exec(invited)).first() is not None
+    return ConnectionStatus.PLANNED if is_invited else ConnectionStatus.SUSPENDED

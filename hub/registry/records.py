@@ -1,0 +1,67 @@
+"""The records of who is connected, and the one way to change them.
+
+A change is one transaction: the rows, and what it means for ClientInfo (HCI-01, HCI-03). After it the
+Directory is loaded anew, so that what was committed is in force before anybody is told that it was done.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.ocpi.timestamps import Clock
+from hub.registry.current import CurrentDirectory
+from hub.registry.hubclientinfo import Announce, changed_infos, connections
+from hub.store.database import Database
+
+
+class Records:
+    """The tables of platforms, their parties, endpoints and tokens."""
+
+    def __init__(
+        self,
+        database: Database,
+        directory: CurrentDirectory,
+        clock: Clock,
+        announce: Announce,
+        changed: Callable[[], None],
+    ) -> None:
+        """Wire up.
+
+        Args:
+            database: Where the tables are.
+            directory: Loaded anew after each change.
+            clock: Gives `last_updated` of changed ClientInfo objects.
+            announce: Writes those objects, in the transaction of the change.
+            changed: Called when a change is in force.
+        """
+        self._database = database
+        self._directory = directory
+        self._clock = clock
+        self._announce = announce
+        self._changed = changed
+
+    @asynccontextmanager
+    async def changing(self) -> AsyncIterator[AsyncSession]:
+        """A transaction: in force at the end of the block, or undone by an exception."""
+        try:
+            async with self._database.session() as session:
+                before = await connections(session)
+                yield session
+                await session.flush()
+                infos = changed_infos(before, await connections(session), self._clock())
+                if infos:
+                    await self._announce(await session.connection(), infos)
+        finally:
+            await self._come_into_force()
+
+    async def _come_into_force(self) -> None:
+        try:
+            await self._directory.reload()
+        except asyncio.CancelledError:
+            # The commit may be done: a token that died must not live on in memory.
+            await self._directory.reload()
+            raise
+        finally:
+            self._changed()
