@@ -5,7 +5,6 @@ import contextlib
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ import typer
 from ocpp.v16.enums import AuthorizationStatus
 from rich.console import Console
 
+from hub.ocpi.timestamps import utc_now
 from partners.charger.charge_point import ChargerSimulator, Happening
 from partners.charger.driver import leave_when_done, rfid_visit
 from partners.charger.fleet import charge_point_urls, fleet
@@ -80,7 +80,7 @@ def run(
         vehicle=Vehicle(capacity_wh=_thousands(battery_kwh), soc=Decimal(soc) / 100),
         car_comes_on_remote_start=tap is None,
     )
-    time = SimulatedTime(lambda: datetime.now(UTC), speed)
+    time = SimulatedTime(utc_now, speed)
     show = _show_as_json if as_json else _show
     chargers = [
         ChargerSimulator(each, settings, time=time, onlooker=show) for each in charge_point_urls(url, count)

@@ -19,6 +19,8 @@ from decimal import Decimal
 #: Within such a step the power counts as constant.
 _STEP = timedelta(seconds=5)
 _HOUR = Decimal(3600)
+#: Energy is counted in steps of a microwatt-hour, so that every sum of it is exact.
+_QUANTUM_WH = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def soc(curve: ChargingCurve, progress: Progress) -> Decimal:
 
 def room_wh(curve: ChargingCurve) -> Decimal:
     """The energy that fits into the battery from the beginning on, Wh."""
-    return curve.capacity_wh * (1 - curve.soc_at_start)
+    return _counted(curve.capacity_wh * (1 - curve.soc_at_start))
 
 
 def is_full(curve: ChargingCurve, progress: Progress) -> bool:
@@ -80,7 +82,7 @@ def advanced(curve: ChargingCurve, progress: Progress, by: timedelta) -> Progres
 
 def _step(curve: ChargingCurve, progress: Progress, by: timedelta) -> Progress:
     middle = Progress(progress.elapsed + by / 2, progress.energy_wh)
-    energy_wh = progress.energy_wh + power_w(curve, middle) * _seconds(by) / _HOUR
+    energy_wh = progress.energy_wh + _counted(power_w(curve, middle) * _seconds(by) / _HOUR)
     return Progress(progress.elapsed + by, min(energy_wh, room_wh(curve)))
 
 
@@ -99,3 +101,7 @@ def _tapered(curve: ChargingCurve, state_of_charge: Decimal) -> Decimal:
 
 def _seconds(duration: timedelta) -> Decimal:
     return Decimal(duration // timedelta(microseconds=1)) / 1_000_000
+
+
+def _counted(energy_wh: Decimal) -> Decimal:
+    return energy_wh.quantize(_QUANTUM_WH)

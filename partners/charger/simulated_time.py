@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from hub.ocpi.timestamps import Clock
+
 
 class SimulatedTime:
     """A clock that starts at the present instant and runs `speed` times as fast.
@@ -17,7 +19,7 @@ class SimulatedTime:
 
     def __init__(
         self,
-        clock: Callable[[], datetime],
+        clock: Clock,
         speed: float = 1,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -18,7 +18,8 @@ from typing import Any
 
 from aiohttp import WSCloseCode, web
 
-from partners.cpo.charging_events import ChargingEvents, Clock
+from hub.ocpi.timestamps import Clock
+from partners.cpo.charging_events import ChargingEvents
 from partners.cpo.ocpp16_calls import ChargePointCalls
 from partners.cpo.ocpp_connection import NoAnswer, NotConnected, OcppConnection, Refused, Unanswered
 from partners.cpo.ocpp_frames import Call, CallRefused, ErrorCode

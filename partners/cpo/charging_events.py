@@ -4,7 +4,6 @@ Values and one Protocol, free of any OCPP version and of any wire format. The ce
 frames into these; the CPO node stores them and turns them into OCPI.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,9 +11,6 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from partners.cpo.meter_values import MeterSample
-
-#: Gives the present instant, aware, in UTC.
-Clock = Callable[[], datetime]
 
 
 class ConnectorStatus(StrEnum):

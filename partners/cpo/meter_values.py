@@ -42,7 +42,7 @@ _WHOLES: tuple[tuple[str, ...], ...] = (("",), ("L1", "L2", "L3"), ("L1-N", "L2-
 #: No meter reads more than this; a longer number is a fault, and may not cost us time or memory.
 _MOST = Decimal(10) ** 15
 
-#: Measured inside the car: interesting, but never billed.
+#: Measured inside the car: what it has got there is never billed.
 _IN_THE_CAR = frozenset({"EV", "Inlet"})
 
 
@@ -114,9 +114,11 @@ def _measurand(sampled: Mapping[str, Any]) -> str:
 
 def _number(sampled: Mapping[str, Any]) -> Decimal | None:
     """The reading in its normal unit; None if it is none that we use."""
-    factor = _FACTORS.get((_measurand(sampled), sampled.get("unit", "").strip().lower()))
+    measurand = _measurand(sampled)
+    factor = _FACTORS.get((measurand, sampled.get("unit", "").strip().lower()))
     signed = sampled.get("format", "Raw") == "SignedData"
-    if factor is None or signed or sampled.get("location", "Outlet") in _IN_THE_CAR:
+    elsewhere = sampled.get("location", "Outlet") in _IN_THE_CAR and measurand != "SoC"
+    if factor is None or signed or elsewhere:
         return None
     try:
         value = Decimal(sampled["value"].strip())

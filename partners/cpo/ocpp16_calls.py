@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from hub.ocpi.timestamps import Clock
 from partners.cpo.charging_events import (
     BootInfo,
     ChargingEvents,
-    Clock,
     ConnectorStatus,
     IdTagInfo,
     StartedTransaction,

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from partners.cpo.charging_events import Clock
+from hub.ocpi.timestamps import Clock
 from partners.cpo.ocpp_frames import Call
 from schemas import exact_json
 
