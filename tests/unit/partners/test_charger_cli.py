@@ -1,0 +1,102 @@
+"""`ocpi-node charger run`: the command, in a process of its own, at a central system on loopback."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from partners.charger.cli import app
+from schemas import exact_json
+from tests.unit.partners.ocpp_world import cpo_node
+
+RUN = "from partners.charger.cli import app; app()"
+ROOT = Path(__file__).parents[3]
+
+
+async def charger_process(*arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-W",
+        "error",
+        "-c",
+        RUN,
+        "run",
+        *arguments,
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def test_a_fleet_charges_so_much_with_a_card_and_ends() -> None:
+    async with cpo_node() as node:
+        process = await charger_process(
+            "--url",
+            node.url(),
+            "--count",
+            "2",
+            "--speed",
+            "3600",
+            "--tap",
+            "TAG",
+            "--stop-after-kwh",
+            "1.5",
+            "--json",
+        )
+        output, errors = await process.communicate()
+    assert (process.returncode, errors) == (0, b"")
+    lines = [exact_json.decode(line) for line in output.splitlines()]
+    assert {line["charge_point"] for line in lines} == {"CP001", "CP002"}
+    for started, stopped in zip(
+        sorted(node.cpo.told("transaction_started"), key=lambda told: told.charge_point),
+        sorted(node.cpo.told("transaction_stopped"), key=lambda told: told.charge_point),
+        strict=True,
+    ):
+        assert stopped.meter_stop_wh - started.meter_start_wh >= 1499
+
+
+async def test_a_refused_card_ends_with_status_one_and_says_so() -> None:
+    async with cpo_node() as node:
+        node.cpo.refused.add("THIEF")
+        process = await charger_process("--url", node.url(), "--speed", "3600", "--tap", "THIEF")
+        _, errors = await process.communicate()
+    assert process.returncode == 1
+    assert errors.decode().strip() == "CP001: card THIEF was refused: Blocked"
+
+
+async def test_without_a_card_it_serves_remote_starts_until_it_is_told_to_stop() -> None:
+    async with cpo_node() as node:
+        process = await charger_process("--url", node.url(), "--speed", "3600")
+        await node.cpo.until(lambda: node.cpo.statuses() == ["Available"])
+        assert await node.central.remote_start("CP001", 1, "APP") == "accepted"
+        await node.cpo.until_told("meter_values")
+        assert await node.central.remote_stop("CP001", 1) == "accepted"
+        await node.cpo.until(lambda: node.cpo.statuses()[-1] == "Available")
+        process.send_signal(signal.SIGTERM)
+        output, errors = await process.communicate()
+    assert (process.returncode, errors) == (0, b"")
+    assert "the car has left" in output.decode()
+
+
+async def test_no_central_system_ends_with_status_one_and_says_so() -> None:
+    async with cpo_node() as node:
+        url = node.url()
+    process = await charger_process("--url", url, "--tap", "TAG", "--connect-within", "0.2")
+    _, errors = await process.communicate()
+    assert process.returncode == 1
+    assert "no link to the central system within 0.2 s" in errors.decode()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1/ocpp/CP001", "ws:///ocpp/CP001", "ws://127.0.0.1:9000", "ws://127.0.0.1/ocpp/"]
+)
+def test_a_url_that_names_no_charge_point_is_wrong_usage(url: str) -> None:
+    assert CliRunner().invoke(app, ["run", "--url", url]).exit_code == 2
+
+
+def test_the_help_teaches() -> None:
+    text = CliRunner().invoke(app, ["run", "--help"]).output
+    assert "Example: ocpi-node charger run" in text
