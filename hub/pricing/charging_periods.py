@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Final, NamedTuple, TypeAlias
 
 from hub.pricing.errors import CannotBePriced
-from hub.pricing.exact import seconds
+from hub.pricing.exact import plausible, seconds
 from hub.pricing.periods import UNMEASURED, Activity, ChargedPeriod, Level
 from schemas.v2_2_1.cdrs import CdrDimensionType, ChargingPeriod
 
@@ -16,6 +16,9 @@ _Volumes: TypeAlias = dict[CdrDimensionType, Decimal]
 
 _ZERO: Final = Decimal(0)
 _SECONDS_AN_HOUR: Final = 3600
+
+#: Hours; beyond lie mistakes.
+_LONGEST: Final = 100 * 366 * 24
 
 #: In the order in which they happen, if one charging period tells of several.
 _ACTIVITIES: Final = {
@@ -55,6 +58,8 @@ def charged_periods(
         CannotBePriced: A dimension is unknown, told twice, negative, or does not fit into its period.
     """
     numbered = sorted(enumerate(charging_periods), key=lambda item: item[1].start_date_time)
+    if not numbered:
+        return ()
     ends = [*(period.start_date_time for _, period in numbered[1:]), end]
     read = [
         part
@@ -104,7 +109,7 @@ def _volumes(period: ChargingPeriod, pointer: str) -> _Volumes:
             raise CannotBePriced(f"{where}/type", f"{dimension.type} is told twice in one charging period")
         if dimension.type in _NEVER_NEGATIVE and dimension.volume < 0:
             raise CannotBePriced(f"{where}/volume", f"{dimension.type} of {dimension.volume} is negative")
-        volumes[dimension.type] = dimension.volume
+        volumes[dimension.type] = plausible(dimension.volume, f"{where}/volume")
     if CdrDimensionType.ENERGY not in volumes and any(volumes.get(other) for other in _ENERGY_TOLD_OTHERWISE):
         raise CannotBePriced(f"{pointer}/dimensions", "energy is told as import or export, but not as ENERGY")
     return volumes
@@ -114,6 +119,8 @@ def _parts(volumes: _Volumes, span: timedelta, pointer: str) -> tuple[list[_Part
     told = {dimension: volumes[dimension] for dimension in _ACTIVITIES if dimension in volumes}
     if not any(told.values()):
         return _untold(volumes, span, pointer)
+    if sum(told.values()) > _LONGEST:
+        raise CannotBePriced(f"{pointer}/dimensions", f"{sum(told.values())} h are longer than any session")
     parts = [_Part(_ACTIVITIES[dimension], _duration(volume)) for dimension, volume in told.items() if volume]
     missing = span - sum((part.duration for part in parts), timedelta())
     if abs(seconds(missing)) <= _tolerance(told.values()):

@@ -14,6 +14,9 @@ _SECOND: Final = timedelta(seconds=1)
 #: A session that lasts longer is a mistake, and dividing it by the hours of its days a burden.
 LONGEST_SESSION: Final = timedelta(days=366)
 
+#: A year in which something may change each half hour.
+_MOST_STRIKES: Final = 366 * 48
+
 
 @cache
 def zone(name: str) -> ZoneInfo:
@@ -34,16 +37,20 @@ def local(instant: datetime, time_zone: ZoneInfo) -> datetime:
 
 
 def strikes(times: Iterable[time], start: datetime, end: datetime, time_zone: ZoneInfo) -> Iterator[datetime]:
-    """The instants between start and end when the clock shows one of the times, or jumps.
+    """The instants, on the days from start to end, at which the clock shows one of the times or jumps.
 
     A time that comes twice, when the clock is put back, is there twice.
 
     Raises:
-        CannotBePriced: From start to end it is longer than `LONGEST_SESSION`.
+        CannotBePriced: This is longer than `LONGEST_SESSION`, or too many times are asked for.
     """
     if end - start > LONGEST_SESSION:
         raise CannotBePriced("/charging_periods", f"{end - start} is longer than any session")
     wanted = tuple(times)
+    if len(wanted) * (end - start) > _MOST_STRIKES * _DAY:
+        raise CannotBePriced(
+            "/tariffs", f"{len(wanted)} times a day, for {end - start}, are too many to look at"
+        )
     for day in _days(local(start, time_zone).date(), local(end, time_zone).date()):
         yield from _jumps(day, time_zone)
         for shown in wanted:

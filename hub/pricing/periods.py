@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Final
 
 from hub.pricing.errors import CannotBePriced
+from hub.pricing.exact import plausible
 
 _ZERO: Final = Decimal(0)
 
@@ -80,7 +81,7 @@ class ChargedPeriod:
             raise CannotBePriced(self.pointer, f"ends at {self.end}, before it starts at {self.start}")
         if not _EARLIEST_YEAR <= self.start.year <= self.end.year <= _LATEST_YEAR:
             raise CannotBePriced(self.pointer, f"no session lasts from {self.start} to {self.end}")
-        if not self.energy.is_finite() or self.energy < 0:
+        if plausible(self.energy, self.pointer) < 0:
             raise CannotBePriced(self.pointer, f"{self.energy} kWh cannot be charged")
         if self.energy and self.activity.of_a_reservation:
             raise CannotBePriced(self.pointer, f"{self.energy} kWh during a reservation")

@@ -8,12 +8,13 @@ from fractions import Fraction
 from typing import Final, NamedTuple
 
 from hub.pricing.errors import CannotBePriced
-from hub.pricing.exact import hours, seconds
+from hub.pricing.exact import hours, plausible, seconds
 from hub.pricing.periods import Activity, ChargedPeriod, Level
 from schemas.v2_2_1.tariffs import DayOfWeek, ReservationRestrictionType, TariffRestrictions
 
 _MIDNIGHT: Final = time(0)
 _WEEK: Final = tuple(DayOfWeek)
+_AMOUNTS: Final = ("min_kwh", "max_kwh", "min_power", "max_power", "min_current", "max_current")
 
 
 class Moment(NamedTuple):
@@ -76,6 +77,9 @@ def understood(restrictions: TariffRestrictions | None, pointer: str) -> Restric
         return UNRESTRICTED
     for unknown in restrictions.model_extra or {}:
         raise CannotBePriced(f"{pointer}/{unknown}", "no restriction of OCPI 2.2.1 has this name")
+    for name in _AMOUNTS:
+        if (amount := getattr(restrictions, name)) is not None:
+            plausible(amount, f"{pointer}/{name}")
     conditions = (
         *_days(restrictions, pointer),
         *_dates(restrictions, pointer),

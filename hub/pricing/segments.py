@@ -1,5 +1,6 @@
 """The session in segments, within each of which no restriction begins or ceases to hold."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -51,6 +52,11 @@ class _Course:
         origin = self.reservation_start if period.activity.of_a_reservation else self.session_start
         return seconds(period.start - (origin or period.start))
 
+    def within(self, period: ChargedPeriod) -> Sequence[datetime]:
+        """The instants inside the period."""
+        first = bisect_right(self.instants, period.start)
+        return self.instants[first : bisect_left(self.instants, period.end, first)]
+
 
 def segments(periods: Sequence[ChargedPeriod], turns: Turns, time_zone: ZoneInfo) -> Iterator[Segment]:
     """The periods, divided wherever a restriction may turn; energy is divided as evenly as time passes.
@@ -99,12 +105,12 @@ def _divided(
     """The segments of one period; a place in it is a fraction of its way from start to end."""
     duration, energy = seconds(period.duration), Fraction(period.energy)
     elapsed = course.elapsed(period)
-    at_times = {
-        seconds(instant - period.start) / duration
-        for instant in course.instants
-        if period.start < instant < period.end
-    }
+    at_times = {seconds(instant - period.start) / duration for instant in course.within(period)}
     at_amounts = {(amount - charged) / energy for amount in amounts if charged < amount < charged + energy}
+    if not at_times and not at_amounts:  # most periods by far
+        moment = Moment(local(period.start, course.time_zone), charged, elapsed, period)
+        yield Segment(moment, period.start, period.end, energy, duration)
+        return
     places = (_BEGIN, *sorted(at_times | at_amounts), _WHOLE)
     for place, until in pairwise(places):
         start = _instant(period, place)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from hub.pricing.errors import CannotBePriced
+from hub.pricing.exact import plausible
 from hub.pricing.restrictions import Moment, Restrictions, Turns, understood
 from schemas.v2_2_1.tariffs import (
     PriceComponent,
@@ -152,7 +153,8 @@ def _check_component(component: PriceComponent, before: Sequence[TariffDimension
         raise CannotBePriced(f"{pointer}/type", f"{component.type} is no dimension that OCPI 2.2.1 prices")
     if component.type in before:
         raise CannotBePriced(f"{pointer}/type", f"the element prices {component.type} twice")
-    if component.vat is not None and component.vat < 0:
+    plausible(component.price, f"{pointer}/price")
+    if component.vat is not None and plausible(component.vat, f"{pointer}/vat") < 0:
         raise CannotBePriced(f"{pointer}/vat", f"a VAT of {component.vat} % has no meaning")
     if component.type is not TariffDimensionType.FLAT and component.step_size < 1:
         raise CannotBePriced(f"{pointer}/step_size", f"steps of {component.step_size} lead nowhere")
@@ -167,6 +169,10 @@ def _check_reservation(component: Component, restrictions: Restrictions, pointer
 
 def _check_bounds(tariff: Tariff, pointer: str) -> None:
     least, most = tariff.min_price, tariff.max_price
+    for name, bound in (("min_price", least), ("max_price", most)):
+        for vat in ("excl_vat", "incl_vat"):
+            if bound is not None and getattr(bound, vat) is not None:
+                plausible(getattr(bound, vat), f"{pointer}/{name}/{vat}")
     if least is None or most is None:
         return
     if least.excl_vat > most.excl_vat:

@@ -5,9 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hub.pricing import Activity, CannotBePriced, Level, charged_periods, price
-from schemas.v2_2_1.cdrs import CdrDimension, ChargingPeriod
+from schemas.v2_2_1.cdrs import CdrDimension, CdrDimensionType, ChargingPeriod
 from tests.unit.pricing.in_few_words import element, energy, parking, tariff, time
 
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -206,3 +208,47 @@ def test_where_time_changes_its_price_at_a_time_nothing_is_interpolated() -> Non
     periods = charged_periods([told(0, TIME="1", ENERGY="10")], end=NINE + timedelta(hours=1))
 
     assert price(periods, [dearer_later], time_zone="UTC").notes == ()
+
+
+@pytest.mark.parametrize("volume", ["1e999999999", "1e19"])
+def test_a_volume_out_of_all_proportion_is_refused(volume: str) -> None:
+    with pytest.raises(CannotBePriced):
+        read(told(0, TIME=volume))
+
+
+volumes = st.one_of(
+    st.decimals(-2, 100, places=3),
+    st.sampled_from([Decimal("1e25"), Decimal("1e-25"), Decimal("1e18"), Decimal(0)]),
+)
+kinds = st.sampled_from(sorted(set(CdrDimensionType) - {CdrDimensionType.STATE_OF_CHARGE}))
+dimensions = st.lists(
+    st.builds(lambda kind, volume: CdrDimension(type=kind, volume=volume), kinds, volumes),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 90), dimensions), max_size=4))
+def test_whatever_is_told_is_understood_as_one_whole_session_or_refused(
+    told_at: list[tuple[int, list[CdrDimension]]],
+) -> None:
+    periods = [
+        ChargingPeriod(
+            start_date_time=NINE + timedelta(minutes=after), dimensions=tuple(each), tariff_id="T1"
+        )
+        for after, each in told_at
+    ]
+    end = NINE + timedelta(hours=1)
+
+    try:
+        understood = charged_periods(periods, end=end)
+    except CannotBePriced:
+        return
+    starts = [period.start for period in understood]
+    ends = [period.end for period in understood]
+    assert starts[1:] == ends[:-1]
+    assert ends[-1:] == ([end] if periods else [])
+    assert sum(period.energy for period in understood) == sum(
+        one.volume for period in periods for one in period.dimensions if one.type == CdrDimensionType.ENERGY
+    )

@@ -200,3 +200,37 @@ def test_a_session_of_years_is_refused_where_the_hours_of_its_days_matter() -> N
 
     with pytest.raises(CannotBePriced, match="longer than any session"):
         priced(nights, parked(60 * 24 * 400))
+
+
+@pytest.mark.parametrize("out_of_proportion", ["1e999999999", "1e-999999999", "1e20", "1e-21"])
+@pytest.mark.parametrize(
+    ("bad", "pointer"),
+    [
+        (lambda number: tariff(element(energy(number))), "/tariffs/0/elements/0/price_components/0/price"),
+        (lambda number: tariff(element(energy("1", number))), "/tariffs/0/elements/0/price_components/0/vat"),
+        (
+            lambda number: tariff(element(energy("1"), max_kwh=Decimal(number))),
+            "/tariffs/0/elements/0/restrictions/max_kwh",
+        ),
+        (
+            lambda number: tariff(element(energy("1")), max_price={"excl_vat": Decimal(number)}),
+            "/tariffs/0/max_price/excl_vat",
+        ),
+    ],
+)
+def test_a_number_out_of_all_proportion_is_refused_before_it_fills_the_memory(
+    bad: Callable[[str], Tariff], pointer: str, out_of_proportion: str
+) -> None:
+    with pytest.raises(CannotBePriced) as refused:
+        priced(bad(out_of_proportion), charging(60, 10))
+
+    assert refused.value.pointer == pointer
+
+
+def test_more_price_changes_than_anybody_can_follow_are_refused() -> None:
+    each_minute = [
+        element(time("1"), start_time=f"{hour:02}:{minute:02}") for hour in range(24) for minute in range(60)
+    ]
+
+    with pytest.raises(CannotBePriced, match="too many"):
+        priced(tariff(*each_minute), parked(60 * 24 * 30))

@@ -15,7 +15,7 @@ from tests.unit.pricing.reference import slow_price
 TOLERANCE = Fraction(1, 10**28)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(periods=sessions(), tariff=tariffs(), zone=st.sampled_from(ZONES))
 def test_a_price_is_what_counting_second_by_second_makes_it(
     periods: tuple[ChargedPeriod, ...], tariff: Tariff, zone: str
