@@ -17,8 +17,10 @@ def decode(text: bytes | str) -> Any:
     """The value of a JSON text; fractions become `Decimal`, with every digit that was written."""
     try:
         return _decoder.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotJson(str(error)) from error
+    except ArithmeticError as error:
+        raise NotJson("a number is too large or too small to be kept exactly") from error
 
 
 def encode(value: Any) -> bytes:
