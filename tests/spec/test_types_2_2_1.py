@@ -132,6 +132,11 @@ def test_a_number_keeps_its_digits(text: str) -> None:
     assert Price.read(price.to_json()).excl_vat.as_tuple() == price.excl_vat.as_tuple()
 
 
+def test_a_number_that_cannot_be_kept_exactly_is_refused_as_json() -> None:
+    with pytest.raises(exact_json.NotJson, match="too large or too small"):
+        Price.read(b'{"excl_vat":1e99999999999999999999}')
+
+
 @pytest.mark.parametrize("wrong", ["2.50", True, None, 2.5, [1], Decimal("NaN")])
 def test_only_a_json_number_is_a_number(wrong: Any) -> None:
     assert the_finding(Price, {"excl_vat": wrong})[:2] == ("/excl_vat", "expected a JSON number")
