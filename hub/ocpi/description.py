@@ -1,9 +1,9 @@
 """The words in which a module of OCPI is described: Module, Operation, ObjectKind (design D13)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from hub.ocpi.errors import MethodNotAllowed, NotFound
@@ -87,6 +87,12 @@ class ObjectKind:
     #: Path parameters and list fields of what lies inside: a Location's EVSEs and their Connectors.
     nested: tuple["NestedKind", ...] = ()
 
+    def inner(self, parameters: Mapping[str, str]) -> tuple[tuple["NestedKind", str], ...]:
+        """The way from the object to what the path names inside it; empty for the object itself."""
+        return tuple(
+            (kind, parameters[kind.id_parameter]) for kind in self.nested if kind.id_parameter in parameters
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class NestedKind:
@@ -97,6 +103,11 @@ class NestedKind:
     list_field: str
     id_field: str
     id_parameter: str
+
+    def place(self, elements: Sequence[Mapping[str, Any]], wanted: str) -> int | None:
+        """Where among the parent's elements the one with this id is, None if there is none."""
+        ids = (str(element.get(self.id_field)).upper() for element in elements)
+        return next((place for place, each in enumerate(ids) if each == wanted.upper()), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,8 +100,13 @@ class ObjectRow(SQLModel, table=True):
 
     __tablename__ = "object"
     __table_args__ = (
-        UniqueConstraint("module", "country_code", "party_id", "object_id", "variant"),
-        Index("object_by_time", "module", "last_updated"),
+        # The id comes first, so that an object is also found where only its id is known (RT-49).
+        UniqueConstraint("module", "object_id", "country_code", "party_id", "variant"),
+        # Both hold all that a page asks for, so that neither counting nor skipping touches a body.
+        Index(
+            "object_by_creation", "module", "is_deleted", "seq", "last_updated", "country_code", "party_id"
+        ),
+        Index("object_by_time", "module", "is_deleted", "last_updated", "seq", "country_code", "party_id"),
         NEVER_REUSED,
     )
 
@@ -116,7 +121,10 @@ class ObjectRow(SQLModel, table=True):
     platform_id: int | None = None
     #: The owner's last_updated, never ours (RT-24).
     last_updated: int = Field(sa_column=Column(BigInteger, nullable=False))
+    #: A deleted object stays until the change that deleted it leaves the log.
     is_deleted: bool = False
+    #: The newest change of it in the log, None where it was never owed to others.
+    change_seq: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     body: str = Field(sa_column=Column(Text, nullable=False))
 
 
@@ -137,8 +145,9 @@ class ChangeRow(SQLModel, table=True):
     #: The path below the module's URL, as it came.
     tail: str
     query: str = ""
+    #: What changed, as it came. Empty where the whole object was replaced or deleted: its row says that.
     body: str = Field(sa_column=Column(Text, nullable=False))
-    #: The party and role that sent it; it goes to the opposite roles, never back.
+    #: The role in which the owner sent it; it goes to the opposite roles, never back.
     sender_role: str
     sender_platform_id: int | None = None
     correlation_id: str
@@ -158,13 +167,26 @@ class CursorRow(SQLModel, table=True):
 
 
 class DeadLetterRow(SQLModel, table=True):
-    """A delivery that a receiver refused; an operator can see it and send it again."""
+    """The last delivery of an object that a receiver refused; an operator can see it and send it again."""
 
     __tablename__ = "dead_letter"
-    __table_args__ = NEVER_REUSED
+    __table_args__ = (
+        UniqueConstraint(
+            "platform_id",
+            "role",
+            "country_code",
+            "party_id",
+            "module",
+            "object_country_code",
+            "object_party_id",
+            "object_id",
+            "variant",
+        ),
+        NEVER_REUSED,
+    )
 
     id: int | None = Field(default=None, sa_column=Column(SEQUENCE, primary_key=True, autoincrement=True))
-    platform_id: int = Field(index=True)
+    platform_id: int
     role: str
     country_code: str
     party_id: str

@@ -65,10 +65,19 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("refused_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint(
+            "platform_id",
+            "role",
+            "country_code",
+            "party_id",
+            "module",
+            "object_country_code",
+            "object_party_id",
+            "object_id",
+            "variant",
+        ),
         sqlite_autoincrement=True,
     )
-    with op.batch_alter_table("dead_letter", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_dead_letter_platform_id"), ["platform_id"], unique=False)
 
     op.create_table(
         "journal",
@@ -132,13 +141,23 @@ def upgrade() -> None:
         sa.Column("platform_id", sa.Integer(), nullable=True),
         sa.Column("last_updated", sa.BigInteger(), nullable=False),
         sa.Column("is_deleted", sa.Boolean(), nullable=False),
+        sa.Column("change_seq", sa.BigInteger(), nullable=True),
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("seq"),
-        sa.UniqueConstraint("module", "country_code", "party_id", "object_id", "variant"),
+        sa.UniqueConstraint("module", "object_id", "country_code", "party_id", "variant"),
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("object", schema=None) as batch_op:
-        batch_op.create_index("object_by_time", ["module", "last_updated"], unique=False)
+        batch_op.create_index(
+            "object_by_creation",
+            ["module", "is_deleted", "seq", "last_updated", "country_code", "party_id"],
+            unique=False,
+        )
+        batch_op.create_index(
+            "object_by_time",
+            ["module", "is_deleted", "last_updated", "seq", "country_code", "party_id"],
+            unique=False,
+        )
 
     op.create_table(
         "platform",
@@ -214,6 +233,7 @@ def downgrade() -> None:
     op.drop_table("platform")
     with op.batch_alter_table("object", schema=None) as batch_op:
         batch_op.drop_index("object_by_time")
+        batch_op.drop_index("object_by_creation")
 
     op.drop_table("object")
     with op.batch_alter_table("link", schema=None) as batch_op:
@@ -225,9 +245,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_journal_at"))
 
     op.drop_table("journal")
-    with op.batch_alter_table("dead_letter", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_dead_letter_platform_id"))
-
     op.drop_table("dead_letter")
     op.drop_table("cursor")
     op.drop_table("change")

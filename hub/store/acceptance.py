@@ -1,0 +1,162 @@
+"""What becomes of an object when a change of it is accepted: pure, one change at a time.
+
+| change | object not known | known | known, and newer than the change |
+|---|---|---|---|
+| PUT of the whole | created | replaced | ignored (LOC-23) |
+| PATCH of the whole | 404 | patched | ignored |
+| PUT of an EVSE or Connector | 404 | patched | ignored |
+| PATCH of an EVSE or Connector | 404 | patched, or 404 where it is not in there | ignored |
+| DELETE | 404 | deleted | deleted |
+
+Older and newer are told by `last_updated` of what changes: the EVSE's own for an EVSE, since another one may
+have moved the Location's on (LOC-06).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from hub.ocpi.description import NestedKind, ObjectKey
+from hub.ocpi.errors import InvalidParameters, LocationNotFound, NotFound
+from hub.ocpi.modules import MODULES
+from hub.ocpi.patching import patched
+from hub.ocpi.timestamps import parse_timestamp
+from hub.store.database import microseconds
+from schemas import exact_json
+from schemas.v2_2_1 import Role
+
+LAST_UPDATED = "last_updated"
+
+
+class Outcome(StrEnum):
+    """What became of the object."""
+
+    CREATED = "created"
+    REPLACED = "replaced"
+    PATCHED = "patched"
+    DELETED = "deleted"
+    #: The hub has a newer state; the sender gets its success, and nobody else anything.
+    IGNORED_OLDER = "ignored_older"
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedChange:
+    """A change of one object, checked, and about to be kept."""
+
+    key: ObjectKey
+    #: PUT, PATCH or DELETE.
+    method: str
+    #: The raw path below the module's URL, and the raw query.
+    tail: str
+    query: str
+    body: bytes
+    #: The body, decoded.
+    value: Any
+    #: The decoded path parameters; those of objects inside (an EVSE, a Connector) are looked at.
+    parameters: Mapping[str, str]
+    sender_role: Role
+    #: None where the hub itself is the sender.
+    sender_platform_id: int | None
+    correlation_id: str
+
+    @property
+    def inner(self) -> tuple[tuple[NestedKind, str], ...]:
+        """The way from the object to what changes inside it; empty where the object itself changes."""
+        kind = MODULES[self.key.module].kind
+        return () if kind is None else kind.inner(self.parameters)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the body says only what changes, not what the object is."""
+        return self.method == "PATCH" or bool(self.inner)
+
+
+class State(NamedTuple):
+    """An object as it is kept."""
+
+    body: str
+    #: Microseconds since 1970.
+    last_updated: int
+    is_deleted: bool = False
+
+
+def state_after(stored: State | None, change: AcceptedChange) -> tuple[State, Outcome]:
+    """The object's state after the change, and what that made of it.
+
+    Raises:
+        NotFound: the change needs an object, or something inside it, that is not known (LOC-22, AM-18).
+        InvalidParameters: the body does not say when it was last updated.
+    """
+    known = None if stored is None or stored.is_deleted else stored
+    if change.method == "PUT" and not change.is_partial:
+        return _whole(stored, known, change)
+    if known is None:
+        raise _unknown(change)
+    if change.method == "DELETE":
+        return known._replace(is_deleted=True), Outcome.DELETED
+    return _part(known, change)
+
+
+def _whole(stored: State | None, known: State | None, change: AcceptedChange) -> tuple[State, Outcome]:
+    updated = _last_updated(change.value)
+    if stored is not None and updated < stored.last_updated:
+        return stored, Outcome.IGNORED_OLDER
+    outcome = Outcome.CREATED if known is None else Outcome.REPLACED
+    return State(change.body.decode(), updated), outcome
+
+
+def _part(known: State, change: AcceptedChange) -> tuple[State, Outcome]:
+    whole = exact_json.decode(known.body)
+    after = _changed(whole, change.inner, change)
+    if after is None:
+        return known, Outcome.IGNORED_OLDER
+    return State(exact_json.encode(after).decode(), _last_updated(after)), Outcome.PATCHED
+
+
+def _changed(
+    thing: dict[str, Any], inner: tuple[tuple[NestedKind, str], ...], change: AcceptedChange
+) -> dict[str, Any] | None:
+    """The thing after the change, with what lies inside it; None where it is newer than the change."""
+    if not inner:
+        if _last_updated(change.value) < _last_updated(thing):
+            return None
+        return patched(thing, change.value) if change.method == "PATCH" else change.value
+    (kind, wanted), *deeper = inner
+    elements = list(thing.get(kind.list_field) or ())
+    place = kind.place(elements, wanted)
+    if place is not None:
+        element = _changed(elements[place], tuple(deeper), change)
+        if element is None:
+            return None
+        elements[place] = element
+    elif deeper or change.method == "PATCH":
+        raise _unknown(change)
+    else:
+        element = change.value
+        elements.append(element)
+    return thing | {kind.list_field: elements, LAST_UPDATED: _later(thing, element)}
+
+
+def _later(parent: Mapping[str, Any], child: Mapping[str, Any]) -> Any:
+    """The later `last_updated` of the two, as it is written: parents move on, never back (LOC-06)."""
+    return max(parent, child, key=_last_updated)[LAST_UPDATED]
+
+
+def _last_updated(value: Any) -> int:
+    try:
+        return microseconds(parse_timestamp(value[LAST_UPDATED]))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise InvalidParameters(
+            f"/{LAST_UPDATED}: expected a DateTime such as 2026-01-31T12:00:00Z"
+        ) from error
+
+
+def _unknown(change: AcceptedChange) -> NotFound:
+    key = change.key
+    owner = f"{key.country_code}/{key.party_id}"
+    inside = "".join(f", {kind.list_field} {given!r}" for kind, given in change.inner)
+    error = LocationNotFound if key.module == "locations" else NotFound
+    return error(
+        f"{key.module}: {owner} has no {key.object_id!r}{inside} here; send the whole object with PUT"
+    )

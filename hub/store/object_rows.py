@@ -1,0 +1,141 @@
+"""The statements over objects and change log: plain SQL, many rows at a time (design D8)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub.ocpi.description import ObjectKey
+from hub.store.acceptance import State
+from hub.store.database import microseconds
+from schemas.v2_2_1 import Role
+
+#: Keys in one statement: five parameters each, far below what a database takes.
+KEYS_AT_ONCE = 500
+
+#: Columns in the order of the unique index.
+KEY_COLUMNS = "module, object_id, country_code, party_id, variant"
+_SELECT_STATES = text(
+    f"SELECT {KEY_COLUMNS}, body, last_updated, is_deleted, change_seq"  # noqa: S608 constants only
+    f" FROM object WHERE ({KEY_COLUMNS}) IN :keys"
+).bindparams(bindparam("keys", expanding=True))
+_UPSERT_OBJECT = text(
+    "INSERT INTO object (module, country_code, party_id, object_id, variant, platform_id, last_updated,"  # noqa: S608 constants only
+    " is_deleted, change_seq, body) VALUES (:module, :country_code, :party_id, :object_id, :variant,"
+    " :platform_id, :last_updated, :is_deleted, :change_seq, :body)"
+    f" ON CONFLICT ({KEY_COLUMNS}) DO UPDATE SET platform_id = excluded.platform_id,"
+    " last_updated = excluded.last_updated, is_deleted = excluded.is_deleted,"
+    " change_seq = coalesce(excluded.change_seq, object.change_seq), body = excluded.body"
+)
+_FORGET_OBJECT = text(
+    "DELETE FROM object WHERE module = :module AND object_id = :object_id"
+    " AND country_code = :country_code AND party_id = :party_id AND variant = :variant"
+)
+_APPEND_CHANGE = text(
+    "INSERT INTO change (module, country_code, party_id, object_id, variant, method, tail, query, body,"
+    " sender_role, sender_platform_id, correlation_id, accepted_at) VALUES (:module, :country_code,"
+    " :party_id, :object_id, :variant, :method, :tail, :query, :body, :sender_role, :sender_platform_id,"
+    " :correlation_id, :accepted_at)"
+)
+_LAST_CHANGE = text("SELECT coalesce(max(seq), 0) FROM change")
+
+
+@dataclass(frozen=True, slots=True)
+class KeptState:
+    """An object as it is kept, and the newest change of it in the log."""
+
+    state: State
+    change_seq: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectWrite:
+    """A row of the object table as it shall be."""
+
+    key: ObjectKey
+    state: State
+    platform_id: int | None
+    change_seq: int | None
+
+
+def index_key(key: ObjectKey) -> tuple[str, str, str, str, str]:
+    """The key in the order of the unique index."""
+    return (key.module, key.object_id, key.country_code, key.party_id, key.variant)
+
+
+async def read_states(connection: AsyncConnection, keys: Sequence[ObjectKey]) -> dict[ObjectKey, KeptState]:
+    """The objects with these keys, as far as they are known; deleted ones, too."""
+    found: dict[ObjectKey, KeptState] = {}
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        wanted = [index_key(key) for key in keys[start : start + KEYS_AT_ONCE]]
+        for row in await connection.execute(_SELECT_STATES, {"keys": wanted}):
+            key = ObjectKey(row.module, row.country_code, row.party_id, row.object_id, row.variant)
+            state = State(row.body, row.last_updated, bool(row.is_deleted))
+            found[key] = KeptState(state, row.change_seq)
+    return found
+
+
+async def write_objects(connection: AsyncConnection, writes: Iterable[ObjectWrite]) -> None:
+    """Create or replace the rows."""
+    rows = [_object_row(write) for write in writes]
+    if rows:
+        await connection.execute(_UPSERT_OBJECT, rows)
+
+
+async def forget_objects(connection: AsyncConnection, keys: Iterable[ObjectKey]) -> None:
+    """Take the rows away, so that objects created anew stand at the end of the pages (PG-11)."""
+    rows = [key._asdict() for key in keys]
+    if rows:
+        await connection.execute(_FORGET_OBJECT, rows)
+
+
+async def append_changes(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Append to the change log; the numbers that the changes got, in order.
+
+    A writing transaction is alone, so that the numbers follow each other without a gap.
+    """
+    if not rows:
+        return []
+    await connection.execute(_APPEND_CHANGE, rows)
+    last: int = (await connection.execute(_LAST_CHANGE)).scalar_one()
+    return list(range(last - len(rows) + 1, last + 1))
+
+
+def change_row(
+    key: ObjectKey,
+    *,
+    method: str,
+    tail: str,
+    query: str,
+    body: str,
+    sender_role: Role,
+    sender_platform_id: int | None,
+    correlation_id: str,
+    accepted_at: datetime,
+) -> dict[str, Any]:
+    """A row of the change log."""
+    return {
+        **key._asdict(),
+        "method": method,
+        "tail": tail,
+        "query": query,
+        "body": body,
+        "sender_role": str(sender_role),
+        "sender_platform_id": sender_platform_id,
+        "correlation_id": correlation_id,
+        "accepted_at": microseconds(accepted_at),
+    }
+
+
+def _object_row(write: ObjectWrite) -> dict[str, Any]:
+    return {
+        **write.key._asdict(),
+        "platform_id": write.platform_id,
+        "last_updated": write.state.last_updated,
+        "is_deleted": write.state.is_deleted,
+        "change_seq": write.change_seq,
+        "body": write.state.body,
+    }

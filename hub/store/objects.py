@@ -1,0 +1,226 @@
+"""OCPI objects as they came: accepted many in one transaction, read one by one and in pages (D3, D4, D8).
+
+Accepting a change is one transaction: the object's new state and one row in the change log. Who gets it is
+not asked here, so that the cost does not grow with the number of partners.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub.ocpi.description import Module, NestedKind, ObjectKey
+from hub.ocpi.errors import OcpiError
+from hub.ocpi.paging import PageRequest
+from hub.ocpi.party import Party
+from hub.ocpi.timestamps import Clock
+from hub.store.acceptance import AcceptedChange, Outcome, State
+from hub.store.applying import Applied, Submitted, applied
+from hub.store.database import Database, microseconds
+from hub.store.group_commit import GroupCommit
+from hub.store.object_rows import (
+    ObjectWrite,
+    append_changes,
+    change_row,
+    forget_objects,
+    read_states,
+    write_objects,
+)
+from hub.store.pages import CLIENT_INFO, ObjectFilter, Page, Pages
+from schemas import exact_json
+from schemas.v2_2_1 import ClientInfo, Role
+
+__all__ = ["Acceptance", "AcceptedChange", "ObjectStore", "Outcome", "Page", "append_client_infos"]
+
+_OWNERS = text("SELECT DISTINCT country_code, party_id FROM object WHERE module = :module")
+_WITH_ID = text(
+    "SELECT country_code, party_id, body FROM object"
+    " WHERE module = :module AND object_id = :object_id AND is_deleted = false ORDER BY seq"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What became of a change."""
+
+    outcome: Outcome
+    #: Its number in the change log, None where nobody needs to hear of it.
+    seq: int | None
+
+
+class ObjectStore:
+    """The objects that the hub keeps. Somebody must `run` it for changes to be accepted."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._writer = GroupCommit(self._write)
+        self._pages = Pages(database)
+        self._owners: dict[str, set[Party]] = {}
+
+    async def run(self) -> None:
+        """Write what is accepted, until cancelled."""
+        await self._writer.run()
+
+    async def accept(self, change: AcceptedChange) -> Acceptance:
+        """Keep the change and owe it to others; it is on disk when this returns.
+
+        Raises:
+            NotFound: it changes an object, or a part of one, that is not known.
+            OcpiError: it cannot be kept.
+        """
+        return await self._writer.submit(Submitted(change, is_logged=True))
+
+    async def remember(self, change: AcceptedChange) -> Acceptance:
+        """Keep the newest state of an object that was for one party only: a Session, a CDR (design D4).
+
+        Raises:
+            NotFound: it changes an object that is not known.
+            OcpiError: it cannot be kept.
+        """
+        return await self._writer.submit(Submitted(change, is_logged=False))
+
+    async def get(self, key: ObjectKey, inner: Sequence[tuple[NestedKind, str]] = ()) -> bytes | None:
+        """The JSON text of an object, or of what lies inside it; None where it is not known."""
+        async with self._database.reading() as connection:
+            kept = (await read_states(connection, [key])).get(key)
+        return None if kept is None or kept.state.is_deleted else _inside(kept.state.body, inner)
+
+    async def with_id(
+        self, module: Module, parameters: Mapping[str, str], owners: Iterable[Party] | None = None
+    ) -> tuple[bytes, ...]:
+        """The objects with the id in the path, or what lies inside them: one for each owner (RT-50)."""
+        if module.kind is None:
+            return ()
+        inner = module.kind.inner(parameters)
+        query = {"module": module.id, "object_id": parameters[module.kind.id_parameter].upper()}
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(_WITH_ID, query)).all()
+        visible = None if owners is None else frozenset(owners)
+        found = (
+            _inside(row.body, inner)
+            for row in rows
+            if visible is None or Party(row.country_code, row.party_id) in visible
+        )
+        return tuple(each for each in found if each is not None)
+
+    async def page(self, module: str, request: PageRequest, owners: Iterable[Party] | None = None) -> Page:
+        """A page of a module's objects, of these owners only, oldest created first (PG-02 to PG-11)."""
+        visible = None if owners is None else frozenset(owners)
+        if visible is not None and visible >= await self.owners(module):
+            visible = None
+        return await self._pages.page(
+            ObjectFilter.of(module, request, visible), request.offset, request.limit
+        )
+
+    async def owners(self, module: str) -> frozenset[Party]:
+        """Everybody who owns, or owned, an object of the module."""
+        if module not in self._owners or module == CLIENT_INFO:
+            async with self._database.reading() as connection:
+                rows = (await connection.execute(_OWNERS, {"module": module})).all()
+            self._owners.setdefault(module, set()).update(Party(*row) for row in rows)
+        return frozenset(self._owners[module])
+
+    async def _write(self, group: Sequence[Submitted]) -> list[Acceptance | OcpiError]:
+        keys = list(dict.fromkeys(change.key for change, _ in group))
+        async with self._database.writing() as connection:
+            kept = await read_states(connection, keys)
+            results = applied(group, {key: found.state for key, found in kept.items()})
+            done = [each for each in results if isinstance(each, Applied) and each.is_written]
+            owed = [each for each in done if each.is_owed]
+            numbers = await append_changes(connection, [self._log_row(each.change) for each in owed])
+            seqs = dict(zip(map(id, owed), numbers, strict=True))
+            created = {each.change.key for each in done if each.outcome is Outcome.CREATED}
+            await forget_objects(connection, created & kept.keys())
+            writes = {each.change.key: _object_write(each, seqs.get(id(each))) for each in done}
+            await write_objects(connection, writes.values())
+        self._notice(done)
+        return [
+            each if isinstance(each, OcpiError) else Acceptance(each.outcome, seqs.get(id(each)))
+            for each in results
+        ]
+
+    def _log_row(self, change: AcceptedChange) -> dict[str, Any]:
+        return change_row(
+            change.key,
+            method=change.method,
+            tail=change.tail,
+            query=change.query,
+            # What replaces the whole object stands in the object's row: it is kept once.
+            body=change.body.decode() if change.is_partial else "",
+            sender_role=change.sender_role,
+            sender_platform_id=change.sender_platform_id,
+            correlation_id=change.correlation_id,
+            accepted_at=self._clock(),
+        )
+
+    def _notice(self, done: Iterable[Applied]) -> None:
+        """Tell the readers what is on disk now."""
+        for each in done:
+            key = each.change.key
+            self._pages.changed(key.module, membership=each.outcome in {Outcome.CREATED, Outcome.DELETED})
+            if key.module in self._owners:
+                self._owners[key.module].add(Party(key.country_code, key.party_id))
+
+
+async def append_client_infos(
+    connection: AsyncConnection,
+    infos: Iterable[ClientInfo],
+    *,
+    platform_id: int,
+    correlation_id: str,
+    accepted_at: datetime,
+) -> None:
+    """Keep the state of a platform's parties and owe it to the others, in an open transaction (HCI-03).
+
+    The platform itself is not told. Wake the pumps when the transaction is committed.
+    """
+    owed = [(_client_info_key(info), info) for info in infos]
+    rows = [
+        change_row(
+            key,
+            method="PUT",
+            tail=f"/{info.country_code}/{info.party_id}",
+            query="",
+            body="",
+            sender_role=Role.HUB,
+            sender_platform_id=platform_id,
+            correlation_id=correlation_id,
+            accepted_at=accepted_at,
+        )
+        for key, info in owed
+    ]
+    numbers = await append_changes(connection, rows)
+    writes = [
+        ObjectWrite(key, State(info.to_json().decode(), microseconds(info.last_updated)), platform_id, seq)
+        for (key, info), seq in zip(owed, numbers, strict=True)
+    ]
+    await write_objects(connection, writes)
+
+
+def _client_info_key(info: ClientInfo) -> ObjectKey:
+    """One object for each party in a role; the role is no part of its URL (HCI-06, HCI-09)."""
+    return ObjectKey(
+        CLIENT_INFO, info.country_code.upper(), info.party_id.upper(), object_id="", variant=str(info.role)
+    )
+
+
+def _object_write(applied: Applied, seq: int | None) -> ObjectWrite:
+    return ObjectWrite(applied.change.key, applied.state, applied.change.sender_platform_id, seq)
+
+
+def _inside(body: str, inner: Sequence[tuple[NestedKind, str]]) -> bytes | None:
+    """The JSON text of an object, or of what lies inside it; None where nothing of that id does."""
+    if not inner:
+        return body.encode()
+    found = exact_json.decode(body)
+    for kind, wanted in inner:
+        elements = found.get(kind.list_field) or []
+        place = kind.place(elements, wanted)
+        if place is None:
+            return None
+        found = elements[place]
+    return exact_json.encode(found)

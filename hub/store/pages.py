@@ -1,0 +1,151 @@
+"""Pages of kept objects: oldest created first, counted exactly, joined as text (PG rows, design D8).
+
+Counting and skipping run over an index that holds no bodies; what was counted, and where pages began, is
+remembered until the module changes, so that walking to the last page costs no more than the first.
+"""
+
+from bisect import bisect_right, insort
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import TextClause, bindparam, text
+
+from hub.ocpi.paging import PageRequest
+from hub.ocpi.party import Party
+from hub.store.database import Database, microseconds
+
+CLIENT_INFO = "hubclientinfo"
+#: Filters whose walk is remembered.
+WALKS = 256
+#: Beginnings of pages that are remembered for each.
+BEGINNINGS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some objects, and how many there are in all."""
+
+    #: JSON texts as they came.
+    bodies: tuple[bytes, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFilter:
+    """Which objects of a module are asked for."""
+
+    module: str
+    #: Folded parties; None stands for all.
+    owners: frozenset[tuple[str, str]] | None = None
+    #: Microseconds since 1970: the first instant that counts, and the first that does not (PG-02, PG-03).
+    date_from: int | None = None
+    date_to: int | None = None
+
+    @classmethod
+    def of(cls, module: str, request: PageRequest, owners: Iterable[Party] | None) -> "ObjectFilter":
+        """The filter of a request, by somebody who may see these owners' objects."""
+        return cls(
+            module,
+            None if owners is None else frozenset(owner.folded for owner in owners),
+            None if request.date_from is None else microseconds(request.date_from),
+            None if request.date_to is None else microseconds(request.date_to),
+        )
+
+    @property
+    def has_dates(self) -> bool:
+        """Whether an object's change may move it in or out."""
+        return self.date_from is not None or self.date_to is not None
+
+    def where(self) -> tuple[str, dict[str, Any]]:
+        """The condition, and its parameters."""
+        conditions = ["module = :module", "is_deleted = false"]
+        parameters: dict[str, Any] = {"module": self.module}
+        if self.owners is not None:
+            conditions.append("(country_code, party_id) IN :owners")
+            parameters["owners"] = sorted(self.owners)
+        if self.date_from is not None:
+            conditions.append("last_updated >= :date_from")
+            parameters["date_from"] = self.date_from
+        if self.date_to is not None:
+            conditions.append("last_updated < :date_to")
+            parameters["date_to"] = self.date_to
+        return " AND ".join(conditions), parameters
+
+    def statement(self, form: str) -> TextClause:
+        """The statement with this filter's condition in place of `{where}`."""
+        clause = text(form.format(where=self.where()[0]))
+        return clause if self.owners is None else clause.bindparams(bindparam("owners", expanding=True))
+
+
+_COUNT = "SELECT count(*) FROM object WHERE {where}"
+_PAGE = (
+    "SELECT seq, body FROM object WHERE seq IN (SELECT seq FROM object WHERE {where} AND seq > :after"
+    " ORDER BY seq LIMIT :limit OFFSET :skip) ORDER BY seq"
+)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """What is known of a filter's pages, as long as the module does not change."""
+
+    version: int
+    total: int
+    #: Offsets, each with the number of the last object before it.
+    beginnings: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
+
+    def nearest(self, offset: int) -> tuple[int, int]:
+        """The last known beginning that is not beyond the offset."""
+        return self.beginnings[bisect_right(self.beginnings, offset, key=lambda known: known[0]) - 1]
+
+    def remember(self, offset: int, before: int) -> None:
+        """The page at this offset begins after the object with this number."""
+        if self.nearest(offset)[0] != offset and len(self.beginnings) < BEGINNINGS:
+            insort(self.beginnings, (offset, before))
+
+
+class Pages:
+    """Reads pages, and remembers where they begin. Whoever changes objects must say so."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._changes: Counter[str] = Counter()
+        self._memberships: Counter[str] = Counter()
+        self._walks: OrderedDict[ObjectFilter, _Walk] = OrderedDict()
+
+    def changed(self, module: str, *, membership: bool) -> None:
+        """Objects of the module changed; with `membership`, some were created or deleted."""
+        self._changes[module] += 1
+        self._memberships[module] += membership
+
+    async def page(self, wanted: ObjectFilter, offset: int, limit: int) -> Page:
+        """The objects from the offset on."""
+        if wanted.owners is not None and not wanted.owners:
+            return Page((), 0)
+        walk = await self._walk(wanted)
+        if offset >= walk.total:
+            return Page((), walk.total)
+        begin, after = walk.nearest(offset)
+        _, parameters = wanted.where()
+        parameters |= {"after": after, "skip": offset - begin, "limit": limit}
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(wanted.statement(_PAGE), parameters)).all()
+        if len(rows) == limit:
+            walk.remember(offset + limit, rows[-1].seq)
+        return Page(tuple(row.body.encode() for row in rows), walk.total)
+
+    async def _walk(self, wanted: ObjectFilter) -> _Walk:
+        versions = self._changes if wanted.has_dates else self._memberships
+        version = versions[wanted.module]
+        walk = self._walks.get(wanted)
+        # ClientInfo is few, and written by the registry in transactions of its own.
+        if walk is None or walk.version != version or wanted.module == CLIENT_INFO:
+            _, parameters = wanted.where()
+            async with self._database.reading() as connection:
+                total = (await connection.execute(wanted.statement(_COUNT), parameters)).scalar_one()
+            walk = self._walks[wanted] = _Walk(version, total)
+        self._walks.move_to_end(wanted)
+        if len(self._walks) > WALKS:
+            self._walks.popitem(last=False)
+        return walk

@@ -1,0 +1,29 @@
+"""The migrations make the tables that the models describe."""
+
+from pathlib import Path
+from typing import Any
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+from sqlmodel import SQLModel
+
+import hub.store.tables  # noqa: F401 fills the metadata
+from hub.store.database import opened
+
+
+def _differences(connection: Connection) -> list[Any]:
+    return list(compare_metadata(MigrationContext.configure(connection), SQLModel.metadata))
+
+
+async def test_migrations_and_models_agree(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'hub.sqlite3'}"
+    async with opened(url) as database, database.engine.connect() as connection:
+        assert await connection.run_sync(_differences) == []
+
+
+async def test_a_database_that_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'hub.sqlite3'}"
+    for _ in range(2):
+        async with opened(url) as database, database.engine.connect() as connection:
+            assert await connection.run_sync(_differences) == []
