@@ -168,6 +168,20 @@ async def find_token(session: AsyncSession, token: str) -> InboundTokenRow | Non
     return found.first()
 
 
+async def open_token(session: AsyncSession, token: str, expires_at: datetime | None = None) -> None:
+    """Let a pending token open everything, for good or until it expires."""
+    await session.exec(
+        update(InboundTokenRow)
+        .where(col(InboundTokenRow.token_hash) == token_hash(token))
+        .values(purpose=TokenPurpose.CREDENTIALS, expires_at=expires_at)
+    )
+
+
+async def forget_token(session: AsyncSession, token: str) -> None:
+    """Let one token die."""
+    await session.exec(delete(InboundTokenRow).where(col(InboundTokenRow.token_hash) == token_hash(token)))
+
+
 async def retire_tokens(session: AsyncSession, row: PlatformRow, now: datetime) -> None:
     """Let the tokens that the platform shows us end soon: it is given a new one (AM-15)."""
     await session.exec(

@@ -88,7 +88,7 @@ class Handshakes:
             case "GET", _:
                 return self.current(caller)
             case "DELETE", _:
-                await self.unregister(caller)
+                await self.unregister(caller, ids)
                 return None
             case "POST", Credentials():
                 return await self.register(caller, credentials, ids)
@@ -112,7 +112,7 @@ class Handshakes:
             raise _registered_already()
         made = await self._called_back(caller, credentials, ids)
         token = self._on.new_token()
-        async with self._on.records.changing() as session:
+        async with self._on.records.changing(ids.correlation_id) as session:
             row = await _row_of(session, caller)
             await check_unclaimed(session, self._on.identity.party, row, made)
             await forget_tokens(session, row)
@@ -130,14 +130,14 @@ class Handshakes:
             raise _not_registered()
         made = await self._called_back(caller, credentials, ids)
         token = self._on.new_token()
-        async with self._on.records.changing() as session:
+        async with self._on.records.changing(ids.correlation_id) as session:
             row = await _row_of(session, caller)
             await check_unclaimed(session, self._on.identity.party, row, made)
             await retire_tokens(session, row, self._on.clock())
             await self._connect(session, row, made, token)
         return self._on.identity.credentials(token)
 
-    async def unregister(self, caller: Caller) -> None:
+    async def unregister(self, caller: Caller, ids: MessageIds) -> None:
         """DELETE: both tokens die, and all automatic traffic ends (CR-13).
 
         Raises:
@@ -145,7 +145,7 @@ class Handshakes:
         """
         if not caller.is_registered:
             raise _not_registered()
-        async with self._on.records.changing() as session:
+        async with self._on.records.changing(ids.correlation_id) as session:
             await disconnect(session, await _row_of(session, caller))
 
     async def end_rotation(self, caller: Caller) -> None:

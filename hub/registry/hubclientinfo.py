@@ -4,8 +4,9 @@ The state of a party is that of its platform (HCI-15). A change of the registry'
 ClientInfo objects that it changes, and no others: `last_updated` moves only with the status (HCI-03, HCI-16).
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
@@ -15,33 +16,61 @@ from hub.ocpi.party import Party, PartyRole
 from hub.store.tables import PlatformRoleRow, PlatformRow
 from schemas.v2_2_1 import ClientInfo, ConnectionStatus, Role
 
-#: Writes changed ClientInfo objects in the transaction that changed them, for those who may know.
-Announce = Callable[[AsyncConnection, Sequence[ClientInfo]], Awaitable[None]]
+
+class Connected(NamedTuple):
+    """The platform of a party, and whether it can be reached."""
+
+    platform_id: int
+    status: ConnectionStatus
 
 
-async def connections(session: AsyncSession) -> dict[PartyRole, ConnectionStatus]:
-    """The status of each party in each role, as the tables say it now."""
+class Announce(Protocol):
+    """Keeps changed ClientInfo objects, and owes them to those who may know, in an open transaction."""
+
+    async def __call__(
+        self,
+        connection: AsyncConnection,
+        infos: Sequence[ClientInfo],
+        *,
+        platform_id: int,
+        correlation_id: str,
+        accepted_at: datetime,
+    ) -> None:
+        """Announce objects of the parties of one platform."""
+
+
+async def connections(session: AsyncSession) -> dict[PartyRole, Connected]:
+    """How each party is connected in each role, as the tables say it now."""
     rows = await session.exec(
-        select(
-            PlatformRoleRow.country_code, PlatformRoleRow.party_id, PlatformRoleRow.role, PlatformRow.status
-        ).join(PlatformRow, col(PlatformRow.id) == PlatformRoleRow.platform_id)
+        select(PlatformRoleRow, PlatformRow.status).join(
+            PlatformRow, col(PlatformRow.id) == PlatformRoleRow.platform_id
+        )
     )
     return {
-        PartyRole(Party(country_code, party_id), Role(role)): ConnectionStatus(status)
-        for country_code, party_id, role, status in rows
+        PartyRole(Party(row.country_code, row.party_id), Role(row.role)): Connected(
+            row.platform_id, ConnectionStatus(status)
+        )
+        for row, status in rows
     }
 
 
 def changed_infos(
-    before: Mapping[PartyRole, ConnectionStatus], after: Mapping[PartyRole, ConnectionStatus], now: datetime
-) -> tuple[ClientInfo, ...]:
-    """The objects that a change makes new. Who is gone is SUSPENDED: objects are never deleted (HCI-04)."""
-    gone = {each: ConnectionStatus.SUSPENDED for each in before if each not in after}
-    return tuple(
-        client_info(each, status, now)
-        for each, status in {**after, **gone}.items()
-        if before.get(each) is not status
-    )
+    before: Mapping[PartyRole, Connected], after: Mapping[PartyRole, Connected], now: datetime
+) -> dict[int, list[ClientInfo]]:
+    """The objects that a change makes new, by platform.
+
+    Who is gone is SUSPENDED: objects are never deleted (HCI-04).
+    """
+    gone = {
+        each: Connected(was.platform_id, ConnectionStatus.SUSPENDED)
+        for each, was in before.items()
+        if each not in after
+    }
+    infos: dict[int, list[ClientInfo]] = {}
+    for each, (platform_id, status) in {**after, **gone}.items():
+        if each not in before or before[each].status is not status:
+            infos.setdefault(platform_id, []).append(client_info(each, status, now))
+    return infos
 
 
 def client_info(each: PartyRole, status: ConnectionStatus, last_updated: datetime) -> ClientInfo:

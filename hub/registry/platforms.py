@@ -26,7 +26,7 @@ class PlatformError(Exception):
     ├── NameTaken          a platform has this name
     ├── UnknownPlatform    no platform has this name
     ├── NotConnectedYet    the platform is not registered
-    └── HandshakeFailed    a platform did not do its part (hub.registry.registering)
+    └── HandshakeFailed    a platform did not do its part
     """
 
 
@@ -44,6 +44,15 @@ class UnknownPlatform(PlatformError):
 
 class NotConnectedYet(PlatformError):
     """The platform is not registered."""
+
+
+class HandshakeFailed(PlatformError):
+    """A platform did not do its part, or not as OCPI wants it; the message says at which step."""
+
+    def __init__(self, step: str, cause: Exception, correlation_id: str) -> None:
+        super().__init__(f"{step}: {cause}")
+        #: Under which the journal has every leg of the handshake.
+        self.correlation_id = correlation_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ class Records:
         database: Database,
         directory: CurrentDirectory,
         clock: Clock,
+        new_id: Callable[[], str],
         announce: Announce,
         changed: Callable[[], None],
     ) -> None:
@@ -33,26 +34,34 @@ class Records:
             database: Where the tables are.
             directory: Loaded anew after each change.
             clock: Gives `last_updated` of changed ClientInfo objects.
+            new_id: Makes the correlation id of a change that nobody's request has caused.
             announce: Writes those objects, in the transaction of the change.
             changed: Called when a change is in force.
         """
         self._database = database
         self._directory = directory
         self._clock = clock
+        self._new_id = new_id
         self._announce = announce
         self._changed = changed
 
     @asynccontextmanager
-    async def changing(self) -> AsyncIterator[AsyncSession]:
+    async def changing(self, correlation_id: str | None = None) -> AsyncIterator[AsyncSession]:
         """A transaction: in force at the end of the block, or undone by an exception."""
         try:
             async with self._database.session() as session:
                 before = await connections(session)
                 yield session
                 await session.flush()
-                infos = changed_infos(before, await connections(session), self._clock())
-                if infos:
-                    await self._announce(await session.connection(), infos)
+                now = self._clock()
+                for platform_id, infos in changed_infos(before, await connections(session), now).items():
+                    await self._announce(
+                        await session.connection(),
+                        infos,
+                        platform_id=platform_id,
+                        correlation_id=correlation_id or self._new_id(),
+                        accepted_at=now,
+                    )
         finally:
             await self._come_into_force()
 
