@@ -200,6 +200,7 @@ class CentralSystem:
             heartbeat=self._settings.ping_interval.total_seconds(),
             timeout=self._settings.close_within.total_seconds(),
             max_msg_size=_LARGEST_FRAME,
+            compress=False,  # its window would take more memory than all the rest of a link
         )
         await socket.prepare(request)
         await self._serve(self._station(charge_point), socket)

@@ -8,7 +8,6 @@ and is never given again.
 """
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -19,8 +18,6 @@ from schemas import exact_json
 
 _OF_A_TRANSACTION = frozenset({"StartTransaction", "StopTransaction", "MeterValues"})
 _NEVER_AGAIN = frozenset({"Heartbeat", "BootNotification"})
-
-_Fingerprint = tuple[str, bytes]
 
 
 class _Given(NamedTuple):
@@ -34,14 +31,15 @@ class RecentAnswers:
 
     Attributes:
         kept_for: How long a transaction message is known again.
-        most: How many answers are kept; the oldest go first.
+        most: How many answers are kept; the oldest go first. A charge point says one thing after
+            the other, so that few would do; there may be very many charge points.
     """
 
-    def __init__(self, clock: Clock, kept_for: timedelta = timedelta(hours=24), most: int = 100) -> None:
+    def __init__(self, clock: Clock, kept_for: timedelta = timedelta(hours=24), most: int = 16) -> None:
         self.kept_for = kept_for
         self.most = most
         self._clock = clock
-        self._given: OrderedDict[_Fingerprint, _Given] = OrderedDict()
+        self._given: dict[bytes, _Given] = {}
 
     def recall(self, call: Call) -> Mapping[str, Any] | None:
         """The answer that this very message got before, if it did."""
@@ -57,7 +55,7 @@ class RecentAnswers:
         outlives = call.action in _OF_A_TRANSACTION
         self._given[_fingerprint(call)] = _Given(payload, self._clock(), outlives)
         while len(self._given) > self.most:
-            self._given.popitem(last=False)
+            del self._given[next(iter(self._given))]
 
     def forget_the_link(self) -> None:
         """The link is a new one: its message ids may begin anew."""
@@ -65,6 +63,5 @@ class RecentAnswers:
             del self._given[fingerprint]
 
 
-def _fingerprint(call: Call) -> _Fingerprint:
-    said = exact_json.encode([call.action, call.payload])
-    return call.message_id, hashlib.sha256(said).digest()
+def _fingerprint(call: Call) -> bytes:
+    return hashlib.blake2b(exact_json.encode(call), digest_size=16).digest()

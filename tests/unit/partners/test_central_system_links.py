@@ -93,6 +93,21 @@ async def test_an_old_socket_that_hangs_does_not_hold_up_the_new_one() -> None:
                 assert (await new.hear())[:2] == [3, "2"]
 
 
+async def test_a_message_said_again_over_a_new_link_waits_for_what_the_old_link_has_begun() -> None:
+    async with cpo_node() as node, raw_charge_point(node.url("CP002")) as other:
+        stored = node.cpo.holds["transaction_started"] = asyncio.Event()
+        async with raw_charge_point(node.url()) as old:
+            await old.say(2, "1", "StartTransaction", start_transaction())
+            await node.cpo.until_told("transaction_started")
+        async with raw_charge_point(node.url()) as new:
+            await new.say(2, "1", "StartTransaction", start_transaction())
+            for number in range(5):  # the central system has had time to look at it
+                await other.ask(str(number), "Heartbeat", {})
+            stored.set()
+            assert await new.hear() == [3, "1", {"transactionId": 1, "idTagInfo": {"status": "Accepted"}}]
+    assert len(node.cpo.told("transaction_started")) == 1
+
+
 async def test_links_are_closed_with_going_away_when_the_central_system_stops() -> None:
     async with (
         cpo_node() as node,
