@@ -110,6 +110,8 @@ async def http_transport(
         skip_auto_headers=_NOT_ADDED,
         headers={"Accept-Encoding": "identity"},
     ) as session:
+        # aiohttp would send a PUT again after a lost connection; nothing is repeated here (design D2).
+        session._retry_connection = False  # noqa: SLF001 there is no public way to say so
         yield HttpTransport(
             session,
             connect=connect,
