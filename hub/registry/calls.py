@@ -72,7 +72,6 @@ class JournaledTransport:
 
     def _record(self, request: HttpRequest, at: datetime, reply: HttpReply | None, note: str) -> None:
         routing = read_routing(dict(request.headers))
-        secret = self.purpose is Purpose.HANDSHAKE
         self.calls.journal.record(
             JournalEntry(
                 at=at,
@@ -91,9 +90,8 @@ class JournaledTransport:
                 http_status=None if reply is None else reply.status,
                 status_code=None if reply is None else _status_code(reply.body),
                 note=note,
-                # The bodies of a handshake hold tokens: they are never written down (design D10).
-                request_body=b"" if secret else request.body,
-                reply_body=b"" if secret or reply is None else reply.body,
+                request_body=request.body,
+                reply_body=b"" if reply is None else reply.body,
             )
         )
 

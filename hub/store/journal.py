@@ -6,6 +6,7 @@ Whoever handles a message records its legs here and goes on at once; `journal_wr
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -67,7 +68,16 @@ class JournalEntry:
 class Journal:
     """Takes entries without waiting; a writer stores them in batches."""
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self, capacity: int = CAPACITY, observe: Callable[[JournalEntry], None] = lambda _entry: None
+    ) -> None:
+        """Wire up.
+
+        Args:
+            capacity: Entries that wait at most.
+            observe: Sees each entry, also those that are dropped; must be quick.
+        """
+        self._observe = observe
         self._waiting: deque[JournalEntry] = deque()
         self._capacity = capacity
         #: Set when there is a full batch to store.
@@ -77,6 +87,7 @@ class Journal:
 
     def record(self, entry: JournalEntry) -> None:
         """Keep the entry; never waits, never fails."""
+        self._observe(entry)
         if len(self._waiting) >= self._capacity:
             self.dropped += 1
             return

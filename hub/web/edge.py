@@ -6,7 +6,7 @@ looks at the answer (TR-08, TR-16 to TR-18, AM-45).
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from aiohttp import web
@@ -20,7 +20,7 @@ from hub.ocpi.errors import (
     OcpiError,
     ServerError,
 )
-from hub.ocpi.headers import MessageIds, Routing, read_ids
+from hub.ocpi.headers import NO_ROUTING, MessageIds, Routing, read_ids
 from hub.ocpi.timestamps import Clock
 from hub.registry.directory import Platform
 from hub.store.journal import Direction, Journal, JournalEntry, Purpose
@@ -41,7 +41,10 @@ class Passage:
     purpose: Purpose = Purpose.HUB
     caller: Platform | None = None
     module: str | None = None
-    routing: Routing = field(default_factory=Routing)
+    #: The routing of the request.
+    asked: Routing = NO_ROUTING
+    #: The routing of an answer that the hub makes itself.
+    routing: Routing = NO_ROUTING
     note: str = ""
     body: bytes = b""
 
@@ -107,7 +110,6 @@ def _named(error: web.HTTPException) -> OcpiError:
 
 
 def _entry(request: web.Request, answer: web.Response, passage: Passage, now: datetime) -> JournalEntry:
-    secret = passage.purpose is Purpose.HANDSHAKE
     reply_body = answer.body if isinstance(answer.body, bytes) else b""
     return JournalEntry(
         at=passage.at,
@@ -121,14 +123,13 @@ def _entry(request: web.Request, answer: web.Response, passage: Passage, now: da
         platform_id=None if passage.caller is None else passage.caller.id,
         platform=None if passage.caller is None else passage.caller.name,
         module=passage.module,
-        # The entry shows the request's own pairs; the passage holds those of the answer.
-        to_party=None if passage.routing.sender is None else str(passage.routing.sender),
-        from_party=None if passage.routing.to is None else str(passage.routing.to),
+        to_party=None if passage.asked.to is None else str(passage.asked.to),
+        from_party=None if passage.asked.sender is None else str(passage.asked.sender),
         http_status=answer.status,
         status_code=_status_code(reply_body),
         note=passage.note,
-        request_body=b"" if secret else passage.body,
-        reply_body=b"" if secret else reply_body,
+        request_body=passage.body,
+        reply_body=reply_body,
     )
 
 

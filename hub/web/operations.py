@@ -9,24 +9,27 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from hub.store.journal import JournalEntry
 from schemas import exact_json
 
 #: Tells a number that is known elsewhere, at the moment it is asked for.
 Reading = Callable[[], float]
 
 
-@dataclass(slots=True)
-class Exchanges(Collector):
-    """Counts exchanges by plain dictionary, which costs the request next to nothing."""
+@dataclass(eq=False)
+class LegCounts(Collector):
+    """Counts legs of exchanges in a plain dictionary, which costs a request next to nothing."""
 
     counts: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
     seconds: dict[tuple[str, str], float] = field(default_factory=dict)
 
-    def count(self, direction: str, module: str, http_status: str, status_code: str, seconds: float) -> None:
+    def count(self, entry: JournalEntry) -> None:
         """One leg has ended."""
-        key = (direction, module, http_status, status_code)
+        module = entry.module or ""
+        key = (entry.direction, module, str(entry.http_status or ""), str(entry.status_code or ""))
         self.counts[key] = self.counts.get(key, 0) + 1
-        self.seconds[direction, module] = self.seconds.get((direction, module), 0.0) + seconds
+        spent = self.seconds.get((entry.direction, module), 0.0)
+        self.seconds[entry.direction, module] = spent + entry.took.total_seconds()
 
     def collect(self) -> Iterator[Metric]:
         """The counts as Prometheus wants them."""

@@ -1,0 +1,64 @@
+"""Accept once, owe to many: what is sent to the hub for everybody (RT-28 to RT-43).
+
+The answer says that the hub has it, on disk, and nothing about who got it; delivery is a matter of its
+own (D2, D3).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hub.ocpi.envelope import success
+from hub.ocpi.errors import ClientError
+from hub.ocpi.headers import Routing
+from hub.ocpi.identity import object_key
+from hub.ocpi.message import Message, Reply
+from hub.ocpi.timestamps import Clock
+from hub.ocpi.validation import found_wrong, refusal
+from hub.registry.directory import Platform
+from hub.routing.destination import Broadcast
+from hub.store.objects import AcceptedChange, ObjectStore, Outcome
+
+CREATED = 201
+OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcasting:
+    """What accepting a broadcast stands on."""
+
+    objects: ObjectStore
+    clock: Clock
+    #: Tells the pumps that there is something to deliver.
+    wake: Callable[[], None]
+
+    async def accept(
+        self, message: Message, value: Any, caller: Platform, to: Broadcast, routing: Routing
+    ) -> Reply:
+        """The hub's own answer: 1000 once the change is kept.
+
+        Raises:
+            OcpiError: the body is wrong (2001), or what it changes is not known (404).
+        """
+        if message.method == "POST":
+            raise ClientError(f"{message.module.id} are pushed with PUT or PATCH, not with POST")
+        found = found_wrong(message.operation, value)
+        if found:
+            raise refusal(found)
+        acceptance = await self.objects.accept(
+            AcceptedChange(
+                key=object_key(message),
+                method=message.method,
+                tail=message.tail,
+                query=message.query,
+                body=message.body,
+                value=value,
+                parameters=message.parameters,
+                sender_role=to.sender_role,
+                sender_platform_id=caller.id,
+                correlation_id=message.ids.correlation_id,
+            )
+        )
+        self.wake()
+        is_new = acceptance.outcome is Outcome.CREATED and message.method == "PUT"
+        return Reply(CREATED if is_new else OK, success(self.clock()), routing, note=acceptance.outcome)

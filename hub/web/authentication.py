@@ -1,0 +1,54 @@
+"""Whose token is this? (TR-02 to TR-05; design D10)."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from hub.ocpi.errors import NotAllowed, NotAuthenticated
+from hub.ocpi.headers import read_authorization
+from hub.ocpi.timestamps import Clock
+from hub.registry.current import CurrentDirectory
+from hub.registry.directory import Caller, Platform
+from hub.web.edge import PASSAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """Tells callers by their tokens."""
+
+    directory: CurrentDirectory
+    clock: Clock
+    #: Told of each sign of life of a platform.
+    seen: Callable[[int], None]
+    #: Told when a platform shows its new token for the first time (AM-15).
+    end_rotation: Callable[[Caller], Awaitable[None]]
+
+    async def caller(self, request: web.Request) -> Caller:
+        """The platform whose token the request shows, registered or about to be.
+
+        Raises:
+            NotAuthenticated: no token, or nobody's.
+            NotAllowed: the platform is suspended.
+        """
+        caller = self.directory.value.caller(read_authorization(request.headers), self.clock())
+        if caller is None:
+            raise NotAuthenticated("this credentials token is not known here")
+        request[PASSAGE].caller = caller.platform
+        if caller.platform.is_blocked:
+            raise NotAllowed
+        if caller.ends_rotation:
+            await self.end_rotation(caller)
+        self.seen(caller.platform.id)
+        return caller
+
+    async def registered(self, request: web.Request) -> Platform:
+        """The registered platform whose token the request shows.
+
+        Raises:
+            NotAuthenticated: nobody's token, or one that is for registration only (TR-04).
+        """
+        caller = await self.caller(request)
+        if not caller.is_registered:
+            raise NotAuthenticated("this token is for registration only")
+        return caller.platform

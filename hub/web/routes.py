@@ -1,0 +1,158 @@
+"""Every route that partners can reach. The functional ones are made from MODULES (design D11, D13)."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from hub.ocpi.description import Module
+from hub.ocpi.envelope import ABSENT, success, success_with_list
+from hub.ocpi.errors import MethodNotAllowed, NotFound
+from hub.ocpi.headers import Routing
+from hub.ocpi.modules import MODULES, VERSION
+from hub.ocpi.paging import PageRequest, page_headers
+from hub.ocpi.timestamps import Clock
+from hub.ocpi.validation import decoded, refusal
+from hub.registry.credentials import Handshakes
+from hub.registry.current import CurrentDirectory
+from hub.registry.versions import endpoint_url, version_details, versions
+from hub.relay.exchange import Exchange
+from hub.relay.forward import Forwarding
+from hub.relay.links import Links
+from hub.store.journal import Purpose
+from hub.store.objects import ObjectStore
+from hub.web.authentication import Authentication
+from hub.web.conversion import json_response, message, raw_target, response, tail_below
+from hub.web.edge import PASSAGE, Handler, Passage
+from schemas.findings import findings
+from schemas.v2_2_1 import Credentials, InterfaceRole
+
+#: Segments above the tail of `/ocpi/2.2.1/sender/locations/…`.
+ABOVE_TAIL = 4
+CREDENTIALS = MODULES["credentials"]
+HUBCLIENTINFO = MODULES["hubclientinfo"]
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerRoutes:
+    """What the routes stand on."""
+
+    public_url: str
+    clock: Clock
+    authentication: Authentication
+    directory: CurrentDirectory
+    handshakes: Handshakes
+    exchange: Exchange
+    forwarding: Forwarding
+    links: Links
+    objects: ObjectStore
+    page_limit: int
+
+    def table(self) -> list[web.RouteDef]:
+        """The routes, for the application."""
+        base = f"/ocpi/{VERSION}"
+        return [
+            web.get("/ocpi/versions", self.versions, allow_head=False),
+            web.get(base, self.version_details, allow_head=False),
+            web.route("*", f"{base}/credentials", self.credentials),
+            web.route("*", f"{base}/sender/hubclientinfo", self.client_infos),
+            web.route("*", f"{base}/via/{{token}}", self.via),
+            *(
+                web.route(
+                    "*",
+                    f"{base}/{interface.lower()}/{module.id}{{tail:(?:/.*)?}}",
+                    self.functional(module, interface),
+                )
+                for module in MODULES.values()
+                if module.is_routed
+                for interface in module.by_interface
+            ),
+        ]
+
+    async def versions(self, request: web.Request) -> web.Response:
+        """The versions that the hub speaks; token A will do (VE-01, TR-04)."""
+        await self.authentication.caller(request)
+        data = [version.to_wire() for version in versions(self.public_url)]
+        return json_response(200, success(self.clock(), data))
+
+    async def version_details(self, request: web.Request) -> web.Response:
+        """The hub's endpoints; token A will do (VE-03, TR-04)."""
+        await self.authentication.caller(request)
+        return json_response(200, success(self.clock(), version_details(self.public_url).to_wire()))
+
+    async def credentials(self, request: web.Request) -> web.Response:
+        """The handshake (CR rows)."""
+        passage = _passage(request, Purpose.HANDSHAKE, CREDENTIALS)
+        caller = await self.authentication.caller(request)
+        operation = CREDENTIALS.match(InterfaceRole.SENDER, request.method, "").operation
+        theirs = None if operation.body is None else await _credentials(request)
+        ours = await self.handshakes.answer(request.method, caller, theirs, passage.ids)
+        return json_response(200, success(self.clock(), ABSENT if ours is None else ours.to_wire()))
+
+    async def client_infos(self, request: web.Request) -> web.Response:
+        """Who is connected (HCI-05, HCI-06)."""
+        _passage(request, Purpose.HUB, HUBCLIENTINFO)
+        caller = await self.authentication.registered(request)
+        if request.method != "GET":
+            raise MethodNotAllowed(headers=(("Allow", "GET"),))
+        page_request = PageRequest.parse(raw_target(request).query, self.page_limit)
+        owners = await self.objects.owners(HUBCLIENTINFO.id)
+        others = frozenset(owner for owner in owners if not caller.has_party(owner))
+        page = await self.objects.page(HUBCLIENTINFO.id, page_request, owners=others)
+        url = endpoint_url(self.public_url, HUBCLIENTINFO, InterfaceRole.SENDER)
+        headers = page_headers(url, page_request, page.total, self.page_limit)
+        return json_response(200, success_with_list(self.clock(), page.bodies), headers)
+
+    def functional(self, module: Module, interface: InterfaceRole) -> Handler:
+        """The handler of a functional module's interface."""
+
+        async def handler(request: web.Request) -> web.Response:
+            passage = _passage(request, Purpose.RELAY, module)
+            caller = await self.authentication.registered(request)
+            tail = tail_below(raw_target(request).path, ABOVE_TAIL)
+            asked = await message(request, module, interface, tail, passage.ids)
+            passage.body = asked.body
+            # An answer of the hub itself, error or not, is from the hub to the asker (RT-07).
+            passage.routing = Routing(asked.routing.sender, self.directory.value.hub)
+            passage.asked = asked.routing
+            reply = await self.exchange.answer(asked, caller)
+            passage.note = reply.note
+            return response(reply)
+
+        return handler
+
+    async def via(self, request: web.Request) -> web.Response:
+        """What a link of the hub stands for (CMD-08, PG-15, CDR-04)."""
+        passage = _passage(request, Purpose.RELAY, None)
+        caller = await self.authentication.registered(request)
+        link = await self.links.find(request.match_info["token"], caller)
+        if link is None:
+            raise NotFound("this URL is not, or no longer, known here")
+        passage.module = link.module
+        passage.asked = link.routing
+        passage.routing = link.routing.answered()
+        passage.body = await request.read()
+        headers = tuple(request.headers.items())
+        reply = await self.forwarding.follow(
+            link, request.method, passage.ids, headers, passage.body, caller, self.directory.value
+        )
+        return response(reply)
+
+
+async def _credentials(request: web.Request) -> Credentials:
+    """The Credentials object in a request.
+
+    Raises:
+        BodyIsNotJson, InvalidParameters: there is none.
+    """
+    try:
+        return Credentials.model_validate(decoded(await request.read()))
+    except ValidationError as error:
+        raise refusal(findings(error)) from error
+
+
+def _passage(request: web.Request, purpose: Purpose, module: Module | None) -> Passage:
+    passage = request[PASSAGE]
+    passage.purpose = purpose
+    passage.module = None if module is None else module.id
+    return passage
