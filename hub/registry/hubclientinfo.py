@@ -4,11 +4,10 @@ The state of a party is that of its platform (HCI-15). A change of the registry'
 ClientInfo objects that it changes, and no others: `last_updated` moves only with the status (HCI-03, HCI-16).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -22,21 +21,6 @@ class Connected(NamedTuple):
 
     platform_id: int
     status: ConnectionStatus
-
-
-class Announce(Protocol):
-    """Keeps changed ClientInfo objects, and owes them to those who may know, in an open transaction."""
-
-    async def __call__(
-        self,
-        connection: AsyncConnection,
-        infos: Sequence[ClientInfo],
-        *,
-        platform_id: int,
-        correlation_id: str,
-        accepted_at: datetime,
-    ) -> None:
-        """Announce objects of the parties of one platform."""
 
 
 async def connections(session: AsyncSession) -> dict[PartyRole, Connected]:

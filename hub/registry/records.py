@@ -12,8 +12,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.ocpi.timestamps import Clock
 from hub.registry.current import CurrentDirectory
-from hub.registry.hubclientinfo import Announce, changed_infos, connections
+from hub.registry.hubclientinfo import changed_infos, connections
 from hub.store.database import Database
+from hub.store.objects import append_client_infos
 
 
 class Records:
@@ -25,7 +26,6 @@ class Records:
         directory: CurrentDirectory,
         clock: Clock,
         new_id: Callable[[], str],
-        announce: Announce,
         changed: Callable[[], None],
     ) -> None:
         """Wire up.
@@ -35,14 +35,12 @@ class Records:
             directory: Loaded anew after each change.
             clock: Gives `last_updated` of changed ClientInfo objects.
             new_id: Makes the correlation id of a change that nobody's request has caused.
-            announce: Writes those objects, in the transaction of the change.
-            changed: Called when a change is in force.
+            changed: Called when a change is in force: there may be ClientInfo to deliver now.
         """
         self._database = database
         self._directory = directory
         self._clock = clock
         self._new_id = new_id
-        self._announce = announce
         self._changed = changed
 
     @asynccontextmanager
@@ -55,7 +53,7 @@ class Records:
                 await session.flush()
                 now = self._clock()
                 for platform_id, infos in changed_infos(before, await connections(session), now).items():
-                    await self._announce(
+                    await append_client_infos(
                         await session.connection(),
                         infos,
                         platform_id=platform_id,

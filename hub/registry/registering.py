@@ -63,7 +63,7 @@ from schemas.v2_2_1 import Credentials, VersionDetails
 FAILURES = (CallFailed, PeerRefused, PeerOffers, OcpiError)
 #: A platform that knows no registration of ours says so with one of these (CR-09, AM-47).
 NOT_REGISTERED_THERE = (401, 405)
-SERVER_ERROR = 500
+CLIENT_ERRORS = range(400, 500)
 #: A platform that calls before we have stored its answer waits so long for that.
 SETTLING = timedelta(seconds=2)
 
@@ -318,5 +318,5 @@ def _surely_not_done(error: BaseException) -> bool:
         case NotReached() | UrlNotAllowed():
             return True
         case PeerRefused(status_code=code, status=status):
-            return code is not None or status < SERVER_ERROR
+            return code is not None or status in CLIENT_ERRORS
     return False

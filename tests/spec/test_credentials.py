@@ -40,7 +40,7 @@ async def registered(hub: RegistryHub, partner: Recorder, name: str = "TNM") -> 
     answer = await partner.register(hub.versions_url, (await hub.platforms.invite(name)).token)
     assert answer.code == 1000, answer.body
     partner.received.clear()
-    hub.announced.infos.clear()
+    await hub.announced()
     return partner
 
 
@@ -139,7 +139,7 @@ async def test_a_call_back_that_fails_is_3001_and_leaves_nothing(
     answer = await posted(hub, cpo, token_a)
     assert (answer.status, answer.code) == (200, 3001)
     assert await hub.rows() == before
-    assert not hub.announced.infos
+    assert await hub.announced() == []
     cpo.is_honest_again()
     assert (await cpo.register(hub.versions_url, token_a)).code == 1000
 
