@@ -10,6 +10,8 @@ from schemas import exact_json
 
 #: The module whose bodies hold credentials tokens.
 CREDENTIALS = "credentials"
+#: NUL, which databases refuse, and controls beyond ASCII, which terminals obey and JSON does not escape.
+_UNWELCOME = dict.fromkeys((0, *range(0x80, 0xA0)), "\ufffd")
 _HALF_A_MILLISECOND = timedelta(microseconds=500)
 
 
@@ -90,7 +92,7 @@ def log_line(leg: Leg) -> str:
 def _body(body: bytes, limit: int) -> str | None:
     if not body:
         return None
-    text = shown_body(body[:limit].decode("utf-8", "replace").replace("\x00", "\ufffd"))
+    text = shown_body(_storable(body[:limit].decode("utf-8", "replace")))
     return text if len(body) <= limit else f"{text}… [{len(body)} bytes in all]"
 
 
@@ -98,4 +100,4 @@ def _storable(text: str) -> str:
     """A partner's text that every database and every log can take: no NUL, no half characters."""
     if text.isascii() and "\x00" not in text:
         return text
-    return text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
+    return text.encode("utf-8", "replace").decode().translate(_UNWELCOME)

@@ -1,0 +1,42 @@
+"""Every route of the administration API, each behind the key (design D11, D12)."""
+
+from datetime import datetime
+
+from aiohttp import web
+
+from hub.admin.information import InformationPage
+from hub.admin.journal import JournalPages
+from hub.admin.objects import ObjectPages
+from hub.admin.platforms import PlatformPages
+from hub.admin.wire import guarded
+from hub.ocpi.timestamps import Clock
+from hub.registry.current import CurrentDirectory
+from hub.registry.identity import HubIdentity
+from hub.registry.platforms import Platforms
+from hub.store.database import Database
+from hub.store.journal import Journal
+from hub.store.objects import ObjectStore
+
+
+def routes(
+    key: str,
+    *,
+    clock: Clock,
+    started_at: datetime,
+    database: Database,
+    journal: Journal,
+    identity: HubIdentity,
+    directory: CurrentDirectory,
+    platforms: Platforms,
+    objects: ObjectStore,
+) -> list[web.RouteDef]:
+    """The routes, for an application of their own or beside the partners' routes."""
+    return guarded(
+        key,
+        [
+            *InformationPage(identity, directory, journal, started_at).routes(),
+            *PlatformPages(identity, directory, platforms).routes(),
+            *JournalPages(database, clock).routes(),
+            *ObjectPages(objects, clock).routes(),
+        ],
+    )

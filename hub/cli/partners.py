@@ -1,0 +1,170 @@
+"""`ocpi-hub partner …`: who is connected, and who may."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+from rich.text import Text
+
+from hub.cli.asking import Asking, asks_hub
+from hub.cli.words import pairs, say, shown, table
+
+app = typer.Typer(help="Invite, register, look at and suspend partners.", no_args_is_help=True)
+
+_STYLES = {"CONNECTED": "green", "PLANNED": "cyan", "OFFLINE": "yellow", "SUSPENDED": "red"}
+
+NameArgument = Annotated[str, typer.Argument(help="The partner's name, as `partner list` shows it.")]
+
+
+@app.command()
+@asks_hub
+def invite(
+    ask: Asking,
+    name: Annotated[str, typer.Argument(help="What you call the partner; any name that is not taken.")],
+    *,
+    again: Annotated[
+        bool, typer.Option("--again", help="For a known partner that lost its tokens: they stop working.")
+    ] = False,
+) -> None:
+    """Make a token A for a partner that will register here; the partner begins the handshake.
+
+    For example:
+
+      ocpi-hub partner invite acme
+    """
+    path = f"/platforms/{_quoted(name)}/invite" if again else "/platforms"
+    found = ask.hub.post(path, None if again else {"name": name})
+    ask.answer(found, _invitation)
+
+
+@app.command("list")
+@asks_hub
+def list_partners(ask: Asking) -> None:
+    """List the partners: status, version, parties.
+
+    For example:
+
+      ocpi-hub partner list --json | jq '.platforms[] | select(.status != "CONNECTED")'
+    """
+    ask.answer(ask.hub.get("/platforms"), _list)
+
+
+@app.command()
+@asks_hub
+def show(ask: Asking, name: NameArgument) -> None:
+    """Show what the hub knows of a partner: parties, endpoints, token encoding.
+
+    For example:
+
+      ocpi-hub partner show acme
+    """
+    ask.answer(ask.hub.get(f"/platforms/{_quoted(name)}"), _platform)
+
+
+@app.command()
+@asks_hub
+def suspend(ask: Asking, name: NameArgument) -> None:
+    """Let nothing through to or from a partner, until `resume`; the others are told.
+
+    For example:
+
+      ocpi-hub partner suspend acme
+    """
+    found = ask.hub.post(f"/platforms/{_quoted(name)}/suspend")
+    ask.answer(found, lambda platform: say(f"{platform['name']} is suspended."))
+
+
+@app.command()
+@asks_hub
+def resume(ask: Asking, name: NameArgument) -> None:
+    """Undo `suspend`.
+
+    For example:
+
+      ocpi-hub partner resume acme
+    """
+    found = ask.hub.post(f"/platforms/{_quoted(name)}/resume")
+    ask.answer(found, lambda platform: say(f"{platform['name']} is {platform['status']} again."))
+
+
+@app.command()
+@asks_hub
+def remove(
+    ask: Asking,
+    name: NameArgument,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Forget a partner: its tokens stop working, its parties may be registered by others.
+
+    For example:
+
+      ocpi-hub partner remove acme --yes
+    """
+    if not yes:
+        typer.confirm(f"Remove {name}? Its tokens stop working at once.", abort=True, err=True)
+    found = ask.hub.delete(f"/platforms/{_quoted(name)}")
+    ask.answer(found, lambda removed: say(f"{removed['name']} is removed."))
+
+
+def _invitation(invitation: Mapping[str, Any]) -> None:
+    pairs(
+        {
+            "partner": invitation["name"],
+            "versions URL": invitation["versions_url"],
+            "token A": invitation["token"],
+        }
+    )
+    say(
+        "Hand both to the partner in a safe way. The token is shown only now, and works for one registration."
+    )
+
+
+def _list(answer: Mapping[str, Any]) -> None:
+    rows = (
+        (
+            platform["name"],
+            _status(platform),
+            platform["version"],
+            _roles(platform),
+        )
+        for platform in answer["platforms"]
+    )
+    table(("partner", "status", "version", "parties"), rows)
+    if not answer["platforms"]:
+        say("Nobody is connected yet: ocpi-hub partner invite NAME")
+
+
+def _platform(platform: Mapping[str, Any]) -> None:
+    pairs(
+        {
+            "partner": platform["name"],
+            "status": platform["status"] + (" by an operator" if platform["is_suspended"] else ""),
+            "version": platform["version"],
+            "versions URL": platform["versions_url"],
+            "token encoding": platform["token_encoding"],
+            "when unreachable": platform["when_unreachable"],
+            "bad bodies": platform["bad_bodies"],
+        }
+    )
+    table(
+        ("role", "party", "business"),
+        ((each["role"], each["party"], each["business_details"].get("name")) for each in platform["roles"]),
+    )
+    table(
+        ("module", "interface", "URL"),
+        ((each["module"], each["interface"], each["url"]) for each in platform["endpoints"]),
+    )
+
+
+def _status(platform: Mapping[str, Any]) -> Text:
+    return shown(platform["status"], _STYLES.get(platform["status"], ""))
+
+
+def _roles(platform: Mapping[str, Any]) -> str:
+    return ", ".join(f"{each['party']} {each['role']}" for each in platform["roles"])
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="")

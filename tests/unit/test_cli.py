@@ -1,0 +1,259 @@
+"""`ocpi-hub` as operators run it: a process of its own, asking a hub that runs, over a socket."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from hub.store.journal import Direction, JournalEntry, Purpose
+from schemas import exact_json
+from tests.fixtures.admin_hub import AdminHub, admin_hub, run, started
+from tests.fixtures.recorder import Recorder
+
+LEG = JournalEntry(
+    at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    took=timedelta(milliseconds=31),
+    direction=Direction.IN,
+    purpose=Purpose.RELAY,
+    correlation_id="corr-1",
+    request_id="req-1",
+    method="POST",
+    url="/ocpi/2.2.1/receiver/commands/START_SESSION",
+    platform="abc",
+    module="commands",
+    to_party="NL/TNM",
+    from_party="DE/ABC",
+    http_status=200,
+    status_code=1000,
+    request_body=b'{"evse": 1}',
+    reply_body=b'{"status_code":1000}',
+)
+
+
+@pytest.fixture
+async def admin(tmp_path: Path) -> AsyncIterator[AdminHub]:
+    async with admin_hub(tmp_path) as admin:
+        yield admin
+
+
+@pytest.fixture
+async def partner() -> AsyncIterator[Recorder]:
+    async with Recorder(roles=[("CPO", "NL", "TNM")]) as partner:
+        yield partner
+
+
+def value_of(name: str, text: str) -> str:
+    """What stands beside a name in a list of pairs."""
+    found = re.search(rf"^{name}\s+(\S+)$", text, re.MULTILINE)
+    assert found is not None, f"no {name} in:\n{text}"
+    return found[1]
+
+
+class TestPartner:
+    async def test_invite_prints_all_that_a_partner_needs(self, admin: AdminHub, partner: Recorder) -> None:
+        done = await admin.run("partner", "invite", "tnm")
+        assert (done.code, done.err) == (0, "")
+        token, versions_url = value_of("token A", done.out), value_of("versions URL", done.out)
+        assert (await partner.register(versions_url, token)).code == 1000
+
+    async def test_invite_answers_json(self, admin: AdminHub) -> None:
+        done = await admin.run("partner", "invite", "Ac me", "--json")
+        assert done.code == 0
+        assert (done.json["name"], done.json["versions_url"]) == ("Ac me", admin.hub.versions_url)
+
+    async def test_invite_again_makes_a_new_token(self, admin: AdminHub) -> None:
+        first = (await admin.run("partner", "invite", "tnm", "--json")).json
+        second = (await admin.run("partner", "invite", "tnm", "--again", "--json")).json
+        assert first["token"] != second["token"]
+
+    async def test_list_and_show_tell_who_is_connected(self, admin: AdminHub, partner: Recorder) -> None:
+        invited = (await admin.run("partner", "invite", "tnm", "--json")).json
+        await partner.register(invited["versions_url"], invited["token"])
+        listed = await admin.run("partner", "list")
+        assert re.search(r"tnm\s+CONNECTED\s+2\.2\.1\s+NL/TNM CPO", listed.out)
+        assert (await admin.run("partner", "list", "--json")).json["platforms"][0]["name"] == "tnm"
+        shown = await admin.run("partner", "show", "tnm")
+        assert value_of("token encoding", shown.out) == "base64"
+        assert partner.versions_url in shown.out
+        assert (await admin.run("partner", "show", "tnm", "--json")).json["status"] == "CONNECTED"
+
+    async def test_suspend_and_resume(self, admin: AdminHub) -> None:
+        await admin.run("partner", "invite", "tnm")
+        assert "suspended" in (await admin.run("partner", "suspend", "tnm")).out
+        assert (await admin.run("partner", "show", "tnm", "--json")).json["is_suspended"] is True
+        assert (await admin.run("partner", "resume", "tnm", "--json")).json["is_suspended"] is False
+
+    async def test_remove_asks_first_and_does_nothing_without_an_answer(self, admin: AdminHub) -> None:
+        await admin.run("partner", "invite", "tnm")
+        refused = await admin.run("partner", "remove", "tnm")
+        assert refused.code == 1
+        assert "Its tokens stop working" in refused.err
+        assert admin.hub.directory.value.named("tnm") is not None
+        assert (await admin.run("partner", "remove", "tnm", "--yes")).code == 0
+        assert admin.hub.directory.value.named("tnm") is None
+
+    @pytest.mark.parametrize("command", ["show", "suspend", "resume", "remove"])
+    async def test_an_unknown_partner_is_named_and_ends_with_1(self, admin: AdminHub, command: str) -> None:
+        more = ("--yes",) if command == "remove" else ()
+        done = await admin.run("partner", command, "nobody", *more)
+        assert (done.code, done.out) == (1, "")
+        assert "no platform has the name 'nobody'" in done.err
+
+    async def test_a_name_that_is_taken_ends_with_1_and_one_that_cannot_be_with_2(
+        self, admin: AdminHub
+    ) -> None:
+        assert (await admin.run("partner", "invite", "tnm")).code == 0
+        assert (await admin.run("partner", "invite", "tnm")).code == 1
+        assert (await admin.run("partner", "invite", "a/b")).code == 2
+
+
+class TestJournal:
+    async def test_a_line_tells_who_what_and_how_it_ended(self, admin: AdminHub) -> None:
+        await admin.write_down(LEG)
+        done = await admin.run("journal")
+        assert done.code == 0
+        [line] = done.out.splitlines()
+        for part in ("31 ms", "← abc", "POST /ocpi/2.2.1", "HTTP 200 OCPI 1000", "DE/ABC → NL/TNM", "corr-1"):
+            assert part in line
+
+    async def test_filters_reach_the_hub(self, admin: AdminHub) -> None:
+        await admin.write_down(
+            LEG, replace(LEG, request_id="req-2", http_status=None, direction=Direction.OUT, platform="tnm")
+        )
+        arguments = "--platform tnm --module commands --party DE/ABC --correlation-id corr-1 --direction out"
+        more = "--outcome failed --since 1h --until 2030-01-01T00:00:00Z --text start --limit 5 --json"
+        done = await admin.run("journal", *arguments.split(), *more.split())
+        assert [leg["request_id"] for leg in done.json["legs"]] == ["req-2"]
+        assert (await admin.run("journal", "--platform", "nobody")).out.startswith("The journal has nothing")
+
+    async def test_follow_prints_what_happens_as_it_happens(self, admin: AdminHub) -> None:
+        await admin.write_down(LEG)
+        environment = {"OCPI_HUB_ADMIN_URL": admin.url, "OCPI_HUB_DATA": str(admin.data)}
+        process = await started("journal", "--follow", "--json", **environment)
+        assert process.stdout is not None
+        async with asyncio.timeout(20):
+            first = exact_json.decode(await process.stdout.readline())
+            await admin.write_down(replace(LEG, request_id="req-2"), replace(LEG, request_id="req-3"))
+            later = [exact_json.decode(await process.stdout.readline()) for _ in range(2)]
+        process.send_signal(2)
+        await process.wait()
+        assert [leg["request_id"] for leg in (first, *later)] == ["req-1", "req-2", "req-3"]
+        assert process.returncode == 0
+
+    async def test_a_trace_tells_each_leg(self, admin: AdminHub) -> None:
+        out = replace(
+            LEG,
+            at=LEG.at + timedelta(milliseconds=1),
+            direction=Direction.OUT,
+            platform="tnm",
+            url="https://tnm.example/commands/START_SESSION",
+            http_status=None,
+            status_code=None,
+            note="NoAnswerInTime: no answer after 20 s",
+        )
+        await admin.write_down(LEG, out)
+        done = await admin.run("trace", "corr-1")
+        assert done.code == 0
+        for part in (
+            "abc → hub",
+            "hub → tnm",
+            "POST https://tnm.example/commands/START_SESSION",
+            "HTTP 200 OCPI 1000  31 ms",
+            "no answer",
+            "NoAnswerInTime",
+            "DE/ABC → NL/TNM",
+        ):
+            assert part in done.out
+        assert '"evse"' not in done.out
+        assert '{"evse": 1}' in (await admin.run("trace", "corr-1", "--bodies")).out
+        assert len((await admin.run("trace", "corr-1", "--json")).json["legs"]) == 2
+
+    async def test_a_trace_of_nothing_ends_with_1(self, admin: AdminHub) -> None:
+        done = await admin.run("trace", "nothing")
+        assert (done.code, done.out) == (1, "")
+
+    async def test_a_partner_cannot_drive_the_operators_terminal(self, admin: AdminHub) -> None:
+        evil = "\x1b[2J\x1b]0;owned\x07 [red]x[/red] \x9b31m \U000e0001"
+        await admin.write_down(
+            replace(LEG, note=evil, url=f"/{evil}", correlation_id="c", reply_body=evil.encode())
+        )
+        for arguments in (("journal",), ("trace", "c", "--bodies"), ("journal", "--json")):
+            done = await admin.run(*arguments)
+            assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", done.out)
+            assert "[red]x[/red]" in done.out
+
+
+class TestWhichHub:
+    async def test_the_key_may_be_an_option_or_come_from_environment_or_data(self, admin: AdminHub) -> None:
+        ways = (
+            (("--url", admin.url, "--key", admin.key, "partner", "list"), {}),
+            (("partner", "list", "--url", admin.url, "--data", str(admin.data)), {}),
+            (("partner", "list"), {"OCPI_HUB_ADMIN_URL": admin.url, "OCPI_HUB_ADMIN_KEY": admin.key}),
+        )
+        for arguments, environment in ways:
+            assert (await run(*arguments, **environment)).code == 0
+
+    async def test_a_wrong_key_ends_with_1_and_says_so(self, admin: AdminHub) -> None:
+        done = await admin.run("partner", "list", "--key", "not-the-key-of-this-hub")
+        assert (done.code, done.out) == (1, "")
+        assert "does not accept the key" in done.err
+
+    async def test_no_key_ends_with_2_and_says_where_keys_are(self, tmp_path: Path) -> None:
+        done = await run("partner", "list", "--data", str(tmp_path))
+        assert (done.code, done.out) == (2, "")
+        assert "--key" in done.err
+        assert "admin.key" in done.err
+
+    async def test_a_hub_that_is_not_there_ends_with_1_and_says_where_it_was_sought(self) -> None:
+        done = await run("partner", "list", "--url", "http://127.0.0.1:1", "--key", "any-key-that-is-long")
+        assert (done.code, done.out) == (1, "")
+        assert "no hub answers at http://127.0.0.1:1" in done.err
+        assert "Traceback" not in done.err
+
+    async def test_something_else_at_the_address_ends_with_1(self, partner: Recorder) -> None:
+        done = await run("partner", "list", "--url", partner.versions_url, "--key", "any-key-that-is-long")
+        assert done.code == 1
+        assert "Traceback" not in done.err
+
+
+class TestUsage:
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            (),
+            ("partner",),
+            ("partner", "invite"),
+            ("partner", "list", "--no-such-option"),
+            ("no-such-command",),
+            ("journal", "--limit", "0"),
+            ("journal", "--direction", "up"),
+        ],
+    )
+    async def test_wrong_usage_ends_with_2(self, arguments: tuple[str, ...]) -> None:
+        done = await run(*arguments)
+        assert done.code == 2
+        assert "Usage: ocpi-hub" in done.err + done.out
+
+    async def test_what_only_the_hub_can_refuse_is_wrong_usage_too(self, admin: AdminHub) -> None:
+        for arguments in (("--outcome", "bad"), ("--since", "yesterday"), ("--party", "x")):
+            done = await admin.run("journal", *arguments)
+            assert done.code == 2
+            assert f"{arguments[0].removeprefix('--')}: expected" in done.err
+
+    @pytest.mark.parametrize("command", [(), ("partner", "invite"), ("journal",), ("trace",)])
+    async def test_help_teaches_by_example(self, command: tuple[str, ...]) -> None:
+        done = await run(*command, "--help")
+        assert done.code == 0
+        assert re.search(rf"ocpi-hub {' '.join(command) or 'serve'}", done.out.replace("Usage: ", ""))
+
+    async def test_version(self) -> None:
+        assert re.fullmatch(r"\d+\.\d+\.\d+\S*\n", (await run("--version")).out)
+
+    async def test_shell_completion_can_be_shown(self) -> None:
+        done = await run("--show-completion", "bash")
+        assert done.code == 0
+        assert "complete" in done.out
