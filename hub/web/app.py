@@ -37,7 +37,7 @@ from hub.settings import Settings
 from hub.store.database import opened
 from hub.store.journal import Journal
 from hub.store.journal_writer import JournalWriter
-from hub.store.objects import ObjectStore, append_client_infos
+from hub.store.objects import ObjectStore
 from hub.web.authentication import Authentication
 from hub.web.background import beside
 from hub.web.edge import edge
@@ -104,7 +104,7 @@ async def running_hub(
         calls = Calls(transport, journal, clock, new_id)
         sealer = Sealer(sealing_key(settings.data))
         directory = CurrentDirectory(database, sealer, settings.party)
-        records = Records(database, directory, clock, new_id, append_client_infos, lambda: None)
+        records = Records(database, directory, clock, new_id, lambda: None)
         platforms = Platforms(records, sealer, clock)
         handshakes = Handshakes(
             HandshakeParts(identity, directory, records, calls, sealer, clock, limits.handshake)
