@@ -1,0 +1,320 @@
+"""The CPO node, put together: the only place that knows all of its parts.
+
+charge points == OCPP => CentralSystem -> Chargings -> Bookkeeping -> Outbox -> Handover == OCPI => hub
+              <= OCPP == CentralSystem <- Commands <------------------------------------ OCPI == hub
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from aiohttp import web
+
+from hub.ocpi.client import PeerOffers, PeerRefused
+from hub.ocpi.headers import TokenEncoding
+from hub.ocpi.party import Party
+from hub.ocpi.timestamps import Clock, utc_now
+from hub.ocpi.transport import CallFailed
+from partners.changes import DEFAULT_PATIENCE
+from partners.cpo.administration import Administration
+from partners.cpo.authorization import Authorization
+from partners.cpo.bookkeeping import Bookkeeping
+from partners.cpo.broadcast import Broadcast
+from partners.cpo.central_system import CentralSystem
+from partners.cpo.charging_log import ChargingLog
+from partners.cpo.chargings import Chargings
+from partners.cpo.commands import Commands
+from partners.cpo.contracts import Contracts
+from partners.cpo.grants import Grants
+from partners.cpo.handover import Handover
+from partners.cpo.id_tags import IdTags
+from partners.cpo.interfaces import Interfaces
+from partners.cpo.lane import Lane
+from partners.cpo.locations import Locations
+from partners.cpo.outbox import Outbox, StoredCdr, StoredSession
+from partners.cpo.outcome import Unreachable
+from partners.cpo.presence import Presence
+from partners.cpo.sending import Sending
+from partners.cpo.settings import CpoSettings
+from partners.link import NotOffered, PartyNotConnected
+from partners.node import LOOPBACK, Node, new_id
+from partners.peers import NotRegistered, Peer
+from schemas.v2_2_1 import InterfaceRole, Role
+
+Found = TypeVar("Found")
+
+#: Without these there is nothing to do at a hub (CR-16).
+NEEDS: Final = (
+    ("tokens", InterfaceRole.SENDER),
+    ("locations", InterfaceRole.RECEIVER),
+    ("sessions", InterfaceRole.RECEIVER),
+    ("cdrs", InterfaceRole.RECEIVER),
+)
+_FOR_EVER: Final = timedelta(days=10_000)
+
+
+class CpoNode:
+    """A CPO that runs as long as the context is open.
+
+    Args:
+        settings: Who it is and what it runs.
+        clock: Tells the time.
+        new_id: Makes ids of Sessions, CDRs and messages.
+        chance: From 0 to 1; spreads attempts to reach somebody.
+    """
+
+    def __init__(
+        self,
+        settings: CpoSettings,
+        *,
+        clock: Clock = utc_now,
+        new_id: Callable[[], str] = new_id,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.settings = settings
+        configuration, party = settings.configuration, settings.node.party
+        node = self.node = Node(settings.node, Role.CPO, needs=NEEDS, clock=clock, new_id=new_id)
+        self.charging_log = ChargingLog(node.database)
+        self.contracts = Contracts(node.database)
+        self.outbox = Outbox(node.database)
+        self.id_tags = IdTags(node.database, node.objects)
+        self.presence = Presence(configuration.charge_points, clock, settings.offline_grace)
+        self.locations = Locations(
+            configuration, party, node.objects, self.charging_log, self.presence, clock
+        )
+        sending = Sending(node.link)
+        self.broadcast = Broadcast(sending, node.objects, node.changes, settings.settle)
+        self.handover = Handover(
+            self.outbox,
+            self.broadcast,
+            sending,
+            node.changes,
+            clock=clock,
+            chance=chance,
+            backoff=settings.backoff,
+        )
+        grants = Grants(node.database)
+        self.chargings = Chargings(
+            database=node.database,
+            configuration=configuration,
+            locations=self.locations,
+            presence=self.presence,
+            charging_log=self.charging_log,
+            contracts=self.contracts,
+            authorization=Authorization(self.id_tags, grants, node.link, clock, settings.authorize_within),
+            bookkeeping=Bookkeeping(
+                self.charging_log,
+                self.contracts,
+                self.outbox,
+                clock,
+                new_id,
+                settings.pace,
+                settings.longest_period,
+            ),
+            handover=self.handover,
+            changes=node.changes,
+            new_id=new_id,
+        )
+        self.central_system = CentralSystem(
+            self.chargings,
+            clock=clock,
+            settings=settings.central_system,
+            known=lambda charge_point: charge_point in configuration.charge_points,
+        )
+        self._commands = Commands(
+            configuration=configuration,
+            charge_points=self.central_system,
+            charging_log=self.charging_log,
+            contracts=self.contracts,
+            id_tags=self.id_tags,
+            grants=grants,
+            link=node.link,
+            clock=clock,
+            answer_within=settings.central_system.answer_within,
+            spawn=self._spawn,
+        )
+        self._lists = Lane("the hub's lists", self._pull, backoff=settings.backoff, chance=chance)
+        self._greeted: int | None = None
+        #: How often the tokens were pulled since the start.
+        self.pulls = 0
+        self._ocpp_url = ""
+        self._running = AsyncExitStack()
+        self._group = asyncio.TaskGroup()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        """Listen for the hub and for charge points, and begin to hand over what is owed.
+
+        Raises:
+            OSError: A port is taken.
+        """
+        self.locations.publish()
+        interfaces = Interfaces(
+            owner=self.settings.node.party,
+            objects=self.node.objects,
+            locations=self.locations,
+            contracts=self.contracts,
+            outbox=self.outbox,
+            changes=self.node.changes,
+            page_limit=self.settings.node.page_limit,
+            seen=self._seen,
+        )
+        await self.node.start(interfaces.offers(self._commands.handlers()), Administration(self).handlers())
+        self._running.push_async_callback(self.node.stop)
+        try:
+            await self._group.__aenter__()
+            self._running.push_async_callback(self._end_tasks)
+            for work in (
+                self.handover.run(),
+                self._lists.run(),
+                self._greet(),
+                self.presence.watch(self.chargings.refresh),
+            ):
+                self._spawn(work)
+            # Last in, first out: the links of the charge points close before anything they rely on.
+            self._ocpp_url = await self._listen()
+        except BaseException:
+            await self._running.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop; what is owed stays on disk."""
+        await self._running.aclose()
+
+    @property
+    def url(self) -> str:
+        """Where the hub reaches us, without a path."""
+        return self.node.url
+
+    @property
+    def versions_url(self) -> str:
+        """Our versions URL, for a hub that registers with us."""
+        return self.node.versions_url
+
+    @property
+    def ocpp_url(self) -> str:
+        """Where charge points connect: this, a slash and their identity."""
+        return self._ocpp_url
+
+    @property
+    def party(self) -> Party:
+        """The CPO's party."""
+        return self.settings.node.party
+
+    async def register(
+        self, versions_url: str, token_a: str, encoding: TokenEncoding = TokenEncoding.BASE64
+    ) -> Peer:
+        """Register at a platform that gave us its versions URL and a token A.
+
+        Raises:
+            CallFailed, PeerRefused, PeerOffers: It failed; nothing is kept.
+        """
+        return await self.node.register(versions_url, token_a, encoding)
+
+    async def until(self, predicate: Callable[[], Found], patience: timedelta = DEFAULT_PATIENCE) -> Found:
+        """Wait until something is true of this node: the predicate's first true value.
+
+        Raises:
+            TimeoutError: It did not become true in time.
+        """
+        return await self.node.until(predicate, patience)
+
+    async def until_introduced(self, patience: timedelta = DEFAULT_PATIENCE) -> None:
+        """Wait until the hub has our tariffs and locations, and we have the eMSPs' tokens.
+
+        Raises:
+            TimeoutError: It did not happen in time.
+        """
+        await self.until(lambda: self.pulls > 0 and self.broadcast.is_settled, patience)
+
+    def sessions(self) -> list[StoredSession]:
+        """All Sessions, oldest first."""
+        return list(self.outbox.sessions())
+
+    def cdrs(self) -> list[StoredCdr]:
+        """All CDRs, oldest first."""
+        return list(self.outbox.cdrs())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _end_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await self._group.__aexit__(None, None, None)
+
+    async def _listen(self) -> str:
+        application = web.Application()
+        self.central_system.mount(application)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN.total_seconds())
+        await runner.setup()
+        self._running.push_async_callback(runner.cleanup)
+        host = self.settings.ocpp_host
+        await web.TCPSite(runner, host, self.settings.ocpp_port).start()
+        return f"ws://{LOOPBACK if host == _EVERYWHERE else host}:{runner.addresses[0][1]}/ocpp"
+
+    # The hub.
+
+    async def _greet(self) -> None:
+        """For ever: when there is a new registration, tell that platform everything."""
+        while True:
+            self._greeted = await self.node.changes.until(self._new_peer, _FOR_EVER)
+            for key in self.locations.published():
+                self.handover.owe_whole(key)
+            for key in self.locations.withdrawn_tariffs():
+                self.handover.owe_withdrawal(key)
+            self._lists.owe()
+            self._seen(None)
+
+    def _new_peer(self) -> int | None:
+        """The number of a peer that is to be greeted."""
+        if not self.node.is_registered:
+            return None
+        peer = self.node.peers.partner().id
+        return None if peer == self._greeted else peer
+
+    async def _pull(self) -> None:
+        """Read who is there and what tokens there are (TOK-05).
+
+        Raises:
+            Unreachable: The hub cannot be reached.
+        """
+        if not self.node.is_registered:
+            return
+        peer = self.node.peers.partner()
+        try:
+            if ("hubclientinfo", InterfaceRole.SENDER) in peer.endpoints:
+                await self.node.pull.client_infos()
+            for party in _whose_tokens(peer):
+                await self.node.pull.owned("tokens", to=party)
+        except NotOffered:
+            return
+        except (CallFailed, PeerRefused, PeerOffers, PartyNotConnected, NotRegistered) as error:
+            raise Unreachable(str(error), is_hub_away=True) from error
+        self.pulls += 1
+        self.node.changes.announce()
+
+    def _seen(self, party: Party | None) -> None:
+        """Somebody at the hub, and with it the hub, is alive."""
+        self.handover.seen(party)
+        self._lists.revive()
+
+
+def _whose_tokens(peer: Peer) -> list[Party]:
+    """A hub lists everybody's; an eMSP its own."""
+    if peer.hub_party is not None:
+        return [peer.hub_party]
+    return [each.party for each in peer.roles if each.role is Role.EMSP]
+
+
+_SHUTDOWN: Final = timedelta(seconds=2)
+_EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 compared with, not listened on

@@ -1,0 +1,126 @@
+"""What the CPO owes to everybody: its tariffs, its Locations, and every change of an EVSE's status.
+
+Told to the hub, which tells it to all (2.2.1, Broadcast Push). All of it is told anew at every start and
+registration, so none of it needs to outlive the process.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from hub.ocpi.description import ObjectKey
+from partners.changes import Changes
+from partners.cpo.outcome import Refused, Unreachable, taken
+from partners.cpo.publication import evse_in
+from partners.cpo.sending import Sending
+from partners.link import path
+from partners.objects import Objects
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Broadcast:
+    """What is owed, and how it is handed over."""
+
+    sending: Sending
+    objects: Objects
+    changes: Changes
+    #: Changes of status that follow each other faster are told as one.
+    settle: timedelta = timedelta(seconds=1)
+    #: Objects that are owed whole, in order.
+    _whole: dict[ObjectKey, None] = field(default_factory=dict)
+    #: Tariffs that are used no more.
+    _withdrawn: dict[ObjectKey, None] = field(default_factory=dict)
+    #: EVSEs whose status is owed, by the Location they belong to and their uid.
+    _statuses: dict[tuple[ObjectKey, str], None] = field(default_factory=dict)
+    _is_busy: bool = False
+
+    def owe(self, key: ObjectKey) -> None:
+        """A tariff or Location is to be told, whole."""
+        self._whole[key] = None
+
+    def owe_withdrawal(self, key: ObjectKey) -> None:
+        """A tariff is to be taken back (TAR-02)."""
+        self._withdrawn[key] = None
+
+    def owe_status(self, location: ObjectKey, evse_uid: str) -> None:
+        """The status of an EVSE is to be told."""
+        self._statuses[location, evse_uid] = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is owed, and nothing on its way."""
+        return not (self._is_busy or self._whole or self._withdrawn or self._statuses)
+
+    async def hand_over(self) -> None:
+        """Send everything that is owed.
+
+        Raises:
+            Unreachable: The hub cannot be reached; what it has not got stays owed.
+        """
+        self._is_busy = True
+        try:
+            await self._hand_over()
+        finally:
+            self._is_busy = False
+            self.changes.announce()
+
+    async def _hand_over(self) -> None:
+        for key in list(self._whole):
+            await self._put(key)
+        for key in list(self._withdrawn):
+            await self._delete(key)
+        if self._statuses:
+            await asyncio.sleep(self.settle.total_seconds())
+        for key, evse_uid in list(self._statuses):
+            await self._patch(key, evse_uid)
+
+    async def _put(self, key: ObjectKey) -> None:
+        self._whole.pop(key, None)
+        stored = self.objects.get(key)
+        if stored is None:
+            return
+        value = stored.value()
+        try:
+            await self._is_taken("PUT", key.module, _address(value), value)
+        except Unreachable:
+            self._whole[key] = None
+            raise
+
+    async def _delete(self, key: ObjectKey) -> None:
+        stored = self.objects.get(key)
+        if stored is not None:
+            await self._is_taken("DELETE", key.module, _address(stored.value()), None)
+            self.objects.delete(key)
+        self._withdrawn.pop(key, None)
+
+    async def _patch(self, key: ObjectKey, evse_uid: str) -> None:
+        self._statuses.pop((key, evse_uid), None)
+        stored = self.objects.get(key)
+        location = None if stored is None else stored.value()
+        evse = None if location is None else evse_in(location, evse_uid)
+        if location is None or evse is None:
+            return
+        changed = {"status": evse["status"], "last_updated": evse["last_updated"]}
+        try:
+            if not await self._is_taken("PATCH", key.module, _address(location, evse["uid"]), changed):
+                await self._put(key)
+        except Unreachable:
+            self._statuses[key, evse_uid] = None
+            raise
+
+    async def _is_taken(self, method: str, module: str, tail: str, value: Mapping[str, Any] | None) -> bool:
+        try:
+            taken(await self.sending.to_all(method, module, tail, value))
+        except Refused as refused:
+            log.warning("%s %s%s was refused: %s", method, module, tail, refused)
+            return False
+        return True
+
+
+def _address(value: Mapping[str, Any], *inner: str) -> str:
+    return path(value["country_code"], value["party_id"], value["id"], *inner)

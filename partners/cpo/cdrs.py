@@ -1,0 +1,112 @@
+"""The CDR of a transaction that is over: final, and told once.
+
+Sources: 2.2.1, CDRs; CDR-01, CDR-09, CDR-20, CDR-22.
+"""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from hub.pricing import Amount, ocpi_price
+from partners.cpo.charging_log import Charging
+from partners.cpo.contracts import Contract
+from partners.cpo.costs import Cost
+from partners.cpo.metering import Use
+from schemas.v2_2_1 import CDR, CdrDimensionType
+
+#: Why a transaction ends when nothing is odd about it.
+_ORDINARY_REASONS: Final = frozenset({"Local", "Remote", "EVDisconnected"})
+#: A plug that was tried and taken away: no energy in less than this is no sale.
+_SHORTEST: Final = timedelta(minutes=2)
+#: Where there is truly none (AM-30).
+_NO_EVSE_ID: Final = "#NA"
+#: What a CDR's location may be at most, where a Location may be longer (AM-31).
+_LONGEST_ADDRESS: Final = 45
+
+
+def is_billable(used: Use) -> bool:
+    """Whether a session is worth a CDR."""
+    return used.kwh > 0 or used.end - used.start >= _SHORTEST
+
+
+def cdr(cdr_id: str, contract: Contract, charging: Charging, used: Use, cost: Cost, now: datetime) -> CDR:
+    """The CDR.
+
+    Args:
+        cdr_id: Its own id, at most 36 characters.
+        contract: The terms, frozen at the start.
+        charging: The transaction, with its stop.
+        used: What it used.
+        cost: Charging periods and price.
+        now: Its `last_updated`, the instant of its creation.
+    """
+    statement = cost.statement
+    value: dict[str, Any] = {
+        "country_code": contract.owner.country_code,
+        "party_id": contract.owner.party_id,
+        "id": cdr_id,
+        "start_date_time": used.start,
+        "end_date_time": used.end,
+        "session_id": contract.session_id,
+        "cdr_token": contract.token,
+        "auth_method": contract.auth_method,
+        "authorization_reference": contract.authorization_reference,
+        "cdr_location": _location(contract),
+        "meter_id": contract.meter_id,
+        "currency": contract.tariff.currency,
+        "tariffs": [contract.tariff],
+        "charging_periods": cost.periods,
+        "total_cost": ocpi_price(statement.total_cost),
+        "total_fixed_cost": _price(statement.total_fixed_cost),
+        "total_energy": used.kwh,
+        "total_energy_cost": _price(statement.total_energy_cost),
+        "total_time": used.hours,
+        "total_time_cost": _price(statement.total_time_cost),
+        "total_parking_time": _parking_hours(cost),
+        "total_parking_cost": _price(statement.total_parking_cost),
+        "remark": _remark(charging),
+        "last_updated": now,
+    }
+    return CDR.model_validate({name: each for name, each in value.items() if each is not None})
+
+
+def _price(amount: Amount | None) -> Any:
+    return None if amount is None else ocpi_price(amount)
+
+
+def _parking_hours(cost: Cost) -> Decimal:
+    volumes = (
+        dimension.volume
+        for period in cost.periods
+        for dimension in period.dimensions
+        if dimension.type == CdrDimensionType.PARKING_TIME
+    )
+    return sum(volumes, Decimal(0))
+
+
+def _remark(charging: Charging) -> str | None:
+    if charging.meter_stop is None:
+        return "estimated: the charge point never told the end"
+    reason = charging.reason or "Local"
+    return None if reason in _ORDINARY_REASONS else reason
+
+
+def _location(contract: Contract) -> dict[str, Any]:
+    location, evse, connector = contract.location, contract.evse, contract.connector
+    told = {
+        "id": location.id,
+        "name": location.name,
+        "address": location.address[:_LONGEST_ADDRESS],
+        "city": location.city,
+        "postal_code": location.postal_code,
+        "state": location.state,
+        "country": location.country,
+        "coordinates": location.coordinates,
+        "evse_uid": evse.uid,
+        "evse_id": evse.evse_id or _NO_EVSE_ID,
+        "connector_id": connector.id,
+        "connector_standard": connector.standard,
+        "connector_format": connector.format,
+        "connector_power_type": connector.power_type,
+    }
+    return {name: each for name, each in told.items() if each is not None}

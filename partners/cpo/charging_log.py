@@ -1,0 +1,319 @@
+"""What the charge points told, kept as they told it: connectors, transactions, samples and states.
+
+Everything else about a transaction (its Session, its cost, its CDR) is worked out from here, so that a
+restart loses nothing and a late message finds its place. A charge point forgets a start or stop once it is
+answered: both are on disk before.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from partners.cpo.charging_events import (
+    AuthorizationStatus,
+    BootInfo,
+    ConnectorStatus,
+    StartedTransaction,
+    StoppedTransaction,
+)
+from partners.cpo.configuration import Plug
+from partners.cpo.meter_values import MeterSample
+from partners.cpo.metering import StateChange
+from partners.database import Database
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS charge_point (id TEXT PRIMARY KEY, model TEXT NOT NULL, meter_id TEXT) WITHOUT
+ROWID; CREATE TABLE IF NOT EXISTS connector (
+    charge_point TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    error_code TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (charge_point, number)
+) WITHOUT ROWID;
+-- Ids are never used again, not even those of deleted rows.
+CREATE TABLE IF NOT EXISTS charging (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    charge_point TEXT NOT NULL,
+    connector INTEGER NOT NULL,
+    id_tag TEXT NOT NULL,
+    started TEXT NOT NULL,
+    meter_start TEXT NOT NULL,
+    status TEXT NOT NULL,
+    stopped TEXT,
+    meter_stop TEXT,
+    reason TEXT,
+    UNIQUE (charge_point, connector, id_tag, started, meter_start)
+);
+CREATE INDEX IF NOT EXISTS charging_open ON charging (charge_point) WHERE stopped IS NULL;
+CREATE TABLE IF NOT EXISTS meter_sample (
+    charging INTEGER NOT NULL REFERENCES charging (id),
+    at TEXT NOT NULL,
+    context TEXT NOT NULL,
+    energy_wh TEXT,
+    power_w TEXT,
+    current_a TEXT,
+    soc TEXT,
+    PRIMARY KEY (charging, at, context)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS state_change (
+    charging INTEGER NOT NULL REFERENCES charging (id),
+    at TEXT NOT NULL,
+    status TEXT NOT NULL,
+    PRIMARY KEY (charging, at, status)
+) WITHOUT ROWID;
+-- Stops of which nobody knows the start.
+CREATE TABLE IF NOT EXISTS orphaned_stop (
+    charge_point TEXT NOT NULL,
+    transaction_id INTEGER NOT NULL,
+    id_tag TEXT,
+    at TEXT NOT NULL,
+    meter_stop TEXT NOT NULL,
+    PRIMARY KEY (charge_point, transaction_id, at)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Charging:
+    """One transaction of a charge point."""
+
+    id: int
+    plug: Plug
+    id_tag: str
+    started: datetime
+    meter_start: Decimal
+    #: What its id tag was answered with.
+    status: AuthorizationStatus
+    stopped: datetime | None = None
+    #: None after a stop that was never told: the end is the last thing known.
+    meter_stop: Decimal | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorState:
+    """What a connector last reported."""
+
+    plug: Plug
+    status: ConnectorStatus
+    error_code: str
+    at: datetime
+
+
+class ChargingLog:
+    """The log, in the node's database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        database.define(TABLES)
+
+    # Charge points and connectors.
+
+    def booted(self, charge_point: str, boot: BootInfo) -> None:
+        """Keep what a charge point says of itself."""
+        self._database.execute(
+            "INSERT OR REPLACE INTO charge_point (id, model, meter_id) VALUES (?, ?, ?)",
+            (charge_point, f"{boot.vendor} {boot.model}", boot.meter_serial_number),
+        )
+
+    def model(self, charge_point: str) -> str | None:
+        """Vendor and model, if the charge point has told."""
+        row = self._database.row("SELECT model FROM charge_point WHERE id = ?", (charge_point,))
+        return None if row is None else str(row["model"])
+
+    def meter_id(self, charge_point: str) -> str | None:
+        """The serial number of its meter, if the charge point has told."""
+        row = self._database.row("SELECT meter_id FROM charge_point WHERE id = ?", (charge_point,))
+        return None if row is None else row["meter_id"]
+
+    def status_changed(self, state: ConnectorState) -> bool:
+        """Keep a connector's state; False if what is known is newer."""
+        known = self.connector(state.plug)
+        if known is not None and known.at > state.at:
+            return False
+        self._database.execute(
+            "INSERT OR REPLACE INTO connector (charge_point, number, status, error_code, at)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (*state.plug, state.status.value, state.error_code, _text(state.at)),
+        )
+        return True
+
+    def connector(self, plug: Plug) -> ConnectorState | None:
+        """What a connector last reported."""
+        row = self._database.row("SELECT * FROM connector WHERE charge_point = ? AND number = ?", plug)
+        if row is None:
+            return None
+        return ConnectorState(plug, ConnectorStatus(row["status"]), row["error_code"], _moment(row["at"]))
+
+    # Transactions.
+
+    def told_before(self, started: StartedTransaction) -> Charging | None:
+        """The transaction of a start that was told already."""
+        row = self._database.row(
+            "SELECT * FROM charging WHERE charge_point = ? AND connector = ? AND id_tag = ? AND started = ?"
+            " AND meter_start = ?",
+            _key(started),
+        )
+        return None if row is None else _charging(row)
+
+    def start(self, started: StartedTransaction, status: AuthorizationStatus) -> Charging:
+        """Keep a start; its id is greater than 0 and never used again."""
+        charging_id = self._database.insert(
+            "INSERT INTO charging (charge_point, connector, id_tag, started, meter_start, status)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (*_key(started), status.value),
+        )
+        return self.charging(charging_id)
+
+    def stop(self, charging: Charging, at: datetime, meter_stop: Decimal | None, reason: str) -> Charging:
+        """Keep a stop."""
+        self._database.execute(
+            "UPDATE charging SET stopped = ?, meter_stop = ?, reason = ? WHERE id = ?",
+            (_text(at), None if meter_stop is None else _number(meter_stop), reason, charging.id),
+        )
+        return self.charging(charging.id)
+
+    def charging(self, charging_id: int) -> Charging:
+        """The transaction with this id.
+
+        Raises:
+            KeyError: There is none.
+        """
+        row = self._database.row("SELECT * FROM charging WHERE id = ?", (charging_id,))
+        if row is None:
+            raise KeyError(charging_id)
+        return _charging(row)
+
+    def find(self, charging_id: int, charge_point: str) -> Charging | None:
+        """The transaction with this id, if it is one of this charge point."""
+        row = self._database.row(
+            "SELECT * FROM charging WHERE id = ? AND charge_point = ?", (charging_id, charge_point)
+        )
+        return None if row is None else _charging(row)
+
+    def open_at(self, charge_point: str, connector: int | None = None) -> list[Charging]:
+        """Transactions without an end at a charge point or at one of its connectors, oldest first."""
+        rows = self._database.rows(
+            "SELECT * FROM charging WHERE stopped IS NULL AND charge_point = ? ORDER BY started, id",
+            (charge_point,),
+        )
+        return [each for each in map(_charging, rows) if connector in {None, each.plug.number}]
+
+    def stopped_by(self, stopped: StoppedTransaction) -> Charging | None:
+        """The transaction that a stop is about: by its id, else by id tag if only one can be meant."""
+        named = self.find(stopped.transaction_id, stopped.charge_point)
+        if named is not None:
+            return named
+        candidates = [
+            each
+            for each in self.open_at(stopped.charge_point)
+            if each.started <= stopped.at and (stopped.id_tag or "").upper() in {"", each.id_tag.upper()}
+        ]
+        return candidates[0] if len(candidates) == 1 else None
+
+    def keep_orphan(self, stopped: StoppedTransaction) -> None:
+        """Keep a stop that belongs to nothing, for the operator."""
+        self._database.execute(
+            "INSERT OR IGNORE INTO orphaned_stop (charge_point, transaction_id, id_tag, at, meter_stop)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (
+                stopped.charge_point,
+                stopped.transaction_id,
+                stopped.id_tag,
+                _text(stopped.at),
+                _number(stopped.meter_stop_wh),
+            ),
+        )
+
+    # What happens during a transaction.
+
+    def measured(self, charging: Charging, samples: Iterable[MeterSample]) -> None:
+        """Keep measurements; one that is told again replaces itself."""
+        for sample in samples:
+            values = (sample.energy_wh, sample.power_w, sample.current_a, sample.soc)
+            self._database.execute(
+                "INSERT OR REPLACE INTO meter_sample"
+                " (charging, at, context, energy_wh, power_w, current_a, soc) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    charging.id,
+                    _text(sample.at),
+                    sample.context,
+                    *(None if value is None else _number(value) for value in values),
+                ),
+            )
+
+    def changed_state(self, charging: Charging, change: StateChange) -> None:
+        """Keep a state of the connector."""
+        self._database.execute(
+            "INSERT OR IGNORE INTO state_change (charging, at, status) VALUES (?, ?, ?)",
+            (charging.id, _text(change.at), change.status.value),
+        )
+
+    def samples(self, charging: Charging) -> tuple[MeterSample, ...]:
+        """All measurements, in order of time."""
+        rows = self._database.rows(
+            "SELECT * FROM meter_sample WHERE charging = ? ORDER BY at", (charging.id,)
+        )
+        return tuple(
+            MeterSample(
+                at=_moment(row["at"]),
+                energy_wh=_decimal(row["energy_wh"]),
+                power_w=_decimal(row["power_w"]),
+                current_a=_decimal(row["current_a"]),
+                soc=_decimal(row["soc"]),
+                context=row["context"],
+            )
+            for row in rows
+        )
+
+    def states(self, charging: Charging) -> tuple[StateChange, ...]:
+        """All states of the connector, in order of time."""
+        rows = self._database.rows(
+            "SELECT * FROM state_change WHERE charging = ? ORDER BY at", (charging.id,)
+        )
+        return tuple(StateChange(_moment(row["at"]), ConnectorStatus(row["status"])) for row in rows)
+
+
+def _key(started: StartedTransaction) -> tuple[str, int, str, str, str]:
+    return (
+        started.charge_point,
+        started.connector_id,
+        started.id_tag,
+        _text(started.at),
+        _number(started.meter_start_wh),
+    )
+
+
+def _charging(row: Any) -> Charging:
+    return Charging(
+        id=row["id"],
+        plug=Plug(row["charge_point"], row["connector"]),
+        id_tag=row["id_tag"],
+        started=_moment(row["started"]),
+        meter_start=Decimal(row["meter_start"]),
+        status=AuthorizationStatus(row["status"]),
+        stopped=None if row["stopped"] is None else _moment(row["stopped"]),
+        meter_stop=_decimal(row["meter_stop"]),
+        reason=row["reason"],
+    )
+
+
+def _text(moment: datetime) -> str:
+    """All of one width, so that texts sort as instants do."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _number(value: Decimal) -> str:
+    """One spelling for each number, so that equal keys are equal texts."""
+    return format(value.normalize(), "f")
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

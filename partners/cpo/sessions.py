@@ -1,0 +1,108 @@
+"""The OCPI Session of a transaction, worked out anew from all that is known, and how a change of it is told.
+
+Sources: 2.2.1, Sessions; SES-01 to SES-14.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from hub.pricing import ocpi_price
+from partners.cpo.charging_log import Charging
+from partners.cpo.contracts import Contract
+from partners.cpo.costs import Cost
+from partners.cpo.metering import Use
+from schemas.v2_2_1 import ChargingPeriod, Session, SessionStatus
+
+#: Never part of a PATCH: the address of the Session, and its final word, which is told whole.
+_PERIODS: Final = "charging_periods"
+
+
+def session(
+    contract: Contract,
+    charging: Charging,
+    used: Use,
+    cost: Cost | None,
+    running: tuple[ChargingPeriod, ...],
+    now: datetime,
+) -> Session:
+    """The Session as it is now.
+
+    Args:
+        contract: Its terms.
+        charging: The transaction.
+        used: What it used so far.
+        cost: What that costs; None while no time has passed.
+        running: Periods that are over, for a Session that goes on.
+        now: Its `last_updated`.
+    """
+    is_over = charging.stopped is not None
+    told = running if not is_over else () if cost is None else cost.periods
+    value: dict[str, Any] = {
+        "country_code": contract.owner.country_code,
+        "party_id": contract.owner.party_id,
+        "id": contract.session_id,
+        "start_date_time": used.start,
+        "end_date_time": used.end if is_over else None,
+        "kwh": used.kwh,
+        "cdr_token": contract.token,
+        "auth_method": contract.auth_method,
+        "authorization_reference": contract.authorization_reference,
+        "location_id": contract.place.location_id,
+        "evse_uid": contract.place.evse_uid,
+        "connector_id": contract.place.connector_id,
+        "meter_id": contract.meter_id,
+        "currency": contract.tariff.currency,
+        "charging_periods": told,
+        "total_cost": None if cost is None else ocpi_price(cost.statement.total_cost),
+        "status": SessionStatus.COMPLETED if is_over else SessionStatus.ACTIVE,
+        "last_updated": now,
+    }
+    return Session.model_validate({name: each for name, each in value.items() if each is not None})
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a running Session is told."""
+
+    #: At the latest after so long …
+    time: timedelta = timedelta(seconds=60)
+    #: … or so many kWh.
+    energy: Decimal = Decimal(1)
+
+
+def is_news(told: Mapping[str, Any] | None, current: Mapping[str, Any], since: timedelta, pace: Pace) -> bool:
+    """Whether the eMSP should hear of a Session now.
+
+    Args:
+        told: What it accepted last, None if nothing.
+        current: The Session now.
+        since: How long ago that was.
+        pace: How often it wants to hear.
+    """
+    if told is None or told["status"] != current["status"]:
+        return True
+    if len(told.get(_PERIODS, ())) != len(current.get(_PERIODS, ())):
+        return True
+    return since >= pace.time or Decimal(current["kwh"]) - Decimal(told["kwh"]) >= pace.energy
+
+
+def session_patch(accepted: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a PATCH must say so that the accepted Session becomes the current one.
+
+    Given periods are appended (SES-04), and nothing can be taken away (LOC-08); where that does not lead from
+    one to the other, and for the last word on a Session, the answer is None: PUT it whole (SES-05).
+    """
+    if current["status"] != accepted["status"] or accepted.keys() - current.keys():
+        return None
+    told, all_periods = accepted.get(_PERIODS, []), current.get(_PERIODS, [])
+    if all_periods[: len(told)] != told:
+        return None
+    changed = {
+        name: each for name, each in current.items() if accepted.get(name) != each and name != _PERIODS
+    }
+    if appended := all_periods[len(told) :]:
+        changed[_PERIODS] = appended
+    return changed
