@@ -25,6 +25,7 @@ from hub.registry.current import CurrentDirectory
 from hub.registry.identity import HubIdentity
 from hub.registry.platforms import Platforms
 from hub.registry.records import Records
+from hub.registry.registering import Registering
 from hub.registry.tokens import Sealer, sealing_key
 from hub.relay.broadcast import Broadcasting
 from hub.relay.collect import Collecting
@@ -65,6 +66,7 @@ class RunningHub:
     public_url: str
     versions_url: str
     platforms: Platforms
+    registering: Registering
 
 
 @asynccontextmanager
@@ -106,9 +108,8 @@ async def running_hub(
         directory = CurrentDirectory(database, sealer, settings.party)
         records = Records(database, directory, clock, new_id, lambda: None)
         platforms = Platforms(records, sealer, clock)
-        handshakes = Handshakes(
-            HandshakeParts(identity, directory, records, calls, sealer, clock, limits.handshake)
-        )
+        parts = HandshakeParts(identity, directory, records, calls, sealer, clock, limits.handshake)
+        handshakes, registering = Handshakes(parts), Registering(parts)
         objects = ObjectStore(database, clock)
         links = Links(database, identity.public_url, clock)
         may_exchange = policy(settings.policy)
@@ -123,7 +124,9 @@ async def running_hub(
         routes = PartnerRoutes(
             public_url=identity.public_url,
             clock=clock,
-            authentication=Authentication(directory, clock, lambda _: None, handshakes.end_rotation),
+            authentication=Authentication(
+                directory, clock, lambda _: None, handshakes.end_rotation, registering.settled
+            ),
             directory=directory,
             handshakes=handshakes,
             exchange=exchange,
@@ -142,7 +145,7 @@ async def running_hub(
         partners.add_routes(routes.table())
         partners.add_routes(operation_routes(metrics_registry(counts), lambda: True))
         await stack.enter_async_context(_serving(partners, port))
-        yield RunningHub(identity.public_url, identity.versions_url, platforms)
+        yield RunningHub(identity.public_url, identity.versions_url, platforms, registering)
 
 
 @asynccontextmanager

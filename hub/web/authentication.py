@@ -10,6 +10,7 @@ from hub.ocpi.headers import read_authorization
 from hub.ocpi.timestamps import Clock
 from hub.registry.current import CurrentDirectory
 from hub.registry.directory import Caller, Platform
+from hub.registry.tokens import TokenPurpose
 from hub.web.edge import PASSAGE
 
 
@@ -23,6 +24,8 @@ class Authentication:
     seen: Callable[[int], None]
     #: Told when a platform shows its new token for the first time (AM-15).
     end_rotation: Callable[[Caller], Awaitable[None]]
+    #: Waits for the end of a handshake of ours whose new token is shown already (CR-27).
+    settled: Callable[[Caller], Awaitable[None]]
 
     async def caller(self, request: web.Request) -> Caller:
         """The platform whose token the request shows, registered or about to be.
@@ -49,6 +52,9 @@ class Authentication:
             NotAuthenticated: nobody's token, or one that is for registration only (TR-04).
         """
         caller = await self.caller(request)
+        if caller.purpose is TokenPurpose.PENDING:
+            await self.settled(caller)
+            caller = await self.caller(request)
         if not caller.is_registered:
             raise NotAuthenticated("this token is for registration only")
         return caller.platform

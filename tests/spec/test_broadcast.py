@@ -145,7 +145,7 @@ async def test_what_is_not_for_everybody_is_refused(
     ("change", "named"),
     [
         ({"city": None}, "/city"),
-        ({"country": "BE"}, "/country"),
+        ({"country": "BELG"}, "/country"),
         ({"coordinates": {"latitude": "51", "longitude": "3.729944"}}, "/coordinates/latitude"),
         ({"evses": [{"uid": "1"}]}, "/evses/0"),
         ({"last_updated": "yesterday"}, "/last_updated"),

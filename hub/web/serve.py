@@ -1,0 +1,39 @@
+"""Run a hub as a program: until SIGTERM or SIGINT, then stop cleanly."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+from hub.settings import Settings
+from hub.web.app import RunningHub, freeze_start_up, running_hub
+
+try:
+    from uvloop import new_event_loop
+except ImportError:  # not there on Windows
+    from asyncio import new_event_loop
+
+
+def run(settings: Settings, started: Callable[[RunningHub], None] = lambda _hub: None) -> None:
+    """Serve until the process is told to stop.
+
+    Args:
+        settings: How the hub runs.
+        started: Called once it can be reached.
+
+    Raises:
+        OSError: the data directory or a port cannot be had.
+        UnsupportedDatabase, UnusableKey: a setting cannot be used.
+    """
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(_serve(settings, started))
+
+
+async def _serve(settings: Settings, started: Callable[[RunningHub], None]) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with running_hub(settings) as hub:
+        freeze_start_up()
+        started(hub)
+        await stopping.wait()
