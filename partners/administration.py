@@ -9,10 +9,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler as WebHandler
 from aiohttp.typedefs import Middleware
 
-from hub.ocpi.client import PeerOffers, PeerRefused
-from hub.ocpi.transport import CallFailed
-from partners.link import PartyNotConnected
-from partners.peers import NotRegistered
+from partners.link import NO_SUCCESS
+from partners.peers import NotSent
 from schemas import exact_json
 
 log = logging.getLogger(__name__)
@@ -79,9 +77,9 @@ def _answered(key: str) -> Middleware:
             return _error(401, "expected the node's key: Authorization: Bearer <key>")
         try:
             return await handler(request)
-        except (NotPossible, NotRegistered, PartyNotConnected, exact_json.NotJson) as error:
+        except (NotPossible, NotSent, exact_json.NotJson) as error:
             return _error(409, str(error))
-        except (CallFailed, PeerRefused, PeerOffers) as error:
+        except NO_SUCCESS as error:
             return _error(502, f"{type(error).__name__}: {error}")
         except web.HTTPException as error:
             return _error(error.status, error.reason)

@@ -21,13 +21,19 @@ class Changes:
         self._next.set()
         self._next = asyncio.Event()
 
-    async def until(self, predicate: Callable[[], Found], patience: timedelta = DEFAULT_PATIENCE) -> Found:
+    async def until(
+        self, predicate: Callable[[], Found | None], patience: timedelta | None = DEFAULT_PATIENCE
+    ) -> Found:
         """The first true value of the predicate, which is asked now and after every change.
+
+        Args:
+            predicate: Reads the state; whatever is false means not yet.
+            patience: How long to wait at most; None: for ever.
 
         Raises:
             TimeoutError: it did not become true in time.
         """
-        async with asyncio.timeout(patience.total_seconds()):
+        async with asyncio.timeout(None if patience is None else patience.total_seconds()):
             while True:
                 coming = self._next
                 if found := predicate():

@@ -80,10 +80,28 @@ class Offer:
     module: Module
     interface: InterfaceRole
     handlers: Mapping[Operation, Handler]
+    #: What is made of a decoded body before its model is asked: some partners err in a known way.
+    mended: Callable[[Any], Any]
 
 
-def offer(module_id: str, interface: InterfaceRole, handlers: Mapping[str, Handler]) -> Offer:
-    """The offer of an interface; handlers by method and path, as in `POST /{token_uid}/authorize`.
+def as_it_came(value: Any) -> Any:
+    """The body itself."""
+    return value
+
+
+def offer(
+    module_id: str,
+    interface: InterfaceRole,
+    handlers: Mapping[str, Handler],
+    mended: Callable[[Any], Any] = as_it_came,
+) -> Offer:
+    """The offer of an interface.
+
+    Args:
+        module_id: The module.
+        interface: The interface.
+        handlers: By method and path, as in `POST /{token_uid}/authorize`.
+        mended: What is made of a decoded body before its model is asked.
 
     Raises:
         HandlerMissing: the handlers are not those that the description of the module asks for.
@@ -92,7 +110,7 @@ def offer(module_id: str, interface: InterfaceRole, handlers: Mapping[str, Handl
     described = {operation_name(each): each for each in module.by_interface[interface]}
     if wrong := described.keys() ^ handlers.keys():
         raise HandlerMissing(f"{module_id} {interface}: {', '.join(sorted(wrong))}")
-    return Offer(module, interface, {described[name]: handler for name, handler in handlers.items()})
+    return Offer(module, interface, {described[name]: each for name, each in handlers.items()}, mended)
 
 
 def operation_name(operation: Operation) -> str:

@@ -3,17 +3,17 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from hub.ocpi.client import Answer, PeerOffers, PlatformClient
+from hub.ocpi.client import Answer, PeerOffers, PeerRefused, PlatformClient
 from hub.ocpi.headers import NO_ROUTING, Routing
 from hub.ocpi.modules import MODULES
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import format_timestamp
-from hub.ocpi.transport import Transport, joined_url
+from hub.ocpi.transport import CallFailed, Transport, joined_url
 from partners.hub_clients import HubClients
-from partners.peers import Peer, Peers
+from partners.peers import NotSent, Peer, Peers
 from schemas import exact_json
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole, Role
 from schemas.wire_object import WireObject
@@ -21,7 +21,7 @@ from schemas.wire_object import WireObject
 HTTP_NOT_FOUND = 404
 
 
-class PartyNotConnected(Exception):
+class PartyNotConnected(NotSent):
     """The hub said that the party cannot be reached, so nothing is sent to it (HCI-12 to HCI-14)."""
 
 
@@ -31,6 +31,10 @@ class NotOffered(PeerOffers):
 
 class NoHub(PeerOffers):
     """The request is meant for a hub and the platform is none."""
+
+
+#: Every way in which a request ends without success.
+NO_SUCCESS: Final = (NotSent, CallFailed, PeerRefused, PeerOffers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,30 @@ class Link:
         if party is None:
             raise NoHub("the platform that we are registered with is not a hub")
         return party
+
+    @property
+    def is_up(self) -> bool:
+        """Whether there is a platform to talk to."""
+        return bool(self.peers.all())
+
+    def offers(self, module: str, interface: InterfaceRole) -> bool:
+        """Whether the platform has this interface.
+
+        Raises:
+            NotRegistered: there is no platform.
+        """
+        return (module, interface) in self.peers.partner().endpoints
+
+    def everybody(self, role: Role) -> tuple[Party, ...]:
+        """Whom to address for all parties in this role: the hub, or the parties of a platform that is none.
+
+        Raises:
+            NotRegistered: there is no platform.
+        """
+        peer = self.peers.partner()
+        if peer.hub_party is not None:
+            return (peer.hub_party,)
+        return tuple(each.party for each in peer.roles if each.role is role)
 
     async def send(
         self,

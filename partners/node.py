@@ -146,7 +146,9 @@ class Node:
         """The public URL of one of our interfaces, without what follows it."""
         return module_url(self.url, module_id, interface)
 
-    async def until(self, predicate: Callable[[], Found], patience: timedelta = DEFAULT_PATIENCE) -> Found:
+    async def until(
+        self, predicate: Callable[[], Found | None], patience: timedelta | None = DEFAULT_PATIENCE
+    ) -> Found:
         """Wait until something is true of this node: the predicate's first true value.
 
         Raises:
@@ -187,11 +189,6 @@ class Node:
             CallFailed, PeerRefused: the platform did not agree; the registration stands.
         """
         await self.handshake.unregister(self.peers.partner())
-
-    @property
-    def is_registered(self) -> bool:
-        """Whether there is a platform to work with."""
-        return bool(self.peers.all())
 
     def _credentials(self, token: str) -> Credentials:
         party = self.settings.party

@@ -20,7 +20,8 @@ TOKEN_OVERLAP = timedelta(minutes=5)
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS peer (
-    id INTEGER PRIMARY KEY,
+    -- Never used again, so that it tells one registration from the next.
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     versions_url TEXT NOT NULL UNIQUE,
     outbound_token TEXT NOT NULL,
     encoding TEXT NOT NULL,
@@ -79,7 +80,11 @@ class Caller(NamedTuple):
     peer: Peer | None
 
 
-class NotRegistered(Exception):
+class NotSent(Exception):
+    """A request was not sent, for a reason of ours; the subclass says which."""
+
+
+class NotRegistered(NotSent):
     """The node is not registered with any platform."""
 
 

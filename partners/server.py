@@ -18,7 +18,7 @@ from hub.ocpi.modules import MODULES, VERSION
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
 from hub.ocpi.validation import decoded, refusal
-from partners.exchange import Answer, Offer, Request
+from partners.exchange import Answer, Offer, Request, as_it_came
 from partners.handshake import Handshake
 from partners.middlewares import CALLER, IDS, authentication, ids_and_envelope, json_response
 from partners.peers import Caller, Peer, Peers
@@ -122,7 +122,7 @@ class Server:
             ids=request[IDS],
             routing=routing,
             peer=peer,
-            value=await _checked_body(request, match.operation),
+            value=await _checked_body(request, match.operation, offer.mended),
         )
         return self._answered(await offer.handlers[match.operation](asked))
 
@@ -159,12 +159,14 @@ class Server:
         return json_response(body, answer.status, answer.headers)
 
 
-async def _checked_body(request: web.Request, operation: Operation) -> Any:
+async def _checked_body(
+    request: web.Request, operation: Operation, mended: Callable[[Any], Any] = as_it_came
+) -> Any:
     """The decoded body after its model was asked, which is tolerant as a node has to be (TR-12, TR-13)."""
     body = await request.read()
     if not body and (operation.body is None or not operation.body_required):
         return None
-    value = decoded(body)
+    value = mended(decoded(body))
     if operation.body is None:
         return value
     try:

@@ -1,0 +1,18 @@
+"""`ocpi-node`: run a reference CPO or eMSP or simulated chargers, and use them."""
+
+import typer
+
+from partners.charger.cli import app as charger
+from partners.emsp.cli import app as emsp
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Reference nodes to talk OCPI with: an eMSP that serves drivers, and simulated chargers.",
+)
+app.add_typer(emsp, name="emsp")
+app.add_typer(charger, name="charger")
+
+
+def main() -> None:
+    """The program."""
+    app()

@@ -1,0 +1,246 @@
+"""The eMSP's tokens: kept, listed, pushed, and authorized in real time (TOK rows)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hub.ocpi.client import Answer as PeerAnswer
+from hub.ocpi.description import ObjectKey
+from hub.ocpi.errors import TokenNotFound
+from hub.ocpi.modules import MODULES
+from hub.ocpi.paging import PageRequest
+from hub.ocpi.party import Party
+from hub.ocpi.timestamps import Clock, format_timestamp
+from partners.changes import Changes
+from partners.database import Database
+from partners.emsp.authorization import EVERYWHERE, Standing, authorization
+from partners.exchange import Answer, Offer, Request, offer
+from partners.link import Link, path
+from partners.objects import Objects
+from schemas import exact_json
+from schemas.tolerance import TOLERANT
+from schemas.v2_2_1 import (
+    AllowedType,
+    InterfaceRole,
+    LocationReferences,
+    Role,
+    Token,
+    TokenType,
+    WhitelistType,
+)
+
+RFID = TokenType.RFID
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS standing (
+    uid TEXT NOT NULL,
+    type TEXT NOT NULL,
+    allowed TEXT NOT NULL,
+    -- JSON: a list of LocationReferences.
+    places TEXT NOT NULL,
+    PRIMARY KEY (uid, type)
+);
+"""
+
+
+class UnknownToken(LookupError):
+    """We have not issued such a token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of one eMSP and what it does with them."""
+
+    party: Party
+    database: Database
+    objects: Objects
+    changes: Changes
+    link: Link
+    clock: Clock
+    new_id: Callable[[], str]
+    #: Objects in one page.
+    page_limit: int
+
+    def __post_init__(self) -> None:
+        self.database.define(TABLES)
+
+    def offer(self) -> Offer:
+        """The Sender interface."""
+        return offer(
+            "tokens",
+            InterfaceRole.SENDER,
+            {"GET": self._list, "POST /{token_uid}/authorize": self._authorize},
+        )
+
+    # What the operator does.
+
+    def issue(self, fields: Mapping[str, Any], standing: Standing = EVERYWHERE) -> Token:
+        """Keep a new token, or the new state of one.
+
+        Args:
+            fields: Of the Token object; ours are added: the owner, `last_updated`, and where they are
+                missing `type` RFID, `contract_id`, `issuer`, `valid`, and `whitelist` (NEVER for what an app
+                makes up, TOK-16).
+            standing: What the eMSP knows beside.
+
+        Raises:
+            ValidationError: the fields do not make a token.
+        """
+        token = Token.model_validate({**self._defaults(fields), **fields})
+        key = self._key(token.uid, token.type)
+        stored = self.objects.get(key)
+        # `last_updated` moves only when something changed (AM-20).
+        if stored is None or stored.value() | {"last_updated": None} != token.to_wire() | {
+            "last_updated": None
+        }:
+            self.objects.put(key, token.to_wire())
+        self.database.execute(
+            "INSERT OR REPLACE INTO standing (uid, type, allowed, places) VALUES (?, ?, ?, ?)",
+            (
+                key.object_id,
+                key.variant,
+                standing.allowed.value,
+                exact_json.encode([place.to_wire() for place in standing.places]).decode(),
+            ),
+        )
+        self.changes.announce()
+        return self.get(token.uid, token.type)
+
+    def block(self, uid: str, kind: str = RFID) -> Token:
+        """Take a token out of use; it is never deleted (TOK-01).
+
+        Raises:
+            UnknownToken: we have not issued it.
+        """
+        token = self.get(uid, kind)
+        changed = {**token.to_wire(), "valid": False, "last_updated": format_timestamp(self.clock())}
+        self.objects.put(self._key(uid, kind), changed)
+        self.changes.announce()
+        return self.get(uid, kind)
+
+    def get(self, uid: str, kind: str = RFID) -> Token:
+        """One token of ours.
+
+        Raises:
+            UnknownToken: we have not issued it.
+        """
+        stored = self.objects.get(self._key(uid, kind))
+        if stored is None:
+            raise UnknownToken(f"no {kind} token {uid} of ours")
+        return Token.read(stored.text)
+
+    def find(self, uid: str) -> Token:
+        """The token with this uid, whatever its type.
+
+        Raises:
+            UnknownToken: there is none, or there are several.
+        """
+        found = [token for token in self.all() if token.uid.upper() == uid.upper()]
+        if len(found) != 1:
+            raise UnknownToken(f"{len(found) or 'no'} tokens of ours have the uid {uid}")
+        return found[0]
+
+    def all(self) -> list[Token]:
+        """All tokens of ours, oldest first."""
+        return [Token.read(stored.text) for stored in self.objects.all("tokens", owner=self.party)]
+
+    def standing(self, token: Token) -> Standing:
+        """What we know of a token beside the Token object."""
+        key = self._key(token.uid, token.type)
+        row = self.database.row(
+            "SELECT allowed, places FROM standing WHERE uid = ? AND type = ?", (key.object_id, key.variant)
+        )
+        if row is None:
+            return EVERYWHERE
+        places = exact_json.decode(row["places"])
+        return Standing(
+            AllowedType(row["allowed"]), tuple(LocationReferences.model_validate(place) for place in places)
+        )
+
+    async def push(self, token: Token, to: Party) -> PeerAnswer:
+        """PUT a token at a party, or at the hub for everybody (RT-28).
+
+        Raises:
+            NotSent, CallFailed, PeerOffers: it could not be sent or was not answered.
+        """
+        return await self.link.send(
+            "PUT",
+            "tokens",
+            InterfaceRole.RECEIVER,
+            path(token.country_code, token.party_id, token.uid),
+            token,
+            to=to,
+            query=f"type={token.type}",
+        )
+
+    async def push_to_all(self, token: Token) -> None:
+        """PUT a token at everybody who takes tokens.
+
+        Raises:
+            NotSent, CallFailed, PeerRefused, PeerOffers: somebody did not take it.
+        """
+        for to in self.link.everybody(Role.CPO):
+            (await self.push(token, to)).data()
+
+    async def push_all(self) -> int:
+        """PUT every token at everybody who takes tokens; how many.
+
+        Raises:
+            NotSent, CallFailed, PeerRefused, PeerOffers: somebody did not take one.
+        """
+        tokens = self.all()
+        for token in tokens:
+            await self.push_to_all(token)
+        return len(tokens)
+
+    # What CPOs ask.
+
+    async def _list(self, request: Request) -> Answer:
+        page = PageRequest.parse(request.query, self.page_limit)
+        items, total = self.objects.page("tokens", page, owner=self.party)
+        return Answer.page(items, request, page, total=total, max_limit=self.page_limit)
+
+    async def _authorize(self, request: Request) -> Answer:
+        kind = request.argument("type", RFID)
+        try:
+            token = self.get(request.parameters["token_uid"], kind)
+        except UnknownToken as error:
+            raise TokenNotFound(str(error)) from error
+        asked = request.value and LocationReferences.model_validate(request.value, context=TOLERANT)
+        return Answer.of(authorization(token, self.standing(token), asked, self.new_id()))
+
+    def _defaults(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        kind = fields.get("type", RFID)
+        is_card = kind in {RFID, TokenType.OTHER}
+        return {
+            "country_code": self.party.country_code,
+            "party_id": self.party.party_id,
+            "type": kind,
+            "contract_id": f"{self.party.country_code}-{self.party.party_id}-{fields.get('uid')}",
+            "issuer": str(self.party),
+            "valid": True,
+            "whitelist": WhitelistType.ALLOWED if is_card else WhitelistType.NEVER,
+            "last_updated": format_timestamp(self.clock()),
+        }
+
+    def _key(self, uid: str, kind: str) -> ObjectKey:
+        return ObjectKey(MODULES["tokens"].id, *self.party.folded, uid.upper(), str(kind))
+
+
+def token_entries(table: Sequence[Mapping[str, Any]]) -> list[tuple[dict[str, Any], Standing]]:
+    """The `[[tokens]]` of a configuration file: fields of the Token object, and how the token stands.
+
+    `allowed` is an AllowedType; `places` lists LocationReferences, each with `location_id` and `evse_uids`.
+
+    Raises:
+        ValueError: one of the two is not what it should be.
+    """
+    entries = []
+    for entry in table:
+        fields = dict(entry)
+        standing = Standing(
+            AllowedType(fields.pop("allowed", AllowedType.ALLOWED)),
+            tuple(LocationReferences.model_validate(place) for place in fields.pop("places", ())),
+        )
+        entries.append((fields, standing))
+    return entries

@@ -1,0 +1,72 @@
+"""A running node, seen from another terminal: the command line's client of the node's own API."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, NoReturn
+
+import aiohttp
+import typer
+from rich.console import Console
+
+from partners.administration import PREFIX
+from schemas import exact_json
+
+#: What a command was refused with ends the program so (design D12).
+FAILED = 1
+
+Node = Annotated[
+    str, typer.Option("--node", envvar="OCPI_NODE_URL", help="The node's own API, as `serve` prints it.")
+]
+Key = Annotated[
+    str, typer.Option("--key", envvar="OCPI_NODE_KEY", help="Its key: `admin_key` in the configuration.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+
+# No markup: what is shown comes from others.
+console = Console(highlight=False, markup=False, emoji=False)
+complaints = Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteNode:
+    """Calls of one node's own API."""
+
+    url: str
+    key: str
+
+    def ask(self, method: str, path: str, value: Mapping[str, Any] | None = None) -> Any:
+        """The decoded answer; what the node refuses ends the program with exit status 1."""
+        return asyncio.run(self._ask(method, path, value))
+
+    async def _ask(self, method: str, path: str, value: Mapping[str, Any] | None) -> Any:
+        try:
+            async with (
+                aiohttp.ClientSession(headers={"Authorization": f"Bearer {self.key}"}) as session,
+                session.request(
+                    method,
+                    self.url.rstrip("/") + PREFIX + path,
+                    data=None if value is None else exact_json.encode(dict(value)),
+                ) as answer,
+            ):
+                body = exact_json.decode(await answer.read())
+        except (aiohttp.ClientError, exact_json.NotJson, TimeoutError) as error:
+            give_up(f"no node answers at {self.url}: {error}")
+        if not answer.ok:
+            give_up(body.get("error", f"HTTP {answer.status}"))
+        return body
+
+
+def give_up(message: str) -> NoReturn:
+    """Say what was wrong and end with exit status 1."""
+    complaints.print(message, style="red")
+    raise typer.Exit(FAILED)
+
+
+def show(value: Any, *, as_json: bool, table: Callable[[Any], Any]) -> None:
+    """Print an answer for a program, or as a table for a person."""
+    if as_json:
+        sys.stdout.write(exact_json.encode(value).decode() + "\n")
+    else:
+        console.print(table(value))
