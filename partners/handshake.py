@@ -6,6 +6,7 @@ learns is a value until `Peers` stores it in one transaction.
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from hub.ocpi.client import NoMutualVersion, PeerOffers, PeerRefused, PlatformClient, endpoint_urls
 from hub.ocpi.errors import (
@@ -46,6 +47,7 @@ class Handshake:
     ours: Callable[[str], Credentials]
     needs: Needs
     new_id: Callable[[], str]
+    timeout: timedelta
     #: Makes credentials tokens; unguessable, at most 64 characters of printable ASCII (CR-23).
     new_token: Callable[[], str]
 
@@ -166,7 +168,9 @@ class Handshake:
         return endpoints
 
     def _client(self, token: str, encoding: TokenEncoding) -> PlatformClient:
-        return PlatformClient(self.transport, token, new_id=self.new_id, encoding=encoding)
+        return PlatformClient(
+            self.transport, token, new_id=self.new_id, encoding=encoding, timeout=self.timeout
+        )
 
 
 def _registered(caller: Caller) -> Peer:

@@ -86,7 +86,15 @@ class Node:
             settings.party, self.peers, self.clients, self.transport, new_id, settings.call_timeout
         )
         self.pull = Pull(self.link, self.objects, self.clients, self.changes, clock)
-        self.handshake = Handshake(self.peers, self.transport, self._credentials, needs, new_id, new_token)
+        self.handshake = Handshake(
+            peers=self.peers,
+            transport=self.transport,
+            ours=self._credentials,
+            needs=needs,
+            new_id=new_id,
+            timeout=settings.call_timeout,
+            new_token=new_token,
+        )
         self._running = AsyncExitStack()
         self._urls: dict[str, str] = {}
 

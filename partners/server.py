@@ -18,7 +18,7 @@ from hub.ocpi.modules import MODULES, VERSION
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
 from hub.ocpi.validation import decoded, refusal
-from partners.exchange import Answer, Offer, Request, as_it_came
+from partners.exchange import Answer, Offer, Request
 from partners.handshake import Handshake
 from partners.middlewares import CALLER, IDS, authentication, ids_and_envelope, json_response
 from partners.peers import Caller, Peer, Peers
@@ -97,7 +97,7 @@ class Server:
                 exchange = self.handshake.accept
             case _:
                 exchange = self.handshake.renew
-        theirs = Credentials.model_validate(await _checked_body(request, operation), context=TOLERANT)
+        theirs = await _read_credentials(request)
         return self._success((await exchange(caller, theirs)).to_wire())
 
     # Everything else.
@@ -159,9 +159,16 @@ class Server:
         return json_response(body, answer.status, answer.headers)
 
 
-async def _checked_body(
-    request: web.Request, operation: Operation, mended: Callable[[Any], Any] = as_it_came
-) -> Any:
+async def _read_credentials(request: web.Request) -> Credentials:
+    """The credentials in the body, read strictly: what is kept of them is used for a long time (CR-23)."""
+    value = decoded(await request.read())
+    try:
+        return Credentials.model_validate(value)
+    except ValidationError as error:
+        raise refusal(findings(error)) from error
+
+
+async def _checked_body(request: web.Request, operation: Operation, mended: Callable[[Any], Any]) -> Any:
     """The decoded body after its model was asked, which is tolerant as a node has to be (TR-12, TR-13)."""
     body = await request.read()
     if not body and (operation.body is None or not operation.body_required):

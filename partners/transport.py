@@ -24,8 +24,7 @@ CHUNK_BYTES = 64 * 1024
 class AiohttpTransport:
     """Sends one request and reads its whole answer; an async context manager that owns the session.
 
-    Redirects are not followed: a redirect would show our token to a host that it was not made for. aiohttp
-    sends an idempotent request once more when a connection that was kept open turns out to be closed.
+    Redirects are not followed: a redirect would show our token to a host that it was not made for.
     """
 
     def __init__(self, *, max_answer_bytes: int = MAX_ANSWER_BYTES) -> None:
@@ -35,7 +34,9 @@ class AiohttpTransport:
     async def __aenter__(self) -> Self:
         """Open the session."""
         self._session = aiohttp.ClientSession(
-            cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout(total=None)
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),
+            middlewares=(_sent_once,),
         )
         return self
 
@@ -85,3 +86,15 @@ class AiohttpTransport:
             if len(body) > self._max_answer_bytes:
                 raise BrokenAnswer(f"{answer.url}: the answer is larger than {self._max_answer_bytes} bytes")
         return bytes(body)
+
+
+async def _sent_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending idempotent requests again: a PUT of credentials must not be sent twice."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise BrokenAnswer(f"{request.url}: {error}") from error
