@@ -3,23 +3,34 @@
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
+from urllib.parse import urlsplit
 
 from aiohttp import web
+from pydantic import AfterValidator, Field
 
-from hub.admin.problems import Conflict, FieldError, Unknown, WrongInput
+from hub.admin.platform_shown import Invited, PlatformShown, PlatformsShown, Removed, shown
+from hub.admin.problems import Conflict, FieldError, PartnerFailed, Unknown, WrongInput
 from hub.admin.wire import Input, Output, Route, body_of
+from hub.ocpi.headers import TokenEncoding
 from hub.registry.current import CurrentDirectory
-from hub.registry.directory import Platform
 from hub.registry.identity import HubIdentity
 from hub.registry.platforms import (
+    HandshakeFailed,
     NameTaken,
     NotAName,
     NotConnectedYet,
     Platforms,
     UnknownPlatform,
 )
-from schemas import exact_json
+from hub.registry.registering import Registering
+
+
+def _http_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise ValueError("expected a URL such as https://partner.example/ocpi/versions")
+    return text
 
 
 class NewPlatform(Input):
@@ -28,61 +39,15 @@ class NewPlatform(Input):
     name: str
 
 
-class RoleShown(Output):
-    """A party in a role."""
-
-    #: `NL/TNM`.
-    party: str
-    role: str
-    #: BusinessDetails, as the platform gave them.
-    business_details: Any
-
-
-class EndpointShown(Output):
-    """Where a platform offers a module's interface."""
-
-    module: str
-    interface: str
-    url: str
-
-
-class PlatformShown(Output):
-    """A platform, with everything but its tokens."""
+class Registration(Input):
+    """A platform at which the hub shall register."""
 
     name: str
-    #: PLANNED, CONNECTED, OFFLINE or SUSPENDED.
-    status: str
-    #: By an operator; a sign of life does not end that.
-    is_suspended: bool
-    is_registered: bool
-    version: str | None
-    versions_url: str | None
-    #: How it wants tokens in the Authorization header.
-    token_encoding: str
-    when_unreachable: str
-    bad_bodies: str
-    roles: list[RoleShown]
-    endpoints: list[EndpointShown]
-
-
-class PlatformsShown(Output):
-    """All platforms, by name."""
-
-    platforms: list[PlatformShown]
-
-
-class Invited(Output):
-    """What a partner needs to register; the token is shown this once."""
-
-    name: str
-    token: str
-    versions_url: str
-
-
-class Removed(Output):
-    """A platform that is gone."""
-
-    name: str
+    versions_url: Annotated[str, AfterValidator(_http_url)]
+    #: Token A, which the platform gave the operator.
+    token: Annotated[str, Field(min_length=1, pattern=r"^[!-~]+$")]
+    #: How the platform wants tokens: a few old ones take them raw only (AM-02).
+    token_encoding: TokenEncoding = TokenEncoding.BASE64
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +57,7 @@ class PlatformPages:
     identity: HubIdentity
     directory: CurrentDirectory
     platforms: Platforms
+    registering: Registering
 
     def routes(self) -> list[Route]:
         """What can be asked and done."""
@@ -99,9 +65,12 @@ class PlatformPages:
         return [
             ("GET", "/platforms", self.all),
             ("POST", "/platforms", self.invite),
+            ("POST", "/platforms/register", self.register),
             ("GET", one, self.show),
             ("DELETE", one, self.remove),
             ("POST", f"{one}/invite", self.invite_again),
+            ("POST", f"{one}/renew", self._changing(self.registering.update_at)),
+            ("POST", f"{one}/unregister", self._changing(self.registering.unregister_at)),
             ("POST", f"{one}/suspend", self._changing(self.platforms.suspend)),
             ("POST", f"{one}/resume", self._changing(self.platforms.resume)),
         ]
@@ -128,6 +97,15 @@ class PlatformPages:
             invitation = await self.platforms.invite_again(_name(request))
         return self._invited(invitation.name, invitation.token)
 
+    async def register(self, request: web.Request) -> PlatformShown:
+        """Register the hub at a platform."""
+        asked = await body_of(request, Registration)
+        with refused_in_words():
+            platform = await self.registering.register_at(
+                asked.name, asked.versions_url, asked.token, asked.token_encoding
+            )
+        return shown(platform)
+
     async def remove(self, request: web.Request) -> Removed:
         """Forget a platform."""
         name = _name(request)
@@ -136,7 +114,7 @@ class PlatformPages:
         return Removed(name=name)
 
     def _changing(
-        self, change: Callable[[str], Awaitable[None]]
+        self, change: Callable[[str], Awaitable[object]]
     ) -> Callable[[web.Request], Awaitable[Output]]:
         async def changed(request: web.Request) -> PlatformShown:
             name = _name(request)
@@ -167,33 +145,8 @@ def refused_in_words() -> Iterator[None]:
         raise Unknown(str(error)) from error
     except (NameTaken, NotConnectedYet) as error:
         raise Conflict(str(error)) from error
-
-
-def shown(platform: Platform) -> PlatformShown:
-    """The platform without its tokens."""
-    return PlatformShown(
-        name=platform.name,
-        status=platform.status,
-        is_suspended=platform.is_blocked,
-        is_registered=platform.is_registered,
-        version=platform.version,
-        versions_url=platform.versions_url,
-        token_encoding=platform.token_encoding,
-        when_unreachable=platform.when_unreachable,
-        bad_bodies=platform.bad_bodies,
-        roles=[
-            RoleShown(
-                party=str(each.party),
-                role=each.role,
-                business_details=exact_json.decode(each.business_details),
-            )
-            for each in platform.roles
-        ],
-        endpoints=[
-            EndpointShown(module=module, interface=interface, url=url)
-            for (module, interface), url in sorted(platform.endpoints.items())
-        ],
-    )
+    except HandshakeFailed as error:
+        raise PartnerFailed(str(error), correlation_id=error.correlation_id) from error
 
 
 def _name(request: web.Request) -> str:

@@ -31,10 +31,14 @@ class Problem(Exception):
 
     status: ClassVar[int] = 500
 
-    def __init__(self, detail: str, *, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(
+        self, detail: str, *, headers: tuple[tuple[str, str], ...] = (), correlation_id: str | None = None
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.headers = headers
+        #: Under which the journal tells more.
+        self.correlation_id = correlation_id
         self.errors: tuple[FieldError, ...] = ()
 
 
@@ -82,6 +86,8 @@ def response(problem: Problem) -> web.Response:
     """The problem as an answer."""
     title = (type(problem).__doc__ or "").removesuffix(".")
     body = {"type": "about:blank", "title": title, "status": problem.status, "detail": problem.detail}
+    if problem.correlation_id is not None:
+        body["correlation_id"] = problem.correlation_id
     if problem.errors:
         body["errors"] = [error._asdict() for error in problem.errors]
     return web.Response(

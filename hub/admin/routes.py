@@ -13,6 +13,7 @@ from hub.ocpi.timestamps import Clock
 from hub.registry.current import CurrentDirectory
 from hub.registry.identity import HubIdentity
 from hub.registry.platforms import Platforms
+from hub.registry.registering import Registering
 from hub.store.database import Database
 from hub.store.journal import Journal
 from hub.store.objects import ObjectStore
@@ -28,6 +29,7 @@ def routes(
     identity: HubIdentity,
     directory: CurrentDirectory,
     platforms: Platforms,
+    registering: Registering,
     objects: ObjectStore,
 ) -> list[web.RouteDef]:
     """The routes, for an application of their own or beside the partners' routes."""
@@ -35,7 +37,7 @@ def routes(
         key,
         [
             *InformationPage(identity, directory, journal, started_at).routes(),
-            *PlatformPages(identity, directory, platforms).routes(),
+            *PlatformPages(identity, directory, platforms, registering).routes(),
             *JournalPages(database, clock).routes(),
             *ObjectPages(objects, clock).routes(),
         ],

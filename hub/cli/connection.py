@@ -117,6 +117,8 @@ class HubConnection:
         message = str(detail or f"HTTP {status}")
         if status == _UNAUTHORIZED:
             raise Refused(f"the hub at {self.url} does not accept the key. See --key and --data.")
+        if isinstance(answer, dict) and answer.get("correlation_id"):
+            message += f"\nSee each step: ocpi-hub trace {answer['correlation_id']}"
         raise (WrongArguments if status == _WRONG_INPUT else Refused)(message)
 
 

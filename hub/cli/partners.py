@@ -38,6 +38,65 @@ def invite(
     ask.answer(found, _invitation)
 
 
+@app.command()
+@asks_hub
+def register(
+    ask: Asking,
+    name: Annotated[str, typer.Argument(help="What you call the partner; any name that is not taken.")],
+    *,
+    versions_url: Annotated[str, typer.Option(metavar="URL", help="The partner's versions URL.")],
+    token: Annotated[
+        str,
+        typer.Option(
+            metavar="TOKEN_A", help="The token A that the partner gave you.", envvar="OCPI_HUB_TOKEN_A"
+        ),
+    ],
+    raw_token: Annotated[
+        bool, typer.Option("--raw-token", help="The partner wants tokens as they are, without Base64.")
+    ] = False,
+) -> None:
+    """Register the hub at a partner that invited it; the hub begins the handshake.
+
+    For example:
+
+      ocpi-hub partner register acme --versions-url https://acme.example/ocpi/versions --token TOKEN_A
+    """
+    body = {
+        "name": name,
+        "versions_url": versions_url,
+        "token": token,
+        "token_encoding": "raw" if raw_token else "base64",
+    }
+    found = ask.hub.post("/platforms/register", body)
+    ask.answer(found, lambda platform: say(f"{platform['name']} is registered: {_roles(platform)}"))
+
+
+@app.command()
+@asks_hub
+def renew(ask: Asking, name: NameArgument) -> None:
+    """Exchange new tokens with a registered partner, and read its endpoints anew; the hub begins.
+
+    For example:
+
+      ocpi-hub partner renew acme
+    """
+    found = ask.hub.post(f"/platforms/{_quoted(name)}/renew")
+    ask.answer(found, lambda platform: say(f"{platform['name']} has new tokens: {_roles(platform)}"))
+
+
+@app.command()
+@asks_hub
+def unregister(ask: Asking, name: NameArgument) -> None:
+    """End the registration at a partner and here, and keep what is known of it.
+
+    For example:
+
+      ocpi-hub partner unregister acme
+    """
+    found = ask.hub.post(f"/platforms/{_quoted(name)}/unregister")
+    ask.answer(found, lambda platform: say(f"The registration with {platform['name']} has ended."))
+
+
 @app.command("list")
 @asks_hub
 def list_partners(ask: Asking) -> None:

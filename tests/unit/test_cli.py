@@ -12,7 +12,7 @@ import pytest
 from hub.store.journal import Direction, JournalEntry, Purpose
 from schemas import exact_json
 from tests.fixtures.admin_hub import AdminHub, admin_hub, run, started
-from tests.fixtures.recorder import Recorder
+from tests.fixtures.recorder import Fault, Recorder
 
 LEG = JournalEntry(
     at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
@@ -80,6 +80,30 @@ class TestPartner:
         assert value_of("token encoding", shown.out) == "base64"
         assert partner.versions_url in shown.out
         assert (await admin.run("partner", "show", "tnm", "--json")).json["status"] == "CONNECTED"
+
+    async def test_register_makes_the_hub_begin_the_handshake(
+        self, admin: AdminHub, partner: Recorder
+    ) -> None:
+        token = partner.accept_new_token()
+        where = ("--versions-url", partner.versions_url, "--token", token)
+        done = await admin.run("partner", "register", "tnm", *where)
+        assert (done.code, done.out) == (0, "tnm is registered: NL/TNM CPO\n"), done.err
+        assert token not in done.out + done.err
+        renewed = await admin.run("partner", "renew", "tnm")
+        assert (renewed.code, renewed.out) == (0, "tnm has new tokens: NL/TNM CPO\n")
+        ended = await admin.run("partner", "unregister", "tnm", "--json")
+        assert ended.json["is_registered"] is False
+
+    async def test_a_handshake_that_fails_ends_with_1_and_says_which_step(
+        self, admin: AdminHub, partner: Recorder
+    ) -> None:
+        partner.answers("POST", "/credentials", Fault.SERVER_ERROR)
+        where = ("--versions-url", partner.versions_url)
+        token = partner.accept_new_token()
+        done = await admin.run("partner", "register", "tnm", *where, OCPI_HUB_TOKEN_A=token)
+        assert (done.code, done.out) == (1, "")
+        assert "POST of the credentials" in done.err
+        assert re.search(r"ocpi-hub trace \S+", done.err)
 
     async def test_suspend_and_resume(self, admin: AdminHub) -> None:
         await admin.run("partner", "invite", "tnm")
@@ -244,7 +268,7 @@ class TestUsage:
             assert done.code == 2
             assert f"{arguments[0].removeprefix('--')}: expected" in done.err
 
-    @pytest.mark.parametrize("command", [(), ("partner", "invite"), ("journal",), ("trace",)])
+    @pytest.mark.parametrize("command", [(), ("partner", "register"), ("journal",), ("trace",)])
     async def test_help_teaches_by_example(self, command: tuple[str, ...]) -> None:
         done = await run(*command, "--help")
         assert done.code == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.admin_hub import AdminHub, admin_hub
-from tests.fixtures.recorder import Recorder
+from tests.fixtures.recorder import Fault, Recorder
 
 
 @pytest.fixture
@@ -125,3 +125,66 @@ async def test_a_platform_that_nobody_knows_is_named(admin: AdminHub, method: st
     answer = await admin.ask(method, f"/admin/v1/platforms/no%20body{path}")
     assert answer.status == 404
     assert answer.content["detail"] == "no platform has the name 'no body'"
+
+
+async def registered_at(admin: AdminHub, partner: Recorder) -> None:
+    token_a = partner.accept_new_token()
+    body = {"name": "tnm", "versions_url": partner.versions_url, "token": token_a}
+    answer = await admin.ask("POST", "/admin/v1/platforms/register", body)
+    assert answer.status == 200, answer.content
+    assert (answer.content["status"], answer.content["roles"][0]["party"]) == ("CONNECTED", "NL/TNM")
+
+
+async def test_the_hub_registers_at_a_platform_and_renews_and_ends_it(
+    admin: AdminHub, partner: Recorder
+) -> None:
+    await registered_at(admin, partner)
+    assert (await admin.ask("POST", "/admin/v1/platforms/tnm/renew")).status == 200
+    ended = await admin.ask("POST", "/admin/v1/platforms/tnm/unregister")
+    assert (ended.content["status"], ended.content["is_registered"]) == ("SUSPENDED", False)
+    sent = [each.method for each in partner.received if each.path.endswith("/credentials")]
+    assert sent == ["POST", "PUT", "DELETE"]
+    assert (await admin.ask("POST", "/admin/v1/platforms/tnm/renew")).status == 409
+
+
+async def test_a_handshake_that_a_platform_spoils_leaves_nothing_and_says_where_to_look(
+    admin: AdminHub, partner: Recorder
+) -> None:
+    token_a = partner.accept_new_token()
+    partner.answers("POST", "/credentials", Fault.HTML)
+    body = {"name": "tnm", "versions_url": partner.versions_url, "token": token_a}
+    answer = await admin.ask("POST", "/admin/v1/platforms/register", body)
+    assert answer.status == 502
+    assert "POST of the credentials" in answer.content["detail"]
+    assert token_a not in str(answer)
+    await admin.writer.write_waiting()
+    query = {"correlation_id": answer.content["correlation_id"], "bodies": "true"}
+    trace = await admin.ask("GET", "/admin/v1/trace", query=query)
+    assert [leg["method"] for leg in trace.content["legs"] if leg["direction"] == "out"] == [
+        "GET",
+        "GET",
+        "POST",
+    ]
+    assert token_a not in str(trace)
+    assert (await admin.ask("GET", "/admin/v1/platforms")).content == {"platforms": []}
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"versions_url": "acme.example/versions"}, "versions_url"),
+        ({"versions_url": "ftp://acme.example/versions"}, "versions_url"),
+        ({"versions_url": "https://"}, "versions_url"),
+        ({"token": ""}, "token"),
+        ({"token": "with space"}, "token"),
+        ({"token_encoding": "hex"}, "token_encoding"),
+        ({"name": "a/b"}, "name"),
+    ],
+)
+async def test_what_is_wrong_with_a_registration_is_named_by_field(
+    admin: AdminHub, change: dict[str, str], field: str
+) -> None:
+    body = {"name": "tnm", "versions_url": "http://127.0.0.1:1/versions", "token": "secret-token-a"} | change
+    answer = await admin.ask("POST", "/admin/v1/platforms/register", body)
+    assert (answer.status, answer.content["errors"][0]["field"]) == (400, field)
+    assert "secret-token-a" not in str(answer)

@@ -1,0 +1,91 @@
+"""A platform as the administration API shows it: with everything but its tokens."""
+
+from typing import Any
+
+from hub.admin.wire import Output
+from hub.registry.directory import Platform
+from schemas import exact_json
+
+
+class RoleShown(Output):
+    """A party in a role."""
+
+    #: `NL/TNM`.
+    party: str
+    role: str
+    #: BusinessDetails, as the platform gave them.
+    business_details: Any
+
+
+class EndpointShown(Output):
+    """Where a platform offers a module's interface."""
+
+    module: str
+    interface: str
+    url: str
+
+
+class PlatformShown(Output):
+    """A platform, with everything but its tokens."""
+
+    name: str
+    #: PLANNED, CONNECTED, OFFLINE or SUSPENDED.
+    status: str
+    #: By an operator; a sign of life does not end that.
+    is_suspended: bool
+    is_registered: bool
+    version: str | None
+    versions_url: str | None
+    #: How it wants tokens in the Authorization header.
+    token_encoding: str
+    when_unreachable: str
+    bad_bodies: str
+    roles: list[RoleShown]
+    endpoints: list[EndpointShown]
+
+
+class PlatformsShown(Output):
+    """All platforms, by name."""
+
+    platforms: list[PlatformShown]
+
+
+class Invited(Output):
+    """What a partner needs to register; the token is shown this once."""
+
+    name: str
+    token: str
+    versions_url: str
+
+
+class Removed(Output):
+    """A platform that is gone."""
+
+    name: str
+
+
+def shown(platform: Platform) -> PlatformShown:
+    """The platform without its tokens."""
+    return PlatformShown(
+        name=platform.name,
+        status=platform.status,
+        is_suspended=platform.is_blocked,
+        is_registered=platform.is_registered,
+        version=platform.version,
+        versions_url=platform.versions_url,
+        token_encoding=platform.token_encoding,
+        when_unreachable=platform.when_unreachable,
+        bad_bodies=platform.bad_bodies,
+        roles=[
+            RoleShown(
+                party=str(each.party),
+                role=each.role,
+                business_details=exact_json.decode(each.business_details),
+            )
+            for each in platform.roles
+        ],
+        endpoints=[
+            EndpointShown(module=module, interface=interface, url=url)
+            for (module, interface), url in sorted(platform.endpoints.items())
+        ],
+    )
