@@ -198,6 +198,11 @@ class Node:
         """
         await self.handshake.unregister(self.peers.partner())
 
+    @property
+    def is_registered(self) -> bool:
+        """Whether there is a platform to work with."""
+        return self.link.is_up
+
     def _credentials(self, token: str) -> Credentials:
         party = self.settings.party
         return Credentials.model_validate(
