@@ -31,9 +31,9 @@ from ocpp.v16.enums import (
 )
 from ocpp.v16.enums import ChargePointStatus as Status
 
+from partners.changes import Changes
 from partners.charger import messages
 from partners.charger.central_system_link import Consequence, LinkLost, NotAnswered
-from partners.charger.changes import Changes
 from partners.charger.configuration import Configuration
 from partners.charger.connector import Connector, NotPossible, Reading, Transaction
 from partners.charger.outbox import Message, Outbox
@@ -196,7 +196,7 @@ class ChargerSimulator:
 
     async def until(self, is_true: Callable[[], bool]) -> None:
         """Wait for anything that can be seen at this charge point."""
-        await self._changes.until(is_true)
+        await self._changes.until(is_true, patience=None)
 
     async def until_connected(self) -> None:
         """Wait for a link."""
@@ -208,7 +208,7 @@ class ChargerSimulator:
 
     async def until_numbered(self, connector_id: int) -> int:
         """Wait until the central system has given a number to the transaction, and return it."""
-        return await self._changes.until_known(lambda: self.connector(connector_id).transaction_id)
+        return await self._changes.until(lambda: self.connector(connector_id).transaction_id, patience=None)
 
     async def until_energy(self, connector_id: int, wh: Decimal) -> None:
         """Wait until so much was delivered in the present transaction, or the car is full."""
@@ -367,7 +367,7 @@ class ChargerSimulator:
         self._say_measured(connector, reading, ReadingContext.sample_periodic, transaction)
         if connector.car_is_full:
             self._set_status(connector, Status.suspended_ev)
-        self._changes.tell()
+        self._changes.announce()
 
     def _end(self, connector: Connector, reason: Reason, id_tag: str | None = None) -> None:
         if connector.transaction is None:
@@ -446,7 +446,7 @@ class ChargerSimulator:
 
     def told(self) -> None:
         """A message was answered."""
-        self._changes.tell()
+        self._changes.announce()
 
     # Small change
 
@@ -458,7 +458,7 @@ class ChargerSimulator:
     def _tell(self, what: str, connector: Connector | None = None) -> None:
         number = connector.connector_id if connector else None
         self._onlooker(Happening(self.time.now(), self.charge_point, what, number))
-        self._changes.tell()
+        self._changes.announce()
 
 
 def _nothing() -> None:

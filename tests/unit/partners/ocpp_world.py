@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp import WSMsgType, web
 
 from hub.ocpi.timestamps import utc_now
-from partners.charger.changes import Changes
+from partners.changes import Changes
 from partners.charger.charge_point import ChargerSimulator
 from partners.charger.settings import ChargerSettings
 from partners.charger.simulated_time import SimulatedTime
@@ -80,8 +80,7 @@ class RecordingCpo:
         return [told.status for told in self.told("status_changed") if told.connector_id == connector_id]
 
     async def until(self, is_true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            await self._changes.until(is_true)
+        await self._changes.until(is_true)
 
     async def until_told(self, name: str, times: int = 1) -> Any:
         await self.until(lambda: len(self.told(name)) >= times)
@@ -92,7 +91,7 @@ class RecordingCpo:
             self.fails[name] -= 1
             raise OSError(f"the disk is full, says {name}")
         self.events.append(Event(name, charge_point, told))
-        self._changes.tell()
+        self._changes.announce()
         if name in self.holds:
             await self.holds[name].wait()
 
@@ -228,8 +227,7 @@ class Wire:
         return [content for content in contents if action is None or content[2:3] == [action]]
 
     async def until(self, is_true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            await self._changes.until(is_true)
+        await self._changes.until(is_true)
 
     async def cut(self) -> None:
         """Break every link, and let none through until `mend`."""
@@ -268,7 +266,7 @@ class Wire:
         async for message in source:
             frame = Frame(by, exact_json.decode(message.data))
             self.frames.append(frame)
-            self._changes.tell()
+            self._changes.announce()
             if self.loses(frame):
                 break
             try:
