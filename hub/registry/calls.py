@@ -26,7 +26,9 @@ class Calls:
     clock: Clock
     new_id: Callable[[], str]
 
-    def client(self, platform: Platform, purpose: Purpose, timeout: timedelta) -> PlatformClient:
+    def client(
+        self, platform: Platform, purpose: Purpose, timeout: timedelta, module: str | None = None
+    ) -> PlatformClient:
         """A client that shows the platform the token that it gave us.
 
         Raises:
@@ -35,7 +37,7 @@ class Calls:
         if platform.outbound_token is None:
             raise NotRegistered(f"{platform.name} is not registered")
         return PlatformClient(
-            self.leg(purpose, platform.id, platform.name),
+            self.leg(purpose, platform.id, platform.name, module),
             platform.outbound_token,
             new_id=self.new_id,
             encoding=platform.token_encoding,

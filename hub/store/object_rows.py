@@ -40,6 +40,7 @@ _APPEND_CHANGE = text(
     " :party_id, :object_id, :variant, :method, :tail, :query, :body, :sender_role, :sender_platform_id,"
     " :correlation_id, :accepted_at)"
 )
+_FORGET_DELETED = text("DELETE FROM object WHERE is_deleted = true AND change_seq < :before")
 _LAST_CHANGE = text("SELECT coalesce(max(seq), 0) FROM change")
 
 
@@ -90,6 +91,11 @@ async def forget_objects(connection: AsyncConnection, keys: Iterable[ObjectKey])
     rows = [key._asdict() for key in keys]
     if rows:
         await connection.execute(_FORGET_OBJECT, rows)
+
+
+async def forget_deleted(connection: AsyncConnection, before: int) -> None:
+    """Take away the rows of objects that were deleted by a change before this one."""
+    await connection.execute(_FORGET_DELETED, {"before": before})
 
 
 async def append_changes(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[int]:

@@ -1,0 +1,65 @@
+"""Who is owed a change: pure (2.2.1, Message Routing, Broadcast Push; RT-31 to RT-34).
+
+| what | goes to |
+|---|---|
+| a CPO's, EMSP's, NAP's or OTHER's object | each party in an opposite role, but never the sender itself |
+| the same, for a NAP | locations and tariffs only (RT-33) |
+| ClientInfo | each platform, but the one that it is about; without a party (HCI-07) |
+
+Always: not to the platform that sent it (AM-58), only where the platform offers the Receiver interface of the
+module, and only where the policy lets the two parties exchange it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hub.delivery.changes import Change
+from hub.ocpi.party import BROADCAST_RECEIVERS, Party, PartyRole
+from hub.registry.directory import Platform
+from schemas.v2_2_1 import InterfaceRole, Role
+
+CLIENT_INFO = "hubclientinfo"
+#: What a National Access Point is interested in.
+NAP_MODULES = frozenset({"locations", "tariffs"})
+
+#: Whether a party's objects of a module may go to another party.
+MayExchange = Callable[[Party, Party, str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Somebody with a place of its own in the log: a party in a role, or a platform for ClientInfo."""
+
+    platform_id: int
+    #: None: the platform as such.
+    party_role: PartyRole | None = None
+
+    def __str__(self) -> str:
+        return CLIENT_INFO if self.party_role is None else str(self.party_role)
+
+
+def receivers(platform: Platform) -> tuple[Receiver, ...]:
+    """The receivers that live on a platform; none until it is registered."""
+    if not platform.is_registered:
+        return ()
+    parties = tuple(Receiver(platform.id, registered.key) for registered in platform.roles)
+    return (Receiver(platform.id), *parties)
+
+
+def is_owed(change: Change, receiver: Receiver, platform: Platform, may_exchange: MayExchange) -> bool:
+    """Whether the receiver, who lives on this platform, is owed the change."""
+    module = change.key.module
+    if change.sender_platform_id == platform.id or platform.endpoint(module, InterfaceRole.RECEIVER) is None:
+        return False
+    if receiver.party_role is None:
+        return module == CLIENT_INFO and any(
+            may_exchange(change.owner, registered.party, module) for registered in platform.roles
+        )
+    party, role = receiver.party_role
+    return (
+        module != CLIENT_INFO
+        and role in BROADCAST_RECEIVERS.get(change.sender_role, frozenset())
+        and (role is not Role.NAP or module in NAP_MODULES)
+        and party != change.owner
+        and may_exchange(change.owner, party, module)
+    )

@@ -1,0 +1,115 @@
+"""How far each receiver has come in the change log.
+
+Positions are read once, moved in memory, and written in batches. After a crash some are a little behind: then
+something is sent twice, and nothing is lost.
+"""
+
+import asyncio
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import text
+
+from hub.delivery.audience import Receiver
+from hub.ocpi.party import Party, PartyRole
+from hub.store.database import Database
+from schemas.v2_2_1 import Role
+
+_READ = text("SELECT platform_id, role, country_code, party_id, seq FROM cursor")
+_KEY = "platform_id = :platform_id AND role = :role AND country_code = :country_code AND party_id = :party_id"
+_CREATE = text(
+    "INSERT INTO cursor (platform_id, role, country_code, party_id, seq)"
+    " SELECT :platform_id, :role, :country_code, :party_id, coalesce(max(seq), 0) FROM change"
+)
+_MOVE = text(f"UPDATE cursor SET seq = :seq WHERE {_KEY}")  # noqa: S608 constants only
+_FORGET = text(f"DELETE FROM cursor WHERE {_KEY}")  # noqa: S608 constants only
+
+
+class Cursors:
+    """The positions of all receivers."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._positions: dict[Receiver, int] = {}
+        self._moved: set[Receiver] = set()
+        self._news = asyncio.Event()
+
+    async def open(self) -> None:
+        """Read where everybody is."""
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(_READ)).all()
+        self._positions = {_receiver(row): row.seq for row in rows}
+
+    async def adopt(self, receivers: Collection[Receiver]) -> None:
+        """These are the receivers now: new ones begin at the end of the log, others are forgotten."""
+        wanted = set(receivers)
+        new, gone = wanted - self._positions.keys(), self._positions.keys() - wanted
+        if not new and not gone:
+            return
+        async with self._database.writing() as connection:
+            if new:
+                await connection.execute(_CREATE, [receiver_columns(each) for each in new])
+            if gone:
+                await connection.execute(_FORGET, [receiver_columns(each) for each in gone])
+            rows = (await connection.execute(_READ)).all()
+        self._moved -= gone
+        created = {_receiver(row): row.seq for row in rows}
+        self._positions = {each: self._positions.get(each, created[each]) for each in wanted}
+
+    def position(self, receiver: Receiver) -> int | None:
+        """The last change that the receiver needs not be told any more; None for somebody unknown."""
+        return self._positions.get(receiver)
+
+    def move(self, receiver: Receiver, seq: int) -> None:
+        """The receiver has come so far; it is written soon."""
+        if receiver in self._positions and self._positions[receiver] < seq:
+            self._positions[receiver] = seq
+            self._moved.add(receiver)
+            self._news.set()
+
+    async def flush(self) -> None:
+        """Write what was moved."""
+        moved, self._moved = self._moved, set()
+        rows = [receiver_columns(each) | {"seq": self._positions[each]} for each in moved]
+        if not rows:
+            return
+        try:
+            async with self._database.writing() as connection:
+                await connection.execute(_MOVE, rows)
+        except BaseException:
+            self._moved |= moved & self._positions.keys()
+            raise
+
+    async def run(self, pause: timedelta) -> None:
+        """Write what was moved, with a pause in between, until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            await self.flush()
+            await asyncio.sleep(pause.total_seconds())
+
+
+def receiver_columns(receiver: Receiver) -> dict[str, Any]:
+    """The receiver as it stands in the tables: folded, empty where it is a platform as such."""
+    if receiver.party_role is None:
+        return {"platform_id": receiver.platform_id, "role": "", "country_code": "", "party_id": ""}
+    party, role = receiver.party_role
+    country_code, party_id = party.folded
+    return {
+        "platform_id": receiver.platform_id,
+        "role": str(role),
+        "country_code": country_code,
+        "party_id": party_id,
+    }
+
+
+def _receiver(row: Any) -> Receiver:
+    return receiver_in(row.platform_id, row.role, row.country_code, row.party_id)
+
+
+def receiver_in(platform_id: int, role: str, country_code: str, party_id: str) -> Receiver:
+    """The receiver that stands so in the tables."""
+    if not role:
+        return Receiver(platform_id)
+    return Receiver(platform_id, PartyRole(Party(country_code, party_id), Role(role)))

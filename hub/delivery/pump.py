@@ -1,0 +1,289 @@
+"""One pump for each platform: reads on from its receivers' cursors, sends, and moves the cursors.
+
+A *round* takes the next changes of each receiver, leaves out what it is not owed, collapses the rest and
+hands it over: several objects at the same time, but never two letters about one object. A cursor moves up to
+the first change that is still owed. What was handed over beyond that is remembered, so that it is not sent
+twice while the pump lives; after a crash it is, which does no harm: whatever is sent is the newest known.
+
+If the platform fails, the round ends and the platform is left in peace for a while. The next round plans anew
+from the cursors; so a platform that was away gets the newest states, once.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from hub.delivery.audience import MayExchange, Receiver, is_owed, receivers
+from hub.delivery.backoff import Backoff
+from hub.delivery.changes import Change, ChangeLog
+from hub.delivery.collapse import Owed, collapsed
+from hub.delivery.cursors import Cursors
+from hub.delivery.dead_letters import DeadLetter, DeadLetters
+from hub.delivery.round import HandedOver, Round, grouped, position_after, whole_keys
+from hub.delivery.sending import Attempt, Sending, as_it_came, whole
+from hub.delivery.verdict import Verdict
+from hub.ocpi.description import ObjectKey
+from hub.ocpi.timestamps import Clock
+from hub.registry.directory import Directory, Platform
+from hub.store.acceptance import State
+
+#: Changes that a receiver takes in one round.
+LARGEST_ROUND = 200
+#: What `when_unreachable` says if nothing is kept for a platform that cannot be reached (design D3).
+KEEP_NOTHING = "none"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PumpParts:
+    """What all pumps stand on."""
+
+    directory: Callable[[], Directory]
+    log: ChangeLog
+    cursors: Cursors
+    dead_letters: DeadLetters
+    sending: Sending
+    may_exchange: MayExchange
+    clock: Clock
+    #: A random number from 0 to 1.
+    chance: Callable[[], float]
+    #: Told of a platform to which no connection could be made.
+    unreachable: Callable[[int], None]
+    backoff: Backoff
+    #: Deliveries that one platform gets at the same time.
+    in_flight: int = 8
+    #: Faulty answers to the delivery of one object, after which it becomes a dead letter.
+    attempts: int = 8
+
+
+class PumpStatus(StrEnum):
+    """What a pump is doing."""
+
+    #: Everything is delivered.
+    IDLE = "idle"
+    DELIVERING = "delivering"
+    #: The platform failed; the next attempt comes later.
+    BACKING_OFF = "backing off"
+    #: The platform is not connected: nothing is sent (HCI-12 to HCI-14).
+    NOT_CONNECTED = "not connected"
+
+
+class NotDeliverable(Exception):
+    """The dead letter cannot be sent now; the message says why."""
+
+
+class Pump:
+    """Delivers to the receivers of one platform."""
+
+    def __init__(self, platform_id: int, parts: PumpParts) -> None:
+        self._platform_id = platform_id
+        self._parts = parts
+        self._news = asyncio.Event()
+        self._life = asyncio.Event()
+        self._sending = asyncio.Lock()
+        self._handed_over = HandedOver()
+        #: Faulty answers, by receiver and object.
+        self._faults: dict[tuple[Receiver, ObjectKey], int] = {}
+        self._failures = 0
+        self.status = PumpStatus.IDLE
+        self.retry_at: datetime | None = None
+        self.last_failure = ""
+
+    def wake(self) -> None:
+        """There may be something to deliver, or the platform is another one now."""
+        self._news.set()
+
+    def alive(self) -> None:
+        """The platform gave a sign of life: it is tried again, however long its back-off was to be."""
+        self._life.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        while True:
+            self._news.clear()
+            self._life.clear()
+            try:
+                await self._round()
+            except Exception as error:  # a pump must not die; whatever it was, it is tried again later
+                log.exception("delivering to platform %d failed", self._platform_id)
+                self._fail(repr(error))
+            if self.status is PumpStatus.BACKING_OFF:
+                await self._rest()
+            elif self.status is not PumpStatus.DELIVERING:
+                await self._news.wait()
+
+    async def send_again(self, dead_letter: DeadLetter) -> Attempt:
+        """Send the newest state of a dead letter's object; if it is taken, the dead letter is gone.
+
+        Raises:
+            NotDeliverable: the platform is not connected, or the receiver is gone.
+        """
+        async with self._sending:
+            platform = self._platform()
+            if platform is None or not platform.is_connected:
+                raise NotDeliverable("the platform is not connected")
+            if dead_letter.receiver not in receivers(platform):
+                raise NotDeliverable(f"the platform has no receiver {dead_letter.receiver} any more")
+            change = dead_letter.change
+            letter = whole(change, (await self._states([change.key])).get(change.key))
+            hub = self._parts.directory().hub
+            attempt = await self._parts.sending.send(hub, platform, dead_letter.receiver, change, letter)
+            if attempt.verdict is Verdict.DELIVERED:
+                await self._parts.dead_letters.forget([attempt.subject])
+            elif attempt.verdict is Verdict.REFUSED:
+                await self._parts.dead_letters.keep([attempt])
+            return attempt
+
+    def _platform(self) -> Platform | None:
+        return self._parts.directory().platforms.get(self._platform_id)
+
+    async def _round(self) -> None:
+        async with self._sending:
+            platform = self._platform()
+            if platform is None or not platform.is_connected:
+                self._pause(platform)
+                return
+            self.status = PumpStatus.DELIVERING
+            current = await self._planned(platform)
+            await self._hand_over(current)
+            await self._settle(current)
+            self._conclude(current)
+
+    def _pause(self, platform: Platform | None) -> None:
+        self.status = PumpStatus.NOT_CONNECTED
+        self.retry_at = None
+        self._failures = 0
+        self._skip_if_nothing_is_kept(platform)
+
+    def _skip_if_nothing_is_kept(self, platform: Platform | None) -> None:
+        """Under the policy `none` a platform that cannot be reached is owed nothing: it pulls (TR-31)."""
+        if platform is None or platform.when_unreachable != KEEP_NOTHING:
+            return
+        for receiver in receivers(platform):
+            self._parts.cursors.move(receiver, self._parts.log.end)
+        self._handed_over.clear()
+        self._faults.clear()
+
+    async def _planned(self, platform: Platform) -> Round:
+        parts = self._parts
+        ahead: dict[Receiver, list[Change]] = {}
+        for receiver in receivers(platform):
+            position = parts.cursors.position(receiver)
+            if position is not None:
+                ahead[receiver] = await parts.log.after(position, LARGEST_ROUND)
+        # No await from here: all receivers are planned for by the same end of the log.
+        groups = grouped(
+            {
+                receiver: collapsed(
+                    self._still_owed(changes, receiver, platform),
+                    parts.log.newest,
+                    parts.dead_letters.of(receiver),
+                )
+                for receiver, changes in ahead.items()
+            }
+        )
+        states = await self._states(whole_keys(groups))
+        return Round(platform, parts.directory().hub, ahead, deque(groups.values()), states)
+
+    def _still_owed(
+        self, changes: Iterable[Change], receiver: Receiver, platform: Platform
+    ) -> Iterable[Change]:
+        return (change for change in changes if self._is_open(change, receiver, platform))
+
+    def _is_open(self, change: Change, receiver: Receiver, platform: Platform) -> bool:
+        """Whether the receiver is owed the change, and has not got it."""
+        is_new = not self._handed_over.has(receiver, change)
+        return is_new and is_owed(change, receiver, platform, self._parts.may_exchange)
+
+    async def _states(self, keys: Iterable[ObjectKey]) -> dict[ObjectKey, State]:
+        kept = await self._parts.log.states(keys)
+        return {key: each.state for key, each in kept.items()}
+
+    async def _hand_over(self, current: Round) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(min(self._parts.in_flight, len(current.waiting))):
+                tasks.create_task(self._work(current))
+
+    async def _work(self, current: Round) -> None:
+        while current.waiting and current.failure is None:
+            for receiver, owed in current.waiting.popleft():
+                if current.failure is None:
+                    self._note(current, await self._attempt(current, receiver, owed))
+
+    async def _attempt(self, current: Round, receiver: Receiver, owed: Owed) -> Attempt:
+        """The attempt that counts: a receiver that lacks the object is sent it whole (RT-41)."""
+        change, is_whole = owed
+        hub, platform, send = current.hub, current.platform, self._parts.sending.send
+        if not is_whole and change.key not in current.states:
+            attempt = await send(hub, platform, receiver, change, as_it_came(change))
+            if attempt.verdict is not Verdict.LACKS_OBJECT:
+                return attempt
+            current.states.update(await self._states([change.key]))
+        letter = whole(change, current.states.get(change.key))
+        return await send(hub, platform, receiver, change, letter)
+
+    def _note(self, current: Round, attempt: Attempt) -> None:
+        if attempt.verdict is Verdict.FAULTY:
+            self._faults[attempt.subject] = self._faults.get(attempt.subject, 0) + 1
+        if attempt.verdict is Verdict.DELIVERED:
+            self._handed_over.add(attempt.receiver, attempt.change)
+            current.delivered.append(attempt)
+        elif attempt.verdict is Verdict.REFUSED or self._faults.get(attempt.subject) == self._parts.attempts:
+            current.refused.append(attempt)
+        else:
+            current.fail(attempt)
+
+    async def _settle(self, current: Round) -> None:
+        """Move the cursors. What was refused is on disk before, so that a crash in between loses nothing."""
+        await self._parts.dead_letters.keep(current.refused)
+        for attempt in current.refused:
+            self._handed_over.add(attempt.receiver, attempt.change)
+        await self._parts.dead_letters.forget(attempt.subject for attempt in current.delivered)
+        for attempt in (*current.delivered, *current.refused):
+            self._faults.pop(attempt.subject, None)
+        for receiver, changes in current.ahead.items():
+            self._move(receiver, changes, current.platform)
+
+    def _move(self, receiver: Receiver, changes: Iterable[Change], platform: Platform) -> None:
+        position = self._parts.cursors.position(receiver)
+        if position is None:
+            return
+        position = position_after(position, changes, lambda each: self._is_open(each, receiver, platform))
+        self._parts.cursors.move(receiver, position)
+        self._handed_over.passed(receiver, position)
+
+    def _conclude(self, current: Round) -> None:
+        failure = current.failure
+        if failure is None:
+            self._failures = 0
+            self.retry_at = None
+            self.status = PumpStatus.DELIVERING if current.found_any else PumpStatus.IDLE
+            return
+        if failure.verdict is Verdict.NOT_REACHED:
+            self._parts.unreachable(self._platform_id)
+        if failure.verdict is not Verdict.FAULTY:
+            self._skip_if_nothing_is_kept(current.platform)
+        self._fail(failure.reason)
+
+    def _fail(self, reason: str) -> None:
+        self._failures += 1
+        self.last_failure = reason
+        self.status = PumpStatus.BACKING_OFF
+
+    async def _rest(self) -> None:
+        """Leave the platform in peace, until it is time or it gives a sign of life; the least pause stays."""
+        backoff = self._parts.backoff
+        delay = backoff.delay(self._failures, self._parts.chance())
+        self.retry_at = self._parts.clock() + delay
+        await asyncio.sleep(backoff.least.total_seconds())
+        try:
+            async with asyncio.timeout((delay - backoff.least).total_seconds()):
+                await self._life.wait()
+            self._failures = 0
+        except TimeoutError:
+            self._skip_if_nothing_is_kept(self._platform())

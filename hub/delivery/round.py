@@ -1,0 +1,101 @@
+"""One round of a pump: what each receiver of a platform is to be told next, object by object."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from hub.delivery.audience import Receiver
+from hub.delivery.changes import Change
+from hub.delivery.collapse import Owed
+from hub.delivery.sending import Attempt
+from hub.delivery.verdict import Verdict
+from hub.ocpi.description import ObjectKey
+from hub.ocpi.party import Party
+from hub.registry.directory import Platform
+from hub.store.acceptance import State
+
+#: What the receivers of one platform are owed of one object. One after the other is told of it, so that a
+#: platform which keeps it once for all its parties gets nothing out of order.
+Group = list[tuple[Receiver, Owed]]
+
+
+class HandedOver:
+    """What receivers got although their cursors are not there yet."""
+
+    def __init__(self) -> None:
+        self._seqs: dict[Receiver, dict[ObjectKey, int]] = {}
+
+    def has(self, receiver: Receiver, change: Change) -> bool:
+        """Whether the receiver got this change of the object, or a newer one."""
+        return self._seqs.get(receiver, {}).get(change.key, 0) >= change.seq
+
+    def add(self, receiver: Receiver, change: Change) -> None:
+        """The receiver has the object as of this change."""
+        self._seqs.setdefault(receiver, {})[change.key] = change.seq
+
+    def passed(self, receiver: Receiver, position: int) -> None:
+        """The receiver's cursor is here now: what lies behind needs not be remembered."""
+        seqs = self._seqs.pop(receiver, {})
+        if ahead := {key: seq for key, seq in seqs.items() if seq > position}:
+            self._seqs[receiver] = ahead
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._seqs.clear()
+
+
+@dataclass(slots=True)
+class Round:
+    """What is to be handed over, and what became of it."""
+
+    platform: Platform
+    hub: Party
+    #: What the log has for each receiver, owed or not, in order.
+    ahead: Mapping[Receiver, list[Change]]
+    #: What is left to hand over.
+    waiting: deque[Group]
+    #: The newest states of objects that go out whole.
+    states: dict[ObjectKey, State]
+    delivered: list[Attempt] = field(default_factory=list)
+    refused: list[Attempt] = field(default_factory=list)
+    #: The failure that ended the round early.
+    failure: Attempt | None = None
+
+    @property
+    def found_any(self) -> bool:
+        """Whether the log had something; if not, everybody is at its end."""
+        return any(self.ahead.values())
+
+    def fail(self, attempt: Attempt) -> None:
+        """End the round. That the platform cannot be reached says more than one bad answer."""
+        if self.failure is None or self.failure.verdict is Verdict.FAULTY:
+            self.failure = attempt
+
+
+def grouped(owed: Mapping[Receiver, Mapping[ObjectKey, Owed]]) -> dict[ObjectKey, Group]:
+    """What is owed, object by object; if one receiver needs the whole object, all of the platform get it."""
+    groups: dict[ObjectKey, Group] = {}
+    for receiver, objects in owed.items():
+        for key, each in objects.items():
+            groups.setdefault(key, []).append((receiver, each))
+    return {key: _in_step(group) for key, group in groups.items()}
+
+
+def whole_keys(groups: Mapping[ObjectKey, Group]) -> list[ObjectKey]:
+    """The objects of which the newest state is needed."""
+    return [key for key, group in groups.items() if group[0][1].is_whole]
+
+
+def position_after(position: int, ahead: Iterable[Change], is_open: Callable[[Change], bool]) -> int:
+    """How far a cursor may move: up to the first change that is still owed."""
+    for change in ahead:
+        if is_open(change):
+            break
+        position = change.seq
+    return position
+
+
+def _in_step(group: Group) -> Group:
+    if not any(owed.is_whole for _, owed in group):
+        return group
+    return [(receiver, owed._replace(is_whole=True)) for receiver, owed in group]
