@@ -5,6 +5,7 @@ charge points == OCPP => CentralSystem -> Chargings -> Bookkeeping -> Outbox -> 
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -14,11 +15,9 @@ from typing import Any, Final, Self, TypeVar
 
 from aiohttp import web
 
-from hub.ocpi.client import PeerOffers, PeerRefused
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock, utc_now
-from hub.ocpi.transport import CallFailed
 from partners.changes import DEFAULT_PATIENCE
 from partners.cpo.administration import Administration
 from partners.cpo.authorization import Authorization
@@ -40,10 +39,12 @@ from partners.cpo.outcome import Unreachable
 from partners.cpo.presence import Presence
 from partners.cpo.sending import Sending
 from partners.cpo.settings import CpoSettings
-from partners.link import NotOffered, PartyNotConnected
+from partners.link import NO_SUCCESS
 from partners.node import LOOPBACK, Node, new_id
-from partners.peers import NotRegistered, Peer
+from partners.peers import Peer
 from schemas.v2_2_1 import InterfaceRole, Role
+
+log = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
 
@@ -54,7 +55,6 @@ NEEDS: Final = (
     ("sessions", InterfaceRole.RECEIVER),
     ("cdrs", InterfaceRole.RECEIVER),
 )
-_FOR_EVER: Final = timedelta(days=10_000)
 
 
 class CpoNode:
@@ -141,6 +141,7 @@ class CpoNode:
         self._greeted: int | None = None
         #: How often the tokens were pulled since the start.
         self.pulls = 0
+        self._chance = chance
         self._ocpp_url = ""
         self._running = AsyncExitStack()
         self._group = asyncio.TaskGroup()
@@ -199,6 +200,16 @@ class CpoNode:
         return self.node.versions_url
 
     @property
+    def admin_url(self) -> str:
+        """Where the node's own API listens, opened by `admin_key`."""
+        return self.node.admin_url
+
+    @property
+    def admin_key(self) -> str:
+        """The key of the node's own API."""
+        return self.node.admin_key
+
+    @property
     def ocpp_url(self) -> str:
         """Where charge points connect: this, a slash and their identity."""
         return self._ocpp_url
@@ -218,12 +229,14 @@ class CpoNode:
         """
         return await self.node.register(versions_url, token_a, encoding)
 
-    async def until(self, predicate: Callable[[], Found], patience: timedelta = DEFAULT_PATIENCE) -> Found:
-        """Wait until something is true of this node: the predicate's first true value.
+    def issue_token_a(self) -> str:
+        """A token with which a platform may register with us, once."""
+        return self.node.issue_token_a()
 
-        Raises:
-            TimeoutError: It did not become true in time.
-        """
+    async def until(
+        self, predicate: Callable[[], Found | None], patience: timedelta | None = DEFAULT_PATIENCE
+    ) -> Found:
+        """Wait until something is true of this node; see `Changes.until`."""
         return await self.node.until(predicate, patience)
 
     async def until_introduced(self, patience: timedelta = DEFAULT_PATIENCE) -> None:
@@ -264,10 +277,20 @@ class CpoNode:
 
     # The hub.
 
+    async def _register_as_configured(self) -> None:
+        """Register where the settings say, unless it has been done; a failure is for the operator to mend."""
+        if self.settings.hub is None or self.node.link.is_up:
+            return
+        try:
+            await self.register(*self.settings.hub)
+        except NO_SUCCESS as error:
+            log.warning("registration at %s failed, register by hand: %s", self.settings.hub[0], error)
+
     async def _greet(self) -> None:
         """For ever: when there is a new registration, tell that platform everything."""
+        await self._register_as_configured()
         while True:
-            self._greeted = await self.node.changes.until(self._new_peer, _FOR_EVER)
+            self._greeted = await self.node.changes.until(self._new_peer, None)
             for key in self.locations.published():
                 self.handover.owe_whole(key)
             for key in self.locations.withdrawn_tariffs():
@@ -277,43 +300,36 @@ class CpoNode:
 
     def _new_peer(self) -> int | None:
         """The number of a peer that is to be greeted."""
-        if not self.node.is_registered:
+        if not self.node.link.is_up:
             return None
         peer = self.node.peers.partner().id
         return None if peer == self._greeted else peer
 
-    async def _pull(self) -> None:
-        """Read who is there and what tokens there are (TOK-05).
+    async def _pull(self) -> timedelta | None:
+        """Read who is there and what tokens there are (TOK-05); how long until it is time again (TR-33).
 
         Raises:
             Unreachable: The hub cannot be reached.
         """
-        if not self.node.is_registered:
-            return
-        peer = self.node.peers.partner()
+        link = self.node.link
+        if not link.is_up:
+            return None
         try:
-            if ("hubclientinfo", InterfaceRole.SENDER) in peer.endpoints:
+            if link.offers("hubclientinfo", InterfaceRole.SENDER):
                 await self.node.pull.client_infos()
-            for party in _whose_tokens(peer):
+            for party in link.everybody(Role.EMSP):
                 await self.node.pull.owned("tokens", to=party)
-        except NotOffered:
-            return
-        except (CallFailed, PeerRefused, PeerOffers, PartyNotConnected, NotRegistered) as error:
+        except NO_SUCCESS as error:
             raise Unreachable(str(error), is_hub_away=True) from error
         self.pulls += 1
         self.node.changes.announce()
+        jitter: timedelta = self.settings.pull_interval * (0.9 + self._chance() / 5)
+        return jitter
 
     def _seen(self, party: Party | None) -> None:
         """Somebody at the hub, and with it the hub, is alive."""
         self.handover.seen(party)
         self._lists.revive()
-
-
-def _whose_tokens(peer: Peer) -> list[Party]:
-    """A hub lists everybody's; an eMSP its own."""
-    if peer.hub_party is not None:
-        return [peer.hub_party]
-    return [each.party for each in peer.roles if each.role is Role.EMSP]
 
 
 _SHUTDOWN: Final = timedelta(seconds=2)

@@ -14,6 +14,11 @@ from partners.cpo.lane import Backoff
 from partners.cpo.sessions import Pace
 from partners.settings import NodeSettings, SettingsWrong, node_settings
 
+#: Where a CPO listens unless its file says otherwise: for the hub, for its command line, for charge points.
+PORT: Final = 8010
+ADMIN_PORT: Final = 8011
+OCPP_PORT: Final = 9000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CpoSettings:
@@ -38,10 +43,14 @@ class CpoSettings:
     #: How long somebody who cannot be reached is left alone.
     backoff: Backoff = field(default_factory=Backoff)
     central_system: CentralSystemSettings = field(default_factory=CentralSystemSettings)
+    #: The hub's versions URL and the token A that it gave us; None: it is done later, or the hub does it.
+    hub: tuple[str, str] | None = None
+    #: How often the full list of tokens is read anew (TR-33).
+    pull_interval: timedelta = timedelta(hours=6)
 
 
 def read_settings(path: Path) -> CpoSettings:
-    """The settings in a TOML file: the tables `node`, `cpo`, `tariffs` and `locations`.
+    """The settings in a TOML file: the tables `node`, `cpo`, `hub`, `tariffs` and `locations`.
 
     Args:
         path: The file. A relative `database` in it starts at its folder.
@@ -66,17 +75,18 @@ def settings(told: Mapping[str, Any], folder: Path = Path()) -> CpoSettings:
         Wrong(key, f"unknown; expected {', '.join(_TABLES)}") for key in told if key not in _TABLES
     ]
     node = _node(told, folder, wrong)
-    own = _own(told.get("cpo", {}), wrong)
+    own = _own({"ocpp_port": OCPP_PORT, **_table(told, "cpo", wrong)}, wrong)
+    hub = _hub(told, wrong)
     try:
         configured = configuration(told)
     except ConfigurationRefused as refused:
         raise ConfigurationRefused([*wrong, *refused.wrong]) from refused
     if wrong or node is None:
         raise ConfigurationRefused(wrong)
-    return CpoSettings(node=node, configuration=configured, **own)
+    return CpoSettings(node=node, configuration=configured, hub=hub, **own)
 
 
-_TABLES: Final = ("node", "cpo", "tariffs", "locations")
+_TABLES: Final = ("node", "cpo", "hub", "tariffs", "locations")
 
 
 def _node(told: Mapping[str, Any], folder: Path, wrong: list[Wrong]) -> NodeSettings | None:
@@ -85,17 +95,33 @@ def _node(told: Mapping[str, Any], folder: Path, wrong: list[Wrong]) -> NodeSett
         wrong.append(Wrong("node", "expected a table [node] with party and name"))
         return None
     try:
-        return node_settings(table, folder)
+        return node_settings({"port": PORT, "admin_port": ADMIN_PORT, **table}, folder)
     except SettingsWrong as error:
         wrong.append(Wrong("node", str(error)))
         return None
 
 
-def _own(table: Any, wrong: list[Wrong]) -> dict[str, Any]:
+def _table(told: Mapping[str, Any], name: str, wrong: list[Wrong]) -> dict[str, Any]:
+    table = told.get(name, {})
+    if isinstance(table, dict):
+        return table
+    wrong.append(Wrong(name, "expected a table"))
+    return {}
+
+
+def _hub(told: Mapping[str, Any], wrong: list[Wrong]) -> tuple[str, str] | None:
+    table = _table(told, "hub", wrong)
+    if not table:
+        return None
+    versions_url, token = table.get("versions_url"), table.get("token")
+    if set(table) == {"versions_url", "token"} and isinstance(versions_url, str) and isinstance(token, str):
+        return versions_url, token
+    wrong.append(Wrong("hub", "expected versions_url and token, each a text"))
+    return None
+
+
+def _own(table: Mapping[str, Any], wrong: list[Wrong]) -> dict[str, Any]:
     """The settings of the table `cpo`, by the name of their field."""
-    if not isinstance(table, dict):
-        wrong.append(Wrong("cpo", "expected a table"))
-        return {}
     own: dict[str, Any] = {}
     for key, value in table.items():
         field_name, read, expected = _OWN.get(key, ("", None, ""))
@@ -137,6 +163,7 @@ _OWN: Final[Mapping[str, tuple[str, Callable[[Any], Any], str]]] = {
     "authorize_within_seconds": ("authorize_within", _duration, "seconds"),
     "longest_period_seconds": ("longest_period", _duration, "seconds"),
     "settle_seconds": ("settle", _duration, "seconds"),
+    "pull_interval_seconds": ("pull_interval", _duration, "seconds"),
     "tell_every_seconds": ("pace_time", _duration, "seconds"),
     "tell_every_kwh": ("pace_energy", _number, "kWh"),
 }

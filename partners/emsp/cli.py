@@ -13,6 +13,7 @@ from partners.emsp.settings import ADMIN_PORT, emsp_settings
 from partners.remote import Json, Key, Node, RemoteNode, console, give_up, show
 from partners.serving import serve as serve_until_stopped
 from partners.settings import SettingsWrong
+from partners.tables import fields
 
 DEFAULT_NODE = f"http://127.0.0.1:{ADMIN_PORT}"
 EXAMPLE = """\
@@ -219,7 +220,7 @@ def pull(
     as_json: Json = False,  # noqa: FBT002 typer options are given by name
 ) -> None:
     """Read all tariffs and locations anew."""
-    show(_ask(node, key, "POST", "/pull"), as_json=as_json, table=screens.fields)
+    show(_ask(node, key, "POST", "/pull"), as_json=as_json, table=fields)
 
 
 @app.command()
@@ -232,7 +233,7 @@ def register(
 ) -> None:
     """Register at a hub."""
     value = {"versions_url": versions_url, "token": token}
-    show(_ask(node, key, "POST", "/register", value), as_json=as_json, table=screens.fields)
+    show(_ask(node, key, "POST", "/register", value), as_json=as_json, table=fields)
 
 
 @app.command()
@@ -242,7 +243,7 @@ def invite(
     as_json: Json = False,  # noqa: FBT002 typer options are given by name
 ) -> None:
     """Make a token A with which a hub may register with us."""
-    show(_ask(node, key, "POST", "/invitation"), as_json=as_json, table=screens.fields)
+    show(_ask(node, key, "POST", "/invitation"), as_json=as_json, table=fields)
 
 
 @app.command()
@@ -252,7 +253,7 @@ def state(
     as_json: Json = False,  # noqa: FBT002 typer options are given by name
 ) -> None:
     """Who the node is, and with whom it is registered."""
-    show(_ask(node, key, "GET", "/state"), as_json=as_json, table=screens.fields)
+    show(_ask(node, key, "GET", "/state"), as_json=as_json, table=fields)
 
 
 def _ask(node: str, key: str, method: str, path: str, value: dict[str, Any] | None = None) -> Any:

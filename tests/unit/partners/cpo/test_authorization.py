@@ -56,11 +56,7 @@ UNKNOWN = Reply(status=404, status_code=2004, status_message="unknown token")
     ],
 )
 async def test_the_whitelist_decides_who_decides(
-    whitelist: str,
-    valid: bool,
-    emsp: Reply | Fault,
-    said: Said,
-    is_asked: bool,  # noqa: FBT001 a row of the table
+    *, whitelist: str, valid: bool, emsp: Reply | Fault, said: Said, is_asked: bool
 ) -> None:
     """TOK-07, TOK-08, TOK-21."""
     async with world(tokens=(token(whitelist=whitelist, valid=valid),)) as made:

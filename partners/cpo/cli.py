@@ -1,0 +1,190 @@
+"""`ocpi-node cpo`: run a CPO, and look at it from another terminal."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from partners.cpo import screens
+from partners.cpo.app import CpoNode
+from partners.cpo.configuration import ConfigurationRefused
+from partners.cpo.settings import ADMIN_PORT, read_settings
+from partners.remote import Json, Key, Node, RemoteNode, console, give_up, show
+from partners.serving import serve as serve_until_stopped
+from partners.tables import fields
+
+DEFAULT_NODE = f"http://127.0.0.1:{ADMIN_PORT}"
+EXAMPLE = """\
+[node]
+party = "NL/CPO"
+name = "Example CPO"
+# The key of the node's own API, which the commands of `ocpi-node cpo` show.
+admin_key = "change me"
+# Where it listens for the hub; behind a proxy, public_url is how the hub reaches it.
+port = 8010
+admin_port = 8011
+# public_url = "https://cpo.example"
+database = "cpo.sqlite"
+
+[cpo]
+# Charge points connect to ws://HOST:PORT/ocpp/IDENTITY, by OCPP 1.6J.
+ocpp_port = 9000
+# After how long, and how much energy, the eMSP hears of a running session.
+tell_every_seconds = 60
+tell_every_kwh = 1
+
+# The hub that it registers at; or use `ocpi-node cpo register`.
+# [hub]
+# versions_url = "https://hub.example/ocpi/versions"
+# token = "the token A that the hub gave us"
+
+# Tariffs and locations are written as OCPI 2.2.1 has them.
+[[tariffs]]
+id = "standard"
+currency = "EUR"
+
+[[tariffs.elements]]
+price_components = [
+    { type = "FLAT", price = 0.50, vat = 21, step_size = 1 },
+    { type = "ENERGY", price = 0.35, vat = 21, step_size = 1 },
+    { type = "PARKING_TIME", price = 2.40, vat = 21, step_size = 300 },
+]
+
+[[locations]]
+id = "station-square"
+publish = true
+name = "Station Square"
+address = "Station Square 1"
+city = "Utrecht"
+country = "NLD"
+coordinates = { latitude = "52.08950", longitude = "5.11040" }
+time_zone = "Europe/Amsterdam"
+
+[[locations.evses]]
+uid = "evse-1"
+evse_id = "NL*CPO*E1"
+capabilities = ["RFID_READER", "REMOTE_START_STOP_CAPABLE", "UNLOCK_CAPABLE"]
+# Which charge point it is, as it names itself.
+charge_point = "CP001"
+
+[[locations.evses.connectors]]
+id = "1"
+standard = "IEC_62196_T2"
+format = "SOCKET"
+power_type = "AC_3_PHASE"
+max_voltage = 230
+max_amperage = 32
+tariff_ids = ["standard"]
+# Its number at the charge point.
+ocpp_connector = 1
+"""
+
+app = typer.Typer(no_args_is_help=True, help="A reference CPO: run chargers, and let others' drivers charge.")
+
+
+@app.command()
+def example() -> None:
+    """Print a configuration to start from: ocpi-node cpo example > cpo.toml."""
+    typer.echo(EXAMPLE, nl=False)
+
+
+@app.command()
+def serve(config: Annotated[Path, typer.Argument(help="The TOML file with the node's settings.")]) -> None:
+    """Run the CPO until it is stopped."""
+    try:
+        node = CpoNode(read_settings(config))
+    except ConfigurationRefused as refused:
+        give_up(str(refused))
+
+    def said() -> None:
+        console.print(f"OCPI           {node.versions_url}")
+        console.print(f"Charge points  {node.ocpp_url}/IDENTITY")
+        console.print(f"Commands       ocpi-node cpo chargers --node {node.admin_url} --key {node.admin_key}")
+
+    try:
+        asyncio.run(serve_until_stopped(node, _nothing_more, said))
+    except OSError as error:
+        give_up(f"cannot listen: {error}")
+
+
+@app.command()
+def chargers(
+    node: Node = DEFAULT_NODE,
+    key: Key = "",
+    as_json: Json = False,  # noqa: FBT002 typer options are given by name
+) -> None:
+    """The charge points, and how their connectors are."""
+    show(_ask(node, key, "GET", "/chargers"), as_json=as_json, table=screens.chargers)
+
+
+@app.command()
+def sessions(
+    node: Node = DEFAULT_NODE,
+    key: Key = "",
+    as_json: Json = False,  # noqa: FBT002 typer options are given by name
+) -> None:
+    """The sessions, and whether their eMSP has heard of them."""
+    show(_ask(node, key, "GET", "/sessions"), as_json=as_json, table=screens.sessions)
+
+
+@app.command()
+def cdrs(
+    node: Node = DEFAULT_NODE,
+    key: Key = "",
+    as_json: Json = False,  # noqa: FBT002 typer options are given by name
+) -> None:
+    """The CDRs, and whether their eMSP has accepted them."""
+    show(_ask(node, key, "GET", "/cdrs"), as_json=as_json, table=screens.cdrs)
+
+
+@app.command()
+def tokens(
+    node: Node = DEFAULT_NODE,
+    key: Key = "",
+    as_json: Json = False,  # noqa: FBT002 typer options are given by name
+) -> None:
+    """The eMSPs' tokens that we know."""
+    show(_ask(node, key, "GET", "/tokens"), as_json=as_json, table=screens.tokens)
+
+
+@app.command()
+def register(
+    versions_url: Annotated[str, typer.Argument(help="The hub's versions URL.")],
+    token: Annotated[str, typer.Option(prompt="Token A", hide_input=True, help="The token A it gave us.")],
+    node: Node = DEFAULT_NODE,
+    key: Key = "",
+    as_json: Json = False,  # noqa: FBT002 typer options are given by name
+) -> None:
+    """Register at a hub."""
+    value = {"versions_url": versions_url, "token": token}
+    show(_ask(node, key, "POST", "/register", value), as_json=as_json, table=fields)
+
+
+@app.command()
+def invite(
+    node: Node = DEFAULT_NODE,
+    key: Key = "",
+    as_json: Json = False,  # noqa: FBT002 typer options are given by name
+) -> None:
+    """Make a token A with which a hub may register with us."""
+    show(_ask(node, key, "POST", "/invitation"), as_json=as_json, table=fields)
+
+
+@app.command()
+def state(
+    node: Node = DEFAULT_NODE,
+    key: Key = "",
+    as_json: Json = False,  # noqa: FBT002 typer options are given by name
+) -> None:
+    """Who the node is, and with whom it is registered."""
+    show(_ask(node, key, "GET", "/state"), as_json=as_json, table=fields)
+
+
+async def _nothing_more() -> None:
+    """What the node does of its own accord begins when it is entered."""
+    await asyncio.Event().wait()
+
+
+def _ask(node: str, key: str, method: str, path: str, value: dict[str, Any] | None = None) -> Any:
+    return RemoteNode(node, key).ask(method, path, value)

@@ -1,0 +1,47 @@
+"""What the command lines of the nodes show to people: answers of a node's own API as tables."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+
+Values = Mapping[str, Any]
+
+
+def lines(*columns: str) -> Table:
+    """A table with these headings, to be filled line by line."""
+    table = Table(box=None, header_style="bold")
+    for column in columns:
+        table.add_column(column)
+    return table
+
+
+def fields(value: Values) -> RenderableType:
+    """Name and value, line by line."""
+    table = Table.grid(padding=(0, 2))
+    for name, text in _named(value):
+        table.add_row(name, text)
+    return table
+
+
+def party(value: Values) -> str:
+    """The owner of an OCPI object."""
+    return f"{value['country_code']}/{value['party_id']}"
+
+
+def plain(value: Any) -> str:
+    """A value as text; nothing for none."""
+    return "" if value is None else str(value)
+
+
+def _named(value: Values) -> Iterator[tuple[str, str]]:
+    for name, each in value.items():
+        if isinstance(each, list):
+            for item in each:
+                text = " ".join(map(str, item.values())) if isinstance(item, dict) else str(item)
+                yield name, text
+        elif isinstance(each, dict):
+            yield name, ", ".join(f"{key} {text}" for key, text in each.items())
+        else:
+            yield name, plain(each)

@@ -1,0 +1,168 @@
+"""The CPO as an operator runs it: a program of its own, and commands from another terminal."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from hub.ocpi.timestamps import utc_now
+from partners.charger.charge_point import ChargerSimulator
+from partners.charger.driver import rfid_visit
+from partners.charger.simulated_time import SimulatedTime
+from partners.cli import app
+from partners.cpo.cli import EXAMPLE
+from schemas import exact_json
+from tests.fixtures.cpo_world import SPEED, token
+from tests.fixtures.recorder import Recorder, Reply
+from tests.unit.partners.ocpp_world import raw_charge_point
+
+KEY = "a key"
+
+
+def configured(folder: Path, *lines: str) -> Path:
+    """The example, on free ports."""
+    text = EXAMPLE.replace('admin_key = "change me"', f'admin_key = "{KEY}"')
+    for port in ("port = 8010", "admin_port = 8011", "ocpp_port = 9000"):
+        text = text.replace(port, f"{port.split(' ', maxsplit=1)[0]} = 0")
+    file = folder / "cpo.toml"
+    file.write_text(text + "\n".join(lines))
+    return file
+
+
+class Program:
+    """`ocpi-node cpo serve` in a process of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process, said: dict[str, str]) -> None:
+        self.process = process
+        self.ocpp_url = said["Charge points"].removesuffix("/IDENTITY")
+        self.admin_url = said["Commands"].split("--node ")[1].split()[0]
+
+    async def ask(self, *command: str) -> Any:
+        """A command of the CLI, in another process; its answer as JSON."""
+        arguments = ("cpo", *command, "--node", self.admin_url, "--key", KEY, "--json")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "partners", *arguments, stdout=asyncio.subprocess.PIPE
+        )
+        out, _ = await process.communicate()
+        assert process.returncode == 0, out
+        return exact_json.decode(out)
+
+    async def kill(self) -> None:
+        """No good-bye."""
+        self.process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+
+
+@asynccontextmanager
+async def serving(config: Path) -> AsyncIterator[Program]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "partners",
+        "cpo",
+        "serve",
+        str(config),
+        stdout=asyncio.subprocess.PIPE,
+        env={"COLUMNS": "200", "PATH": ""},
+    )
+    assert process.stdout is not None
+    said = {}
+    async with asyncio.timeout(20):
+        while "Commands" not in said:
+            line = (await process.stdout.readline()).decode()
+            assert line, "the program ended"
+            name, _, rest = line.partition("  ")
+            said[name] = rest.strip()
+    try:
+        yield Program(process, said)
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(10):
+                await process.wait()
+
+
+def charger(program: Program) -> ChargerSimulator:
+    return ChargerSimulator(f"{program.ocpp_url}/CP001", time=SimulatedTime(utc_now, SPEED))
+
+
+async def test_a_session_survives_the_death_of_the_program(tmp_path: Path) -> None:
+    """Killed in mid-session, started anew: one session, one CDR, all the energy."""
+    async with Recorder(roles=[("HUB", "HU", "HUB")]) as hub:
+        hub.answers("GET", "/sender/tokens", Reply([token()], headers={"X-Total-Count": "1"}))
+        config = configured(
+            tmp_path, "[hub]", f'versions_url = "{hub.versions_url}"', f'token = "{hub.accept_new_token()}"'
+        )
+        async with serving(config) as first:
+            await hub.receives("GET", "/sender/tokens")
+            async with charger(first) as before:
+                await before.until_connected()
+                before.plug_in(1)
+                await before.tap(1, "CARD1")
+                number = await before.until_numbered(1)
+                await before.until_energy(1, Decimal(1500))
+                await hub.receives("PATCH", "/receiver/sessions")
+                await first.kill()
+                register = before.connector(1).register_wh
+        async with serving(config) as second:
+            stop = {
+                "transactionId": number,
+                "meterStop": int(register) + 500,
+                "timestamp": before.time.now().isoformat(),
+                "idTag": "CARD1",
+            }
+            async with raw_charge_point(f"{second.ocpp_url}/CP001") as again:
+                assert (await again.ask("stop-1", "StopTransaction", stop))[0] == 3
+            cdr = (await hub.receives("POST", "/receiver/cdrs")).value
+            last = hub.all("PUT", "/receiver/sessions")[-1].value
+            assert cdr["session_id"] == last["id"]
+            assert last["status"] == "COMPLETED"
+            assert {each.value["id"] for each in hub.all("PUT", "/receiver/sessions")} == {last["id"]}
+            assert cdr["total_energy"] > Decimal("1.9")
+            (listed,) = await second.ask("sessions")
+            assert listed["session"]["status"] == "COMPLETED"
+            (owed,) = await second.ask("cdrs")
+            assert owed["cdr"]["id"] == cdr["id"]
+            assert owed["is_accepted"]
+            assert (await second.ask("tokens"))[0]["uid"] == "CARD1"
+
+
+async def test_an_operator_sees_the_charge_points_and_registers_by_hand(tmp_path: Path) -> None:
+    async with Recorder(roles=[("HUB", "HU", "HUB")]) as hub, serving(configured(tmp_path)) as program:
+        async with charger(program) as simulator:
+            await simulator.until_connected()
+            await simulator.until_told()
+            (listed,) = await program.ask("chargers")
+            assert listed["is_connected"] is True
+            assert listed["connectors"][0]["status"] == "Available"
+            await program.ask("register", hub.versions_url, "--token", hub.accept_new_token())
+            await hub.receives("PUT", "/receiver/locations/NL/CPO/station-square")
+            await rfid_visit(simulator, 1, "STRANGER")
+        assert (await program.ask("state"))["role"] == "CPO"
+        assert (await program.ask("sessions")) == []
+
+
+@pytest.mark.parametrize("command", ["chargers", "sessions", "cdrs", "tokens", "state"])
+async def test_each_answer_has_a_form_for_people(command: str, tmp_path: Path) -> None:
+    async with serving(configured(tmp_path)) as program:
+        runner = CliRunner()
+        arguments = ["cpo", command, "--node", program.admin_url, "--key", KEY]
+        result = await asyncio.to_thread(runner.invoke, app, arguments)
+        assert result.exit_code == 0, result.output
+        wrong = await asyncio.to_thread(runner.invoke, app, [*arguments[:-1], "another key"])
+        assert wrong.exit_code == 1
+
+
+def test_a_configuration_that_is_wrong_ends_the_program_with_the_reason(tmp_path: Path) -> None:
+    file = tmp_path / "cpo.toml"
+    file.write_text(EXAMPLE.replace('city = "Utrecht"', ""))
+    result = CliRunner().invoke(app, ["cpo", "serve", str(file)])
+    assert result.exit_code == 1
+    assert "locations[0].city: expected this field" in result.output
