@@ -58,6 +58,8 @@ class Settings:
     host: str = "127.0.0.1"
     #: Zero lets the system choose a free one.
     port: int = 8080
+    #: For operators; a hub that is administered from afar listens on more than the loopback address.
+    admin_host: str = "127.0.0.1"
     admin_port: int = 8081
     #: A database URL; by default an SQLite file in the data directory.
     database: str | None = None

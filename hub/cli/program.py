@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from hub import __version__
-from hub.cli import journal, objects, partners
+from hub.cli import journal, objects, partners, serve
 from hub.cli.asking import DataOption, KeyOption, UrlOption, WhichHub
 from hub.cli.words import say
 
@@ -48,6 +48,7 @@ def ocpi_hub(
     context.obj = WhichHub(url, key, data)
 
 
+app.command()(serve.serve)
 app.command()(journal.journal)
 app.command()(journal.trace)
 app.command()(objects.objects)

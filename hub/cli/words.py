@@ -30,6 +30,11 @@ def say(*parts: str | Text) -> None:
     console().print(line)
 
 
+def tell(message: str) -> None:
+    """Print a line that is no answer, on standard error."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(plain(message)))
+
+
 def complain(message: str) -> None:
     """Print a line on standard error."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(

@@ -11,12 +11,14 @@ import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TextIO
 
 from aiohttp import web
 
+from hub.admin.key import admin_key
+from hub.admin.routes import routes as admin_routes
 from hub.http.client import http_transport
 from hub.ocpi.timestamps import Clock, utc_now
 from hub.registry.calls import Calls
@@ -65,6 +67,8 @@ class RunningHub:
 
     public_url: str
     versions_url: str
+    admin_url: str
+    admin_key: str = field(repr=False)
     platforms: Platforms
     registering: Registering
 
@@ -81,12 +85,14 @@ async def running_hub(
 
     Raises:
         OSError: the data directory or a port cannot be had.
-        UnsupportedDatabase, UnusableKey: a setting cannot be used.
+        UnsupportedDatabase, UnusableKey, UnusableAdminKey: a setting cannot be used.
     """
     limits = settings.limits
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with AsyncExitStack() as stack:
         port = stack.enter_context(_listening(settings.host, settings.port))
+        admin_port = stack.enter_context(_listening(settings.admin_host, settings.admin_port))
+        key = admin_key(settings.data)
         identity = HubIdentity(settings.party, settings.name, (settings.public_url or _url(port)).rstrip("/"))
         database = await stack.enter_async_context(opened(settings.database_url))
         transport = await stack.enter_async_context(
@@ -144,8 +150,31 @@ async def running_hub(
         )
         partners.add_routes(routes.table())
         partners.add_routes(operation_routes(metrics_registry(counts), lambda: True))
+        operators = web.Application()
+        operators.add_routes(
+            admin_routes(
+                key,
+                clock=clock,
+                started_at=clock(),
+                database=database,
+                journal=journal,
+                identity=identity,
+                directory=directory,
+                platforms=platforms,
+                registering=registering,
+                objects=objects,
+            )
+        )
+        await stack.enter_async_context(_serving(operators, admin_port))
         await stack.enter_async_context(_serving(partners, port))
-        yield RunningHub(identity.public_url, identity.versions_url, platforms, registering)
+        yield RunningHub(
+            public_url=identity.public_url,
+            versions_url=identity.versions_url,
+            admin_url=_url(admin_port),
+            admin_key=key,
+            platforms=platforms,
+            registering=registering,
+        )
 
 
 @asynccontextmanager

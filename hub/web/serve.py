@@ -22,7 +22,7 @@ def run(settings: Settings, started: Callable[[RunningHub], None] = lambda _hub:
 
     Raises:
         OSError: the data directory or a port cannot be had.
-        UnsupportedDatabase, UnusableKey: a setting cannot be used.
+        UnsupportedDatabase, UnusableKey, UnusableAdminKey: a setting cannot be used.
     """
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(_serve(settings, started))

@@ -2,16 +2,20 @@
 
 import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from hub.store.database import opened
 from hub.store.journal import Direction, JournalEntry, Purpose
+from hub.store.journal_search import JournalFilter, legs_of, search
 from schemas import exact_json
-from tests.fixtures.admin_hub import AdminHub, admin_hub, run, started
+from tests.fixtures.admin_hub import AdminHub, Run, admin_hub, run, started
 from tests.fixtures.recorder import Fault, Recorder
 
 LEG = JournalEntry(
@@ -281,3 +285,84 @@ class TestUsage:
         done = await run("--show-completion", "bash")
         assert done.code == 0
         assert "complete" in done.out
+
+
+class TestServe:
+    """`ocpi-hub serve`, from the first start to SIGTERM."""
+
+    @pytest.fixture
+    async def serving(self, tmp_path: Path) -> AsyncIterator["Serving"]:
+        options = ("--port", "0", "--admin-port", "0", "--data", str(tmp_path / "data"))
+        process = await started("serve", *options, "--allow-private-networks", "--party-id", "ABC")
+        try:
+            yield await Serving.of(process, tmp_path / "data")
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.communicate()
+
+    async def test_a_hub_serves_is_administered_and_stops_with_nothing_lost(
+        self, serving: "Serving", partner: Recorder
+    ) -> None:
+        invited = (await serving.run("partner", "invite", "tnm", "--json")).json
+        assert invited["versions_url"] == serving.versions_url
+        answer = await partner.register(invited["versions_url"], invited["token"])
+        locations = serving.versions_url.replace("versions", "2.2.1/sender/locations")
+        last = {"X-Correlation-ID": "the last one"}
+        await partner.call("GET", locations, sender="NL/TNM", to="NL/ABC", headers=last)
+        serving.process.terminate()
+        out, err = await serving.process.communicate()
+        assert serving.process.returncode == 0, err.decode()
+
+        lines = [exact_json.decode(line) for line in out.splitlines()]
+        assert "the last one" in {line["correlation_id"] for line in lines}
+        assert {"handshake", "relay"} <= {line["purpose"] for line in lines}
+        async with opened(f"sqlite+aiosqlite:///{serving.data / 'hub.sqlite3'}") as database:
+            legs = await search(database, JournalFilter(limit=1000))
+            bodies = [await legs_of(database, leg.correlation_id) for leg in legs]
+        assert len(legs) == len(lines)
+        secrets = {invited["token"], answer.data["token"], *partner.accepted_tokens}
+        written = f"{out.decode()}{err.decode()}{legs}{bodies}"
+        assert not [secret for secret in secrets if secret in written]
+
+    async def test_what_keeps_a_hub_from_serving_is_said_in_words(self, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = str(taken.getsockname()[1])
+            cases = (
+                (("--port", port), "cannot serve"),
+                (("--port", "0", "--database", "mysql://x/y"), "sqlite+aiosqlite"),
+                (("--port", "0", "--data", "/proc/none"), "cannot serve"),
+            )
+            for arguments, expected in cases:
+                done = await run("serve", "--admin-port", "0", "--data", str(tmp_path), *arguments)
+                assert done.code == 1
+                assert expected in done.err
+                assert "Traceback" not in done.err
+
+    async def test_a_party_that_cannot_be_is_wrong_usage(self, tmp_path: Path) -> None:
+        done = await run("serve", "--data", str(tmp_path), "--party-id", "TOOLONG")
+        assert done.code == 2
+        assert "expected a party id" in done.err
+
+
+class Serving(NamedTuple):
+    """A hub in a process of its own."""
+
+    process: asyncio.subprocess.Process
+    versions_url: str
+    admin_url: str
+    data: Path
+
+    @classmethod
+    async def of(cls, process: asyncio.subprocess.Process, data: Path) -> "Serving":
+        """The hub, once it says where it is."""
+        assert process.stderr is not None
+        async with asyncio.timeout(30):
+            said = (await process.stderr.readline()).decode()
+        found = re.fullmatch(r"Partners: (\S+)\s+Operators: (\S+)\n", said)
+        assert found is not None, said
+        return cls(process, found[1], found[2], data)
+
+    async def run(self, *arguments: str) -> Run:
+        """`ocpi-hub` as its operator runs it."""
+        return await run(*arguments, OCPI_HUB_ADMIN_URL=self.admin_url, OCPI_HUB_DATA=str(self.data))

@@ -1,0 +1,156 @@
+"""`ocpi-hub serve`: run a hub."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hub.cli.asking import DEFAULT_DATA, WhichHub, failing_in_words
+from hub.cli.connection import CommandFailed
+from hub.cli.words import tell
+from hub.ocpi.party import NotAParty, Party
+from hub.settings import Settings
+
+_PARTNERS = "Towards partners"
+_OPERATORS = "Towards operators"
+
+
+class CannotServe(CommandFailed):
+    """The hub cannot run as it was told."""
+
+
+def serve(
+    context: typer.Context,
+    *,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="OCPI_HUB_DATA",
+            metavar="DIR",
+            help="Where the hub keeps its database and its keys; made if it is not there.",
+            show_default=str(DEFAULT_DATA),
+        ),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            envvar="OCPI_HUB_DATABASE",
+            metavar="URL",
+            help="Another database than the SQLite file in the data directory.",
+        ),
+    ] = None,
+    host: Annotated[
+        str,
+        typer.Option(
+            envvar="OCPI_HUB_HOST",
+            help="The address to listen on; 0.0.0.0 for all.",
+            rich_help_panel=_PARTNERS,
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(
+            envvar="OCPI_HUB_PORT",
+            min=0,
+            max=65535,
+            help="The port for partners; 0 for any free one.",
+            rich_help_panel=_PARTNERS,
+        ),
+    ] = 8080,
+    public_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="OCPI_HUB_PUBLIC_URL",
+            metavar="URL",
+            help="The URL by which partners reach the hub, if it is not http://HOST:PORT.",
+            rich_help_panel=_PARTNERS,
+        ),
+    ] = None,
+    country_code: Annotated[
+        str,
+        typer.Option(
+            envvar="OCPI_HUB_COUNTRY_CODE", help="Of the hub's own party.", rich_help_panel=_PARTNERS
+        ),
+    ] = "NL",
+    party_id: Annotated[
+        str,
+        typer.Option(envvar="OCPI_HUB_PARTY_ID", help="Of the hub's own party.", rich_help_panel=_PARTNERS),
+    ] = "HUB",
+    name: Annotated[
+        str,
+        typer.Option(
+            envvar="OCPI_HUB_NAME", help="The hub's name, as partners see it.", rich_help_panel=_PARTNERS
+        ),
+    ] = "ocpi-hub",
+    allow_private_networks: Annotated[
+        bool,
+        typer.Option(
+            "--allow-private-networks",
+            envvar="OCPI_HUB_ALLOW_PRIVATE_NETWORKS",
+            help="Call partners at http URLs and private addresses, too; for tests.",
+            rich_help_panel=_PARTNERS,
+        ),
+    ] = False,
+    admin_host: Annotated[
+        str,
+        typer.Option(
+            envvar="OCPI_HUB_ADMIN_HOST",
+            help="The address of the administration API.",
+            rich_help_panel=_OPERATORS,
+        ),
+    ] = "127.0.0.1",
+    admin_port: Annotated[
+        int,
+        typer.Option(
+            envvar="OCPI_HUB_ADMIN_PORT",
+            min=0,
+            max=65535,
+            help="The port of the administration API; 0 for any free one.",
+            rich_help_panel=_OPERATORS,
+        ),
+    ] = 8081,
+) -> None:
+    """Run a hub until Ctrl-C or SIGTERM.
+
+    It prints a line of JSON for each request that it receives or sends. The administration key, which all
+    other commands need, is made on first start, in the data directory.
+
+    For example:
+
+      ocpi-hub serve --data /var/lib/ocpi-hub --public-url https://hub.example --party-id HUB
+    """
+    before = context.obj.data if isinstance(context.obj, WhichHub) else None
+    with failing_in_words():
+        settings = Settings(
+            data=data or before or DEFAULT_DATA,
+            host=host,
+            port=port,
+            admin_host=admin_host,
+            admin_port=admin_port,
+            database=database,
+            public_url=public_url,
+            party=_party(country_code, party_id),
+            name=name,
+            allow_private_networks=allow_private_networks,
+        )
+        _run(settings)
+
+
+def _party(country_code: str, party_id: str) -> Party:
+    try:
+        return Party(country_code, party_id)
+    except NotAParty as error:
+        raise typer.BadParameter(str(error), param_hint="--country-code, --party-id") from error
+
+
+def _run(settings: Settings) -> None:
+    # A hub takes a second to import; the other commands only ask one, and shall answer at once.
+    from hub.web.serve import run  # noqa: PLC0415
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("hub").setLevel(logging.INFO)
+    try:
+        run(settings, lambda hub: tell(f"Partners: {hub.versions_url}   Operators: {hub.admin_url}"))
+    except (OSError, ValueError) as error:
+        raise CannotServe(f"cannot serve: {error}") from error
