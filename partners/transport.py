@@ -72,7 +72,7 @@ class AiohttpTransport:
         except TimeoutError as error:
             seconds = request.timeout.total_seconds()
             raise NoAnswerInTime(f"{request.url}: no answer within {seconds:g} s") from error
-        except (aiohttp.InvalidURL, ValueError) as error:
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError) as error:
             raise UrlNotAllowed(f"{request.url}: {error}") from error
         except aiohttp.ClientConnectorError as error:
             raise NotReached(f"{request.url}: {error}") from error
