@@ -4,13 +4,10 @@ import asyncio
 import signal
 from collections.abc import Callable
 
+import uvloop
+
 from hub.settings import Settings
 from hub.web.app import RunningHub, freeze_start_up, running_hub
-
-try:
-    from uvloop import new_event_loop
-except ImportError:  # not there on Windows
-    from asyncio import new_event_loop
 
 
 def run(settings: Settings, started: Callable[[RunningHub], None] = lambda _hub: None) -> None:
@@ -24,8 +21,7 @@ def run(settings: Settings, started: Callable[[RunningHub], None] = lambda _hub:
         OSError: the data directory or a port cannot be had.
         UnsupportedDatabase, UnusableKey, UnusableAdminKey: a setting cannot be used.
     """
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(_serve(settings, started))
+    uvloop.run(_serve(settings, started))
 
 
 async def _serve(settings: Settings, started: Callable[[RunningHub], None]) -> None:
