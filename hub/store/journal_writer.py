@@ -41,7 +41,7 @@ class JournalWriter:
         self,
         journal: Journal,
         database: Database,
-        log: TextIO,
+        log: TextIO | None,
         *,
         clock: Clock,
         body_bytes: int,
@@ -49,7 +49,7 @@ class JournalWriter:
     ) -> None:
         self._journal = journal
         self._database = database
-        self._log: TextIO | None = log
+        self._log = log
         self._clock = clock
         self._body_bytes = body_bytes
         self._keep = keep

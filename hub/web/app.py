@@ -11,7 +11,7 @@ import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TextIO
 
@@ -38,7 +38,7 @@ from hub.relay.links import Links
 from hub.routing.policy import policy
 from hub.settings import Settings
 from hub.store.database import opened
-from hub.store.journal import Journal
+from hub.store.journal import Journal, JournalEntry
 from hub.store.journal_writer import JournalWriter
 from hub.store.objects import ObjectStore
 from hub.web.authentication import Authentication
@@ -67,8 +67,8 @@ class RunningHub:
 
     public_url: str
     versions_url: str
+    #: Where the administration API listens; its key lies in the data directory.
     admin_url: str
-    admin_key: str = field(repr=False)
     platforms: Platforms
     registering: Registering
 
@@ -79,20 +79,27 @@ async def running_hub(
     *,
     clock: Clock = utc_now,
     new_id: Callable[[], str] = new_id,
-    log: TextIO = sys.stdout,
+    log: TextIO | None = sys.stdout,
+    observe: Callable[[JournalEntry], None] = lambda _entry: None,
 ) -> AsyncIterator[RunningHub]:
     """A hub that serves until the end of the block.
 
+    Args:
+        settings: How it runs.
+        clock: Tells the time.
+        new_id: Makes message ids.
+        log: Where the lines of the journal are printed, None for nowhere.
+        observe: Sees each leg of each exchange when it has ended; must be quick.
+
     Raises:
         OSError: the data directory or a port cannot be had.
-        UnsupportedDatabase, UnusableKey, UnusableAdminKey: a setting cannot be used.
+        UnsupportedDatabase, UnusableKey: a setting cannot be used.
     """
     limits = settings.limits
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with AsyncExitStack() as stack:
         port = stack.enter_context(_listening(settings.host, settings.port))
-        admin_port = stack.enter_context(_listening(settings.admin_host, settings.admin_port))
-        key = admin_key(settings.data)
+        admin_port = stack.enter_context(_listening(settings.host, settings.admin_port))
         identity = HubIdentity(settings.party, settings.name, (settings.public_url or _url(port)).rstrip("/"))
         database = await stack.enter_async_context(opened(settings.database_url))
         transport = await stack.enter_async_context(
@@ -103,7 +110,12 @@ async def running_hub(
             )
         )
         counts = LegCounts()
-        journal = Journal(observe=counts.count)
+
+        def observed(entry: JournalEntry) -> None:
+            counts.count(entry)
+            observe(entry)
+
+        journal = Journal(observe=observed)
         writer = JournalWriter(
             journal, database, log, clock=clock, body_bytes=limits.journal_body, keep=limits.journal
         )
@@ -149,11 +161,12 @@ async def running_hub(
             client_max_size=limits.request_body, middlewares=[edge(clock, new_id, journal)]
         )
         partners.add_routes(routes.table())
-        partners.add_routes(operation_routes(metrics_registry(counts), lambda: True))
+        operations = operation_routes(metrics_registry(counts), lambda: True)
+        partners.add_routes(operations)
         operators = web.Application()
         operators.add_routes(
             admin_routes(
-                key,
+                admin_key(settings.data),
                 clock=clock,
                 started_at=clock(),
                 database=database,
@@ -165,16 +178,10 @@ async def running_hub(
                 objects=objects,
             )
         )
+        operators.add_routes(operations)
         await stack.enter_async_context(_serving(operators, admin_port))
         await stack.enter_async_context(_serving(partners, port))
-        yield RunningHub(
-            public_url=identity.public_url,
-            versions_url=identity.versions_url,
-            admin_url=_url(admin_port),
-            admin_key=key,
-            platforms=platforms,
-            registering=registering,
-        )
+        yield RunningHub(identity.public_url, identity.versions_url, _url(admin_port), platforms, registering)
 
 
 @asynccontextmanager

@@ -1,0 +1,161 @@
+"""The demo on a terminal: its steps, and each leg of each exchange as it happens."""
+
+from collections import deque
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from hub.demo.cast import Cast
+from hub.demo.story import STORY, Step, StoryFailed
+from hub.store.journal import Direction, JournalEntry
+from partners.emsp.app import EmspNode
+
+#: Legs that are in view at a time.
+IN_VIEW = 14
+LONGEST_PATH = 58
+
+
+class Screen:
+    """Shows the story while it is told."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._outcomes: dict[Step, str] = {}
+        self._now: Step | None = None
+        self._legs: deque[JournalEntry] = deque(maxlen=IN_VIEW)
+        self._count = 0
+        self._live = Live(console=console, get_renderable=self._view, refresh_per_second=8, transient=False)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def leg(self, entry: JournalEntry) -> None:
+        """A leg of an exchange has ended."""
+        self._legs.append(entry)
+        self._count += 1
+
+    def begins(self, step: Step) -> None:
+        """A step begins."""
+        self._now = step
+
+    def ends(self, step: Step, outcome: str) -> None:
+        """A step has led to this."""
+        self._outcomes[step] = outcome
+        if not self._console.is_terminal:
+            self._console.print(f"{len(self._outcomes)}. {step.title}: {outcome}", soft_wrap=True)
+
+    def failed(self, failure: StoryFailed) -> None:
+        """The story ended early."""
+        self._console.print(f"[bold red]Failed[/] at step [bold]{failure.step.title}[/]: {failure.reason}")
+
+    def too_slow(self, patience: timedelta) -> None:
+        """The story took too long."""
+        step = "the start" if self._now is None else self._now.title
+        self._console.print(
+            f"[bold red]Failed[/]: not over within {patience.total_seconds():.0f} s; at step [bold]{step}[/]"
+        )
+
+    def summary(self, cast: Cast) -> None:
+        """The bills, as the drivers get them."""
+        for emsp in (cast.emsp_a, cast.emsp_b):
+            self._console.print(_bill_table(emsp))
+        self._console.print(
+            f"[bold green]Done.[/] {self._count} legs of exchanges; sessions, CDRs and bills agree."
+        )
+
+    def left_running(self, cast: Cast) -> None:
+        """What there is to try while everything keeps running."""
+        hub = f"ocpi-hub --url {cast.hub.admin_url} --data {cast.folder / 'hub'}"
+        emsp = f"ocpi-node emsp {{}} --node {cast.emsp_a.admin_url} --key {cast.emsp_a.admin_key}"
+        self._console.print("\nEverything keeps running until Ctrl-C.")
+        for name, url in (
+            ("hub, versions", cast.hub.versions_url),
+            ("hub, administration", cast.hub.admin_url),
+            ("CPO, versions", cast.cpo.versions_url),
+            ("CPO, chargers connect at", cast.cpo.ocpp_url),
+            ("eMSP AppDrive, versions", cast.emsp_a.versions_url),
+            ("eMSP CardDrive, versions", cast.emsp_b.versions_url),
+        ):
+            self._console.print(f"  {name:26} {url}", soft_wrap=True, highlight=False)
+        self._console.print("Try in another terminal:")
+        for command in (
+            f"{hub} partner list",
+            f"{hub} journal --follow",
+            f"{hub} objects locations",
+            f"{hub} deliveries",
+            emsp.format("locations"),
+            emsp.format("bills"),
+        ):
+            self._console.print(f"  {command}", soft_wrap=True, highlight=False)
+
+    def _view(self) -> RenderableType:
+        return Group(self._steps(), self._table_of_legs())
+
+    def _steps(self) -> RenderableType:
+        table = Table.grid(padding=(0, 1))
+        for number, step in enumerate(STORY, 1):
+            outcome = self._outcomes.get(step)
+            mark = Text("✓", "green") if outcome else Text("…" if step is self._now else " ", "yellow")
+            title = Text(step.title, "bold" if step is self._now else "")
+            table.add_row(mark, f"{number}.", title, Text(outcome or "", "dim"))
+        return table
+
+    def _table_of_legs(self) -> RenderableType:
+        table = Table(title=f"Legs through the hub ({self._count})", title_justify="left", expand=False)
+        for column in ("who", "", "whom", "request", "HTTP", "OCPI", "ms", "from", "to"):
+            table.add_column(column, no_wrap=True, justify="right" if column == "ms" else "left")
+        for entry in self._legs:
+            table.add_row(*_row(entry))
+        return table
+
+
+def _row(entry: JournalEntry) -> tuple[str, ...]:
+    platform = entry.platform or "?"
+    who, whom = (platform, "hub") if entry.direction is Direction.IN else ("hub", platform)
+    path = urlsplit(entry.url).path
+    path = path if len(path) <= LONGEST_PATH else f"{path[: LONGEST_PATH - 1]}…"
+    return (
+        who,
+        "→",
+        whom,
+        f"{entry.method} {path}",
+        str(entry.http_status or "-"),
+        str(entry.status_code or "-"),
+        f"{entry.took / timedelta(milliseconds=1):.0f}",
+        entry.from_party or "",
+        entry.to_party or "",
+    )
+
+
+def _bill_table(emsp: EmspNode) -> RenderableType:
+    (bill,) = emsp.bills()
+    table = Table(title=f"{emsp.settings.node.name}: bill for {bill.token_uid}", title_justify="left")
+    for column in ("what", "quantity", "unit price", "net", "VAT %"):
+        table.add_column(column, justify="left" if column == "what" else "right")
+    for line in bill.lines:
+        quantity = "" if line.quantity is None else f"{line.quantity.normalize():f} {line.unit}"
+        price = "" if line.unit_price is None else f"{line.unit_price:.2f}"
+        table.add_row(
+            line.text, quantity, price, f"{line.net:.2f}", "" if line.vat is None else f"{line.vat}"
+        )
+    table.add_section()
+    table.add_row(
+        "total",
+        f"{bill.energy.normalize():f} kWh",
+        "",
+        f"{bill.net:.2f}",
+        f"{bill.total:.2f} {bill.currency}",
+    )
+    return table
