@@ -5,13 +5,12 @@ the loops beside them write what they hold, and the database closes last.
 """
 
 import asyncio
-import gc
-import socket
+import random
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TextIO
 
@@ -19,6 +18,13 @@ from aiohttp import web
 
 from hub.admin.key import admin_key
 from hub.admin.routes import routes as admin_routes
+from hub.delivery.backoff import Backoff
+from hub.delivery.changes import ChangeLog
+from hub.delivery.cursors import Cursors
+from hub.delivery.dead_letters import DeadLetters
+from hub.delivery.pump import PumpParts
+from hub.delivery.pumps import Pumps
+from hub.delivery.sending import Sending
 from hub.http.client import http_transport
 from hub.ocpi.timestamps import Clock, utc_now
 from hub.registry.calls import Calls
@@ -26,6 +32,7 @@ from hub.registry.credentials import HandshakeParts, Handshakes
 from hub.registry.current import CurrentDirectory
 from hub.registry.identity import HubIdentity
 from hub.registry.platforms import Platforms
+from hub.registry.presence import Presence
 from hub.registry.records import Records
 from hub.registry.registering import Registering
 from hub.registry.tokens import Sealer, sealing_key
@@ -44,16 +51,12 @@ from hub.store.objects import ObjectStore
 from hub.web.authentication import Authentication
 from hub.web.background import beside
 from hub.web.edge import edge
-from hub.web.operations import LegCounts, metrics_registry, operation_routes
+from hub.web.operations import Gauges, LegCounts, metrics_registry, operation_routes
 from hub.web.routes import PartnerRoutes
+from hub.web.serving import listening, served, url_of
 
-#: How long requests that are under way may take after the hub was told to stop.
-DRAIN = timedelta(seconds=10)
 #: How often links that are too old are removed.
 SWEEP_EVERY = timedelta(minutes=10)
-#: New objects between two looks of the garbage collector: fewer, shorter pauses (design D7).
-GC_THRESHOLD = 50_000
-BACKLOG = 1024
 
 
 def new_id() -> str:
@@ -67,8 +70,9 @@ class RunningHub:
 
     public_url: str
     versions_url: str
-    #: Where the administration API listens; its key lies in the data directory.
+    #: Where the administration API listens, and the key that opens it.
     admin_url: str
+    admin_key: str = field(repr=False)
     platforms: Platforms
     registering: Registering
 
@@ -93,14 +97,14 @@ async def running_hub(
 
     Raises:
         OSError: the data directory or a port cannot be had.
-        UnsupportedDatabase, UnusableKey: a setting cannot be used.
+        UnsupportedDatabase, UnusableKey, UnusableAdminKey: a setting cannot be used.
     """
     limits = settings.limits
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with AsyncExitStack() as stack:
-        port = stack.enter_context(_listening(settings.host, settings.port))
-        admin_port = stack.enter_context(_listening(settings.host, settings.admin_port))
-        identity = HubIdentity(settings.party, settings.name, (settings.public_url or _url(port)).rstrip("/"))
+        port = stack.enter_context(listening(settings.host, settings.port))
+        admin_port = stack.enter_context(listening(settings.admin_host, settings.admin_port))
+        key = admin_key(settings.data)
         database = await stack.enter_async_context(opened(settings.database_url))
         transport = await stack.enter_async_context(
             http_transport(
@@ -109,41 +113,68 @@ async def running_hub(
                 allow_private_networks=settings.allow_private_networks,
             )
         )
+
+        # What is written down.
         counts = LegCounts()
-
-        def observed(entry: JournalEntry) -> None:
-            counts.count(entry)
-            observe(entry)
-
-        journal = Journal(observe=observed)
+        journal = Journal(observe=_both(counts.count, observe))
         writer = JournalWriter(
             journal, database, log, clock=clock, body_bytes=limits.journal_body, keep=limits.journal
         )
         await stack.enter_async_context(beside(writer.run()))
-
         calls = Calls(transport, journal, clock, new_id)
+        objects = ObjectStore(database, clock)
+
+        # Who is connected.
+        identity = HubIdentity(
+            settings.party, settings.name, (settings.public_url or url_of(port)).rstrip("/")
+        )
         sealer = Sealer(sealing_key(settings.data))
         directory = CurrentDirectory(database, sealer, settings.party)
-        records = Records(database, directory, clock, new_id, lambda: None)
+        records = Records(database, directory, clock, new_id, lambda: pumps.wake())  # noqa: PLW0108 pumps come later
         platforms = Platforms(records, sealer, clock)
+        presence = Presence(directory, platforms, calls, silence=limits.silence, patience=limits.handshake)
         parts = HandshakeParts(identity, directory, records, calls, sealer, clock, limits.handshake)
         handshakes, registering = Handshakes(parts), Registering(parts)
-        objects = ObjectStore(database, clock)
-        links = Links(database, identity.public_url, clock)
+
+        # Soon.
         may_exchange = policy(settings.policy)
-        forwarding = Forwarding(Legs(calls, limits.relay, lambda _: None), links, clock, limits)
+        pumps = Pumps(
+            PumpParts(
+                directory=lambda: directory.value,
+                log=ChangeLog(database),
+                cursors=Cursors(database),
+                dead_letters=DeadLetters(database, clock),
+                sending=Sending(calls, limits.delivery),
+                may_exchange=may_exchange,
+                clock=clock,
+                chance=random.random,
+                unreachable=presence.unreachable,
+                backoff=Backoff(),
+                in_flight=limits.deliveries_in_flight,
+            ),
+            keep=limits.change_log,
+        )
+
+        # Now.
+        links = Links(database, identity.public_url, clock)
+        forwarding = Forwarding(Legs(calls, limits.relay, presence.unreachable), links, clock, limits)
         exchange = Exchange(
             directory,
             may_exchange,
             forwarding,
-            Broadcasting(objects, clock, lambda: None),
+            Broadcasting(objects, clock, pumps.wake),
             Collecting(objects, may_exchange, clock, identity.public_url, limits.page),
         )
+
+        def seen(platform_id: int) -> None:
+            presence.seen(platform_id)
+            pumps.alive(platform_id)
+
         routes = PartnerRoutes(
             public_url=identity.public_url,
             clock=clock,
             authentication=Authentication(
-                directory, clock, lambda _: None, handshakes.end_rotation, registering.settled
+                directory, clock, seen, handshakes.end_rotation, registering.settled
             ),
             directory=directory,
             handshakes=handshakes,
@@ -155,18 +186,25 @@ async def running_hub(
         )
         await directory.reload()
         await platforms.forget_unfinished()
-        await stack.enter_async_context(beside(objects.run(), _sweep(links)))
+        await stack.enter_async_context(beside(objects.run(), pumps.run(), presence.watch(), _sweep(links)))
 
+        gauges = Gauges(
+            {
+                "ocpi_hub_journal_waiting": ("Journal entries not stored yet", lambda: journal.waiting),
+                "ocpi_hub_journal_dropped": ("Journal entries dropped", lambda: journal.dropped),
+                "ocpi_hub_platforms": ("Platforms known", lambda: len(directory.value.platforms)),
+            }
+        )
+        operations = operation_routes(metrics_registry(counts, gauges), lambda: True)
         partners = web.Application(
             client_max_size=limits.request_body, middlewares=[edge(clock, new_id, journal)]
         )
-        partners.add_routes(routes.table())
-        operations = operation_routes(metrics_registry(counts), lambda: True)
-        partners.add_routes(operations)
+        partners.add_routes([*routes.table(), *operations])
         operators = web.Application()
+        operators.add_routes(operations)
         operators.add_routes(
             admin_routes(
-                admin_key(settings.data),
+                key,
                 clock=clock,
                 started_at=clock(),
                 database=database,
@@ -178,48 +216,29 @@ async def running_hub(
                 objects=objects,
             )
         )
-        operators.add_routes(operations)
-        await stack.enter_async_context(_serving(operators, admin_port))
-        await stack.enter_async_context(_serving(partners, port))
-        yield RunningHub(identity.public_url, identity.versions_url, _url(admin_port), platforms, registering)
+        await stack.enter_async_context(served(operators, admin_port))
+        await stack.enter_async_context(served(partners, port))
+        yield RunningHub(
+            public_url=identity.public_url,
+            versions_url=identity.versions_url,
+            admin_url=url_of(admin_port),
+            admin_key=key,
+            platforms=platforms,
+            registering=registering,
+        )
 
 
-@asynccontextmanager
-async def _serving(app: web.Application, port: socket.socket) -> AsyncIterator[None]:
-    """Serve until the end of the block; then answer what is under way."""
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        handle_signals=False,
-        shutdown_timeout=DRAIN.total_seconds(),
-        max_line_size=16 * 1024,
-    )
-    await runner.setup()
-    try:
-        await web.SockSite(runner, port, backlog=BACKLOG).start()
-        yield
-    finally:
-        await runner.cleanup()
+def _both(
+    first: Callable[[JournalEntry], None], second: Callable[[JournalEntry], None]
+) -> Callable[[JournalEntry], None]:
+    def observe(entry: JournalEntry) -> None:
+        first(entry)
+        second(entry)
+
+    return observe
 
 
 async def _sweep(links: Links) -> None:
     while True:
         await links.forget_expired()
         await asyncio.sleep(SWEEP_EVERY.total_seconds())
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG)
-
-
-def _url(port: socket.socket) -> str:
-    host, number = port.getsockname()[:2]
-    return f"http://[{host}]:{number}" if ":" in host else f"http://{host}:{number}"
-
-
-def freeze_start_up() -> None:
-    """Leave what was made at start-up out of every garbage collection to come (design D7)."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, 50, 100)

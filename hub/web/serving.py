@@ -1,0 +1,49 @@
+"""Listening sockets, and applications served on them until told to stop."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from aiohttp import web
+
+#: How long requests that are under way may take after the hub was told to stop.
+DRAIN = timedelta(seconds=10)
+#: Connections that may wait to be accepted.
+BACKLOG = 1024
+#: The longest request line, in bytes.
+LONGEST_LINE = 16 * 1024
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that holds the port already, so that its URL is known before anything is served.
+
+    Raises:
+        OSError: the port cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+
+
+def url_of(port: socket.socket) -> str:
+    """The URL under which a listening socket is reached."""
+    host, number = port.getsockname()[:2]
+    return f"http://[{host}]:{number}" if ":" in host else f"http://{host}:{number}"
+
+
+@asynccontextmanager
+async def served(app: web.Application, port: socket.socket) -> AsyncIterator[None]:
+    """Serve until the end of the block; then answer what is under way."""
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=DRAIN.total_seconds(),
+        max_line_size=LONGEST_LINE,
+    )
+    await runner.setup()
+    try:
+        await web.SockSite(runner, port, backlog=BACKLOG).start()
+        yield
+    finally:
+        await runner.cleanup()
