@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from hub.ocpi.backoff import Backoff
 from hub.ocpi.headers import LOCATION
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
 from partners.changes import Changes
-from partners.cpo.lane import Backoff
 from partners.cpo.outbox import Outbox, OwedSession
 from partners.cpo.outcome import Refused, is_there_already, taken
 from partners.cpo.sending import Sending
@@ -99,7 +99,7 @@ class Account:
 
     def _cdr_refused(self, cdr_id: str, refusal: str) -> None:
         stored = self.outbox.cdr(cdr_id)
-        pause = _REFUSED_CDR.pause(1 if stored is None else stored.refusals + 1, self.chance())
+        pause = _REFUSED_CDR.delay(1 if stored is None else stored.refusals + 1, self.chance())
         log.error("CDR %s was refused by %s: %s; again in %s", cdr_id, self.emsp, refusal, pause)
         self.outbox.cdr_refused(cdr_id, refusal, self.clock() + pause)
         self.changes.announce()

@@ -10,13 +10,14 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
+from hub.ocpi.backoff import Backoff
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
 from partners.changes import Changes
 from partners.cpo.account import Account
 from partners.cpo.broadcast import Broadcast
-from partners.cpo.lane import Backoff, Lane
+from partners.cpo.lane import Lane
 from partners.cpo.outbox import Outbox
 from partners.cpo.sending import Sending
 

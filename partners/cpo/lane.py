@@ -8,34 +8,15 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
+from hub.ocpi.backoff import Backoff
 from partners.cpo.outcome import Unreachable
 
 log = logging.getLogger(__name__)
 
 #: Hands over everything that is owed now; how long until something is due again, None: nothing is.
 HandOver = Callable[[], Awaitable[timedelta | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """How long to leave an addressee alone that could not be reached."""
-
-    first: timedelta = timedelta(seconds=0.5)
-    longest: timedelta = timedelta(seconds=60)
-
-    def pause(self, failures: int, chance: float) -> timedelta:
-        """The pause after so many failures in a row: doubling, and spread so that not all come back at once.
-
-        Args:
-            failures: At least 1.
-            chance: From 0 to 1, drawn by the caller.
-        """
-        doubled = self.first * 2 ** min(failures - 1, 20)
-        pause: timedelta = min(doubled, self.longest) * (0.5 + chance / 2)
-        return pause
 
 
 class Lane:
@@ -72,7 +53,7 @@ class Lane:
             except Unreachable as error:
                 failures += 1
                 self.waits_for_the_hub = error.is_hub_away
-                pause = self._backoff.pause(failures, self._chance())
+                pause = self._backoff.delay(failures, self._chance())
                 log.info(
                     "%s cannot be reached, again in %.1f s: %s", self.addressee, pause.total_seconds(), error
                 )
@@ -82,7 +63,7 @@ class Lane:
             ):  # the loop must not die: what is owed is on disk, and the log says what went wrong
                 failures += 1
                 log.exception("handing over to %s failed", self.addressee)
-                await _within(self._alive, self._backoff.pause(failures, self._chance()))
+                await _within(self._alive, self._backoff.delay(failures, self._chance()))
             else:
                 failures = 0
                 await _within(self._more, due)

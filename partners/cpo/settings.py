@@ -8,9 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from hub.ocpi.backoff import Backoff
 from partners.cpo.central_system import CentralSystemSettings
 from partners.cpo.configuration import Configuration, ConfigurationRefused, Wrong, configuration
-from partners.cpo.lane import Backoff
 from partners.cpo.sessions import Pace
 from partners.settings import NodeSettings, SettingsWrong, node_settings
 
