@@ -162,6 +162,7 @@ class Commands:
         self.database.execute(
             "UPDATE command SET response = ? WHERE id = ?", (response.to_json().decode(), command_id)
         )
+        self.changes.announce()
         return response
 
     def _remember(self, command_id: str, kind: CommandType, value: WireObject, to: Party) -> None:
