@@ -48,16 +48,17 @@ def journal(
 ) -> None:
     """Show what the hub received and sent, newest first.
 
-    Each line is one leg: when, how long, whom it came from (←) or went to (→), what was asked, the
-    HTTP status and OCPI code of the answer, sender and receiver party, correlation id.
+    Each line is one leg: when, how long, whom it came from (←) or went to (→),
+    what was asked, HTTP status and OCPI code of the answer, sender and
+    receiver party, correlation id.
 
     For example:
 
-      ocpi-hub journal --outcome failed --since 15m
+        ocpi-hub journal --outcome failed --since 15m
 
-      ocpi-hub journal --party DE/ABC --module sessions
+        ocpi-hub journal --party DE/ABC --module sessions
 
-      ocpi-hub journal --follow --json | jq .url
+        ocpi-hub journal --follow --json | jq .url
     """
     wanted = {
         "platform": platform,
@@ -88,11 +89,11 @@ def trace(
     *,
     bodies: Annotated[bool, typer.Option("--bodies", help="Show what was sent, too.")] = False,
 ) -> None:
-    """Show every leg of one exchange, in order: who, to whom, what, how it ended, how long it took.
+    """Show every leg of one exchange, in order: who, to whom, what, how it ended.
 
     For example:
 
-      ocpi-hub trace 5f0c9d1e-7c1b-4d5e-9a53-6f0f2d3c9b1a --bodies
+        ocpi-hub trace 5f0c9d1e-7c1b-4d5e-9a53-6f0f2d3c9b1a --bodies
     """
     found = ask.hub.get("/trace", {"correlation_id": correlation_id, "bodies": str(bodies).lower()})
     ask.answer(found, lambda answer: _story(answer["legs"]))

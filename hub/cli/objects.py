@@ -36,9 +36,9 @@ def objects(
 
     For example:
 
-      ocpi-hub objects locations --party NL/TNM --since 1h
+        ocpi-hub objects locations --party NL/TNM --since 1h
 
-      ocpi-hub objects tokens 04A1B2C3 --party DE/ABC
+        ocpi-hub objects tokens 04A1B2C3 --party DE/ABC
     """
     if object_id is not None:
         if party is None:

@@ -27,11 +27,13 @@ def invite(
         bool, typer.Option("--again", help="For a known partner that lost its tokens: they stop working.")
     ] = False,
 ) -> None:
-    """Make a token A for a partner that will register here; the partner begins the handshake.
+    """Make a token A for a partner that will register here.
+
+    The partner begins the handshake. (To begin it yourself: `partner register`.)
 
     For example:
 
-      ocpi-hub partner invite acme
+        ocpi-hub partner invite acme
     """
     path = f"/platforms/{_quoted(name)}/invite" if again else "/platforms"
     found = ask.hub.post(path, None if again else {"name": name})
@@ -55,11 +57,14 @@ def register(
         bool, typer.Option("--raw-token", help="The partner wants tokens as they are, without Base64.")
     ] = False,
 ) -> None:
-    """Register the hub at a partner that invited it; the hub begins the handshake.
+    r"""Register the hub at a partner that gave you a token A.
+
+    The hub begins the handshake. (To let the partner begin: `partner invite`.)
 
     For example:
 
-      ocpi-hub partner register acme --versions-url https://acme.example/ocpi/versions --token TOKEN_A
+        ocpi-hub partner register acme \
+            --versions-url https://acme.example/ocpi/versions --token TOKEN_A
     """
     body = {
         "name": name,
@@ -74,11 +79,11 @@ def register(
 @app.command()
 @asks_hub
 def renew(ask: Asking, name: NameArgument) -> None:
-    """Exchange new tokens with a registered partner, and read its endpoints anew; the hub begins.
+    """Exchange new tokens with a registered partner, and read its endpoints anew.
 
     For example:
 
-      ocpi-hub partner renew acme
+        ocpi-hub partner renew acme
     """
     found = ask.hub.post(f"/platforms/{_quoted(name)}/renew")
     ask.answer(found, lambda platform: say(f"{platform['name']} has new tokens: {_roles(platform)}"))
@@ -91,7 +96,7 @@ def unregister(ask: Asking, name: NameArgument) -> None:
 
     For example:
 
-      ocpi-hub partner unregister acme
+        ocpi-hub partner unregister acme
     """
     found = ask.hub.post(f"/platforms/{_quoted(name)}/unregister")
     ask.answer(found, lambda platform: say(f"The registration with {platform['name']} has ended."))
@@ -104,7 +109,7 @@ def list_partners(ask: Asking) -> None:
 
     For example:
 
-      ocpi-hub partner list --json | jq '.platforms[] | select(.status != "CONNECTED")'
+        ocpi-hub partner list --json | jq '.platforms[] | select(.status != "CONNECTED")'
     """
     ask.answer(ask.hub.get("/platforms"), _list)
 
@@ -116,7 +121,7 @@ def show(ask: Asking, name: NameArgument) -> None:
 
     For example:
 
-      ocpi-hub partner show acme
+        ocpi-hub partner show acme
     """
     ask.answer(ask.hub.get(f"/platforms/{_quoted(name)}"), _platform)
 
@@ -124,11 +129,13 @@ def show(ask: Asking, name: NameArgument) -> None:
 @app.command()
 @asks_hub
 def suspend(ask: Asking, name: NameArgument) -> None:
-    """Let nothing through to or from a partner, until `resume`; the others are told.
+    """Let nothing through to or from a partner, until `partner resume`.
+
+    The other partners are told (HubClientInfo).
 
     For example:
 
-      ocpi-hub partner suspend acme
+        ocpi-hub partner suspend acme
     """
     found = ask.hub.post(f"/platforms/{_quoted(name)}/suspend")
     ask.answer(found, lambda platform: say(f"{platform['name']} is suspended."))
@@ -141,7 +148,7 @@ def resume(ask: Asking, name: NameArgument) -> None:
 
     For example:
 
-      ocpi-hub partner resume acme
+        ocpi-hub partner resume acme
     """
     found = ask.hub.post(f"/platforms/{_quoted(name)}/resume")
     ask.answer(found, lambda platform: say(f"{platform['name']} is {platform['status']} again."))
@@ -155,11 +162,13 @@ def remove(
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Forget a partner: its tokens stop working, its parties may be registered by others.
+    """Forget a partner.
+
+    Its tokens stop working, its parties may be registered by others.
 
     For example:
 
-      ocpi-hub partner remove acme --yes
+        ocpi-hub partner remove acme --yes
     """
     if not yes:
         typer.confirm(f"Remove {name}? Its tokens stop working at once.", abort=True, err=True)

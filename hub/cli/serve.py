@@ -113,12 +113,13 @@ def serve(
 ) -> None:
     """Run a hub until Ctrl-C or SIGTERM.
 
-    It prints a line of JSON for each request that it receives or sends. The administration key, which all
-    other commands need, is made on first start, in the data directory.
+    It prints a line of JSON for each request that it receives or sends. The
+    administration key, which all other commands need, is made on first start,
+    in the data directory.
 
     For example:
 
-      ocpi-hub serve --data /var/lib/ocpi-hub --public-url https://hub.example --party-id HUB
+        ocpi-hub serve --data /var/lib/ocpi-hub --public-url https://hub.example --party-id HUB
     """
     before = context.obj.data if isinstance(context.obj, WhichHub) else None
     with failing_in_words():
