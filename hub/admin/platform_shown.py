@@ -1,8 +1,11 @@
 """A platform as the administration API shows it: with everything but its tokens."""
 
+from collections.abc import Iterable
 from typing import Any
 
+from hub.admin.deliveries import ReceiverShown, receiver_shown
 from hub.admin.wire import Output
+from hub.delivery.overview import ReceiverProgress
 from hub.registry.directory import Platform
 from schemas import exact_json
 
@@ -42,6 +45,8 @@ class PlatformShown(Output):
     bad_bodies: str
     roles: list[RoleShown]
     endpoints: list[EndpointShown]
+    #: How far its receivers have come.
+    deliveries: list[ReceiverShown]
 
 
 class PlatformsShown(Output):
@@ -64,8 +69,8 @@ class Removed(Output):
     name: str
 
 
-def shown(platform: Platform) -> PlatformShown:
-    """The platform without its tokens."""
+def shown(platform: Platform, progress: Iterable[ReceiverProgress]) -> PlatformShown:
+    """The platform without its tokens; of the receivers' progress, its own."""
     return PlatformShown(
         name=platform.name,
         status=platform.status,
@@ -88,4 +93,5 @@ def shown(platform: Platform) -> PlatformShown:
             EndpointShown(module=module, interface=interface, url=url)
             for (module, interface), url in sorted(platform.endpoints.items())
         ],
+        deliveries=[receiver_shown(each) for each in progress if each.platform_id == platform.id],
     )

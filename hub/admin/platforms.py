@@ -12,6 +12,8 @@ from pydantic import AfterValidator, Field
 from hub.admin.platform_shown import Invited, PlatformShown, PlatformsShown, Removed, shown
 from hub.admin.problems import Conflict, FieldError, PartnerFailed, Unknown, WrongInput
 from hub.admin.wire import Input, Output, Route, body_of
+from hub.delivery.overview import overview
+from hub.delivery.pumps import Pumps
 from hub.ocpi.headers import TokenEncoding
 from hub.registry.current import CurrentDirectory
 from hub.registry.identity import HubIdentity
@@ -58,6 +60,7 @@ class PlatformPages:
     directory: CurrentDirectory
     platforms: Platforms
     registering: Registering
+    pumps: Pumps
 
     def routes(self) -> list[Route]:
         """What can be asked and done."""
@@ -78,7 +81,8 @@ class PlatformPages:
     async def all(self, _request: web.Request) -> PlatformsShown:
         """All platforms."""
         known = sorted(self.directory.value.platforms.values(), key=lambda platform: platform.name)
-        return PlatformsShown(platforms=[shown(platform) for platform in known])
+        progress = overview(self.pumps)
+        return PlatformsShown(platforms=[shown(platform, progress) for platform in known])
 
     async def show(self, request: web.Request) -> PlatformShown:
         """One platform."""
@@ -104,7 +108,7 @@ class PlatformPages:
             platform = await self.registering.register_at(
                 asked.name, asked.versions_url, asked.token, asked.token_encoding
             )
-        return shown(platform)
+        return shown(platform, overview(self.pumps, platform.id))
 
     async def remove(self, request: web.Request) -> Removed:
         """Forget a platform."""
@@ -128,7 +132,7 @@ class PlatformPages:
         platform = self.directory.value.named(name)
         if platform is None:
             raise Unknown(f"no platform has the name {name!r}")
-        return shown(platform)
+        return shown(platform, overview(self.pumps, platform.id))
 
     def _invited(self, name: str, token: str) -> Invited:
         return Invited(name=name, token=token, versions_url=self.identity.versions_url)

@@ -4,11 +4,13 @@ from datetime import datetime
 
 from aiohttp import web
 
+from hub.admin.deliveries import DeliveryPages
 from hub.admin.information import InformationPage
 from hub.admin.journal import JournalPages
 from hub.admin.objects import ObjectPages
 from hub.admin.platforms import PlatformPages
 from hub.admin.wire import guarded
+from hub.delivery.pumps import Pumps
 from hub.ocpi.timestamps import Clock
 from hub.registry.current import CurrentDirectory
 from hub.registry.identity import HubIdentity
@@ -31,14 +33,16 @@ def routes(
     platforms: Platforms,
     registering: Registering,
     objects: ObjectStore,
+    pumps: Pumps,
 ) -> list[web.RouteDef]:
     """The routes, for an application of their own or beside the partners' routes."""
     return guarded(
         key,
         [
             *InformationPage(identity, directory, journal, started_at).routes(),
-            *PlatformPages(identity, directory, platforms, registering).routes(),
+            *PlatformPages(identity, directory, platforms, registering, pumps).routes(),
             *JournalPages(database, clock).routes(),
             *ObjectPages(objects, clock).routes(),
+            *DeliveryPages(directory, pumps).routes(),
         ],
     )

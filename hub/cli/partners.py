@@ -8,6 +8,7 @@ import typer
 from rich.text import Text
 
 from hub.cli.asking import Asking, asks_hub
+from hub.cli.deliveries import progress
 from hub.cli.words import pairs, say, shown, table
 
 app = typer.Typer(help="Invite, register, look at and suspend partners.", no_args_is_help=True)
@@ -105,7 +106,7 @@ def unregister(ask: Asking, name: NameArgument) -> None:
 @app.command("list")
 @asks_hub
 def list_partners(ask: Asking) -> None:
-    """List the partners: status, version, parties.
+    """List the partners: status, version, parties, changes waiting and refused.
 
     For example:
 
@@ -117,7 +118,7 @@ def list_partners(ask: Asking) -> None:
 @app.command()
 @asks_hub
 def show(ask: Asking, name: NameArgument) -> None:
-    """Show what the hub knows of a partner: parties, endpoints, token encoding.
+    """Show what the hub knows of a partner: parties, endpoints, token encoding, deliveries.
 
     For example:
 
@@ -196,10 +197,12 @@ def _list(answer: Mapping[str, Any]) -> None:
             _status(platform),
             platform["version"],
             _roles(platform),
+            max((each["waiting"] for each in platform["deliveries"]), default=0),
+            sum(each["dead_letters"] for each in platform["deliveries"]),
         )
         for platform in answer["platforms"]
     )
-    table(("partner", "status", "version", "parties"), rows)
+    table(("partner", "status", "version", "parties", "waiting", "refused"), rows)
     if not answer["platforms"]:
         say("Nobody is connected yet: ocpi-hub partner invite NAME")
 
@@ -224,6 +227,7 @@ def _platform(platform: Mapping[str, Any]) -> None:
         ("module", "interface", "URL"),
         ((each["module"], each["interface"], each["url"]) for each in platform["endpoints"]),
     )
+    progress(platform["deliveries"])
 
 
 def _status(platform: Mapping[str, Any]) -> Text:

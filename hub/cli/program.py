@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from hub import __version__
-from hub.cli import journal, objects, partners, serve
+from hub.cli import deliveries, journal, objects, partners, serve
 from hub.cli.asking import DataOption, KeyOption, UrlOption, WhichHub
 from hub.cli.words import say
 
@@ -49,7 +49,9 @@ def ocpi_hub(
 
 
 app.command()(serve.serve)
+app.command()(serve.demo)
 app.command()(journal.journal)
 app.command()(journal.trace)
 app.command()(objects.objects)
+app.command()(deliveries.deliveries)
 app.add_typer(partners.app, name="partner")

@@ -1,4 +1,4 @@
-"""`ocpi-hub serve`: run a hub."""
+"""`ocpi-hub serve` and `ocpi-hub demo`: run a hub, or see one at work."""
 
 import logging
 from pathlib import Path
@@ -136,6 +136,29 @@ def serve(
             allow_private_networks=allow_private_networks,
         )
         _run(settings)
+
+
+def demo(
+    *,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="Leave everything running, and say what to try, until Ctrl-C."),
+    ] = False,
+) -> None:
+    """See roaming at work: a hub, a CPO with chargers, two eMSPs, two drivers.
+
+    Everything runs on free ports of this machine, with temporary data. It takes
+    less than a minute; the exit code is 0 if sessions, CDRs and bills agree to
+    the cent.
+
+    For example:
+
+        ocpi-hub demo --keep
+    """
+    # As below: the other commands shall not wait for it.
+    from hub.demo import run  # noqa: PLC0415
+
+    raise typer.Exit(run(keep=keep))
 
 
 def _party(country_code: str, party_id: str) -> Party:

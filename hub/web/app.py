@@ -214,6 +214,7 @@ async def running_hub(
                 platforms=platforms,
                 registering=registering,
                 objects=objects,
+                pumps=pumps,
             )
         )
         await stack.enter_async_context(served(operators, admin_port))
