@@ -62,11 +62,11 @@ def read_settings(path: Path) -> CpoSettings:
         told = tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationRefused([Wrong(str(path), str(error))]) from error
-    return settings(told, path.parent)
+    return settings(_with_usual_ports(told), path.parent)
 
 
 def settings(told: Mapping[str, Any], folder: Path = Path()) -> CpoSettings:
-    """The settings in these tables.
+    """The settings in these tables; a port that is not named is a free one.
 
     Raises:
         ConfigurationRefused: Something in them is wrong.
@@ -75,7 +75,7 @@ def settings(told: Mapping[str, Any], folder: Path = Path()) -> CpoSettings:
         Wrong(key, f"unknown; expected {', '.join(_TABLES)}") for key in told if key not in _TABLES
     ]
     node = _node(told, folder, wrong)
-    own = _own({"ocpp_port": OCPP_PORT, **_table(told, "cpo", wrong)}, wrong)
+    own = _own(_table(told, "cpo", wrong), wrong)
     hub = _hub(told, wrong)
     try:
         configured = configuration(told)
@@ -84,6 +84,14 @@ def settings(told: Mapping[str, Any], folder: Path = Path()) -> CpoSettings:
     if wrong or node is None:
         raise ConfigurationRefused(wrong)
     return CpoSettings(node=node, configuration=configured, hub=hub, **own)
+
+
+def _with_usual_ports(told: Mapping[str, Any]) -> dict[str, Any]:
+    usual = {"node": {"port": PORT, "admin_port": ADMIN_PORT}, "cpo": {"ocpp_port": OCPP_PORT}}
+    given = {name: told.get(name, {}) for name in usual}
+    # What is no table is left as it is, to be complained of.
+    merged = {name: usual[name] | each if isinstance(each, dict) else each for name, each in given.items()}
+    return {**told, **merged}
 
 
 _TABLES: Final = ("node", "cpo", "hub", "tariffs", "locations")
@@ -95,7 +103,7 @@ def _node(told: Mapping[str, Any], folder: Path, wrong: list[Wrong]) -> NodeSett
         wrong.append(Wrong("node", "expected a table [node] with party and name"))
         return None
     try:
-        return node_settings({"port": PORT, "admin_port": ADMIN_PORT, **table}, folder)
+        return node_settings(table, folder)
     except SettingsWrong as error:
         wrong.append(Wrong("node", str(error)))
         return None
@@ -145,7 +153,7 @@ def _port(value: Any) -> int | None:
 
 def _duration(value: Any) -> timedelta | None:
     number = _number(value)
-    return None if number is None else timedelta(seconds=float(number))
+    return None if number is None or number > _A_YEAR else timedelta(seconds=float(number))
 
 
 def _number(value: Any) -> Decimal | None:
@@ -154,6 +162,8 @@ def _number(value: Any) -> Decimal | None:
 
 
 _LAST_PORT: Final = 65535
+#: In seconds.
+_A_YEAR: Final = 366 * 24 * 3600
 
 #: Keys of the table `cpo`: the field that each sets, how it is read, and what it should be.
 _OWN: Final[Mapping[str, tuple[str, Callable[[Any], Any], str]]] = {
