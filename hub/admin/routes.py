@@ -1,9 +1,10 @@
 """Every route of the administration API, each behind the key (design D11, D12)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aiohttp import web
 
+from hub.admin.checks import CheckPage
 from hub.admin.deliveries import DeliveryPages
 from hub.admin.information import InformationPage
 from hub.admin.journal import JournalPages
@@ -12,6 +13,7 @@ from hub.admin.platforms import PlatformPages
 from hub.admin.wire import guarded
 from hub.delivery.pumps import Pumps
 from hub.ocpi.timestamps import Clock
+from hub.registry.calls import Calls
 from hub.registry.current import CurrentDirectory
 from hub.registry.identity import HubIdentity
 from hub.registry.platforms import Platforms
@@ -34,13 +36,32 @@ def routes(
     registering: Registering,
     objects: ObjectStore,
     pumps: Pumps,
+    calls: Calls,
+    patience: timedelta,
 ) -> list[web.RouteDef]:
-    """The routes, for an application of their own or beside the partners' routes."""
+    """The routes, for an application of their own or beside the partners' routes.
+
+    Args:
+        key: Who shows it may do everything.
+        clock: Tells the time.
+        started_at: When the hub began.
+        database: Where the journal is read.
+        journal: What waits to be written.
+        identity: The hub, as partners know it.
+        directory: Who is connected.
+        platforms: To invite, suspend and remove.
+        registering: To begin handshakes.
+        objects: What the hub keeps.
+        pumps: What it owes.
+        calls: To look at platforms.
+        patience: For each answer of a platform that is looked at.
+    """
     return guarded(
         key,
         [
             *InformationPage(identity, directory, journal, started_at).routes(),
             *PlatformPages(identity, directory, platforms, registering, pumps).routes(),
+            *CheckPage(directory, calls, patience).routes(),
             *JournalPages(database, clock).routes(),
             *ObjectPages(objects, clock).routes(),
             *DeliveryPages(directory, pumps).routes(),

@@ -9,10 +9,11 @@ from rich.text import Text
 
 from hub.cli.asking import Asking, asks_hub
 from hub.cli.deliveries import progress
-from hub.cli.words import pairs, say, shown, table
+from hub.cli.words import pairs, plain, say, shown, table
 
 app = typer.Typer(help="Invite, register, look at and suspend partners.", no_args_is_help=True)
 
+_WEIGHTS = {"error": "red", "warning": "yellow", "note": "cyan"}
 _STYLES = {"CONNECTED": "green", "PLANNED": "cyan", "OFFLINE": "yellow", "SUSPENDED": "red"}
 
 NameArgument = Annotated[str, typer.Argument(help="The partner's name, as `partner list` shows it.")]
@@ -177,6 +178,24 @@ def remove(
     ask.answer(found, lambda removed: say(f"{removed['name']} is removed."))
 
 
+@app.command()
+@asks_hub
+def check(ask: Asking, name: NameArgument) -> None:
+    """Look at a registered partner now, and list what is wrong with it.
+
+    Its versions, version details and credentials are read, with its token and
+    without. Nothing there is changed. The exit code is 1 when there are errors.
+
+    For example:
+
+        ocpi-hub partner check acme
+    """
+    found = ask.hub.post(f"/platforms/{_quoted(name)}/check")
+    ask.answer(found, _check)
+    if found["has_errors"]:
+        raise typer.Exit(1)
+
+
 def _invitation(invitation: Mapping[str, Any]) -> None:
     pairs(
         {
@@ -228,6 +247,18 @@ def _platform(platform: Mapping[str, Any]) -> None:
         ((each["module"], each["interface"], each["url"]) for each in platform["endpoints"]),
     )
     progress(platform["deliveries"])
+
+
+def _check(found: Mapping[str, Any]) -> None:
+    for each in found["findings"]:
+        say(
+            Text(f"{each['weight']:<8}", style=_WEIGHTS.get(each["weight"], "")),
+            f"{each['subject']}: {each['message']}",
+            Text(f"  ({plain(each['chapter'])})", style="dim"),
+        )
+    if not found["findings"]:
+        say(f"{found['name']} answers, and nothing is wrong.")
+    say(Text(f"Each call: ocpi-hub trace {found['correlation_id']}", style="dim"))
 
 
 def _status(platform: Mapping[str, Any]) -> Text:

@@ -215,6 +215,8 @@ async def running_hub(
                 registering=registering,
                 objects=objects,
                 pumps=pumps,
+                calls=calls,
+                patience=limits.handshake,
             )
         )
         await stack.enter_async_context(served(operators, admin_port))

@@ -109,6 +109,19 @@ class TestPartner:
         assert "POST of the credentials" in done.err
         assert re.search(r"ocpi-hub trace \S+", done.err)
 
+    async def test_check_lists_what_is_wrong_and_ends_with_1(
+        self, admin: AdminHub, partner: Recorder
+    ) -> None:
+        invited = (await admin.run("partner", "invite", "tnm", "--json")).json
+        await partner.register(invited["versions_url"], invited["token"])
+        well = await admin.run("partner", "check", "tnm")
+        assert well.code == 0, well.out
+        partner.answers("GET", "/versions", Fault.SERVER_ERROR)
+        bad = await admin.run("partner", "check", "tnm")
+        assert bad.code == 1
+        assert re.search(r"^error\s+versions: expected HTTP 200, got 500", bad.out, re.MULTILINE)
+        assert (await admin.run("partner", "check", "tnm", "--json")).json["has_errors"] is True
+
     async def test_suspend_and_resume(self, admin: AdminHub) -> None:
         await admin.run("partner", "invite", "tnm")
         assert "suspended" in (await admin.run("partner", "suspend", "tnm")).out
@@ -124,7 +137,7 @@ class TestPartner:
         assert (await admin.run("partner", "remove", "tnm", "--yes")).code == 0
         assert admin.hub.directory.value.named("tnm") is None
 
-    @pytest.mark.parametrize("command", ["show", "suspend", "resume", "remove"])
+    @pytest.mark.parametrize("command", ["show", "suspend", "resume", "remove", "renew", "check"])
     async def test_an_unknown_partner_is_named_and_ends_with_1(self, admin: AdminHub, command: str) -> None:
         more = ("--yes",) if command == "remove" else ()
         done = await admin.run("partner", command, "nobody", *more)

@@ -119,7 +119,16 @@ async def test_a_body_that_is_not_json_is_refused(admin: AdminHub, raw: bytes) -
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", ""), ("DELETE", ""), ("POST", "/suspend"), ("POST", "/resume"), ("POST", "/invite")],
+    [
+        ("GET", ""),
+        ("DELETE", ""),
+        ("POST", "/suspend"),
+        ("POST", "/resume"),
+        ("POST", "/invite"),
+        ("POST", "/renew"),
+        ("POST", "/unregister"),
+        ("POST", "/check"),
+    ],
 )
 async def test_a_platform_that_nobody_knows_is_named(admin: AdminHub, method: str, path: str) -> None:
     answer = await admin.ask(method, f"/admin/v1/platforms/no%20body{path}")
@@ -188,3 +197,23 @@ async def test_what_is_wrong_with_a_registration_is_named_by_field(
     answer = await admin.ask("POST", "/admin/v1/platforms/register", body)
     assert (answer.status, answer.content["errors"][0]["field"]) == (400, field)
     assert "secret-token-a" not in str(answer)
+
+
+async def test_a_check_tells_what_is_wrong_and_where_each_call_is(admin: AdminHub, partner: Recorder) -> None:
+    await connected(admin, partner)
+    well = (await admin.ask("POST", "/admin/v1/platforms/tnm/check")).content
+    assert (well["name"], well["has_errors"]) == ("tnm", False)
+    partner.answers("GET", "/versions", Fault.HTML)
+    checked = (await admin.ask("POST", "/admin/v1/platforms/tnm/check")).content
+    assert checked["has_errors"] is True
+    errors = [each for each in checked["findings"] if each["weight"] == "error"]
+    assert {each["subject"] for each in errors} == {"versions"}
+    assert any("not JSON" in each["message"] for each in errors)
+    await admin.writer.write_waiting()
+    trace = await admin.ask("GET", "/admin/v1/trace", query={"correlation_id": checked["correlation_id"]})
+    assert {leg["purpose"] for leg in trace.content["legs"]} == {"probe"}
+
+
+async def test_a_platform_that_is_not_registered_cannot_be_checked(admin: AdminHub) -> None:
+    await admin.ask("POST", "/admin/v1/platforms", {"name": "tnm"})
+    assert (await admin.ask("POST", "/admin/v1/platforms/tnm/check")).status == 409
