@@ -145,7 +145,13 @@ class EmspNode:
         if self.settings.hub is not None and not node.link.is_up:
             await self._register_as_configured(*self.settings.hub)
         in_step = InStep(
-            node.peers, node.changes, self.push_tokens, self.pull, self.settings.pull_interval, chance
+            peers=node.peers,
+            changes=node.changes,
+            push=self.push_tokens,
+            pull=self.pull,
+            interval=self.settings.pull_interval,
+            backoff=self.settings.backoff,
+            chance=chance,
         )
         await in_step.keep()
 

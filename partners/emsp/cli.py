@@ -6,7 +6,9 @@ from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 import typer
+from pydantic import ValidationError
 
+from hub.ocpi.validation import refusal
 from partners.emsp import screens
 from partners.emsp.app import EmspNode
 from partners.emsp.settings import ADMIN_PORT, emsp_settings
@@ -14,6 +16,7 @@ from partners.remote import Json, Key, Node, RemoteNode, console, give_up, show
 from partners.serving import serve as serve_until_stopped
 from partners.settings import SettingsWrong
 from partners.tables import fields
+from schemas.findings import findings
 
 DEFAULT_NODE = f"http://127.0.0.1:{ADMIN_PORT}"
 EXAMPLE = """\
@@ -71,6 +74,8 @@ def serve(config: Annotated[Path, typer.Argument(help="The TOML file with the no
         asyncio.run(serve_until_stopped(node, node.keep_in_step, said))
     except OSError as error:
         give_up(f"cannot listen: {error}")
+    except ValidationError as error:
+        give_up(f"{config}: [[tokens]]: {refusal(findings(error)).message}")
 
 
 @app.command()

@@ -1,11 +1,12 @@
 """What an eMSP must be told, from its TOML file."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from hub.ocpi.backoff import Backoff
 from partners.emsp.authorization import Standing
 from partners.emsp.tokens import token_entries
 from partners.settings import NodeSettings, SettingsWrong, node_settings, read_toml
@@ -26,6 +27,8 @@ class EmspSettings:
     hub: tuple[str, str] | None = None
     #: How often the full lists are read anew (TR-33).
     pull_interval: timedelta = timedelta(hours=6)
+    #: When to try again what failed.
+    backoff: Backoff = field(default_factory=Backoff)
 
 
 def emsp_settings(file: Path) -> EmspSettings:
@@ -48,8 +51,16 @@ def emsp_settings(file: Path) -> EmspSettings:
     hub = tables.get("hub")
     if hub is not None:
         settings = replace(settings, hub=_hub(hub))
-    hours = tables.get("emsp", {}).get("pull_interval_hours")
-    return settings if hours is None else replace(settings, pull_interval=timedelta(hours=hours))
+    return replace(settings, pull_interval=_pull_interval(tables.get("emsp", {}), settings.pull_interval))
+
+
+def _pull_interval(table: Mapping[str, Any], default: timedelta) -> timedelta:
+    if unknown := table.keys() - {"pull_interval_hours"}:
+        raise SettingsWrong(f"[emsp] unknown settings: {', '.join(sorted(unknown))}")
+    hours = table.get("pull_interval_hours", default / timedelta(hours=1))
+    if not isinstance(hours, int | float) or isinstance(hours, bool) or hours <= 0:
+        raise SettingsWrong(f"[emsp] pull_interval_hours: expected a positive number, got {hours!r}")
+    return timedelta(hours=hours)
 
 
 def _hub(table: Mapping[str, Any]) -> tuple[str, str]:

@@ -1,0 +1,222 @@
+"""`ocpi-node emsp`: a driver and an operator at another terminal, against a node that runs."""
+
+import asyncio
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from partners.cli import app
+from schemas import exact_json
+from tests.fixtures.emsp_world import World, emsp_world
+from tests.fixtures.recorder import Received, Recorder, Reply
+from tests.fixtures.samples import T1, cdr, location, session, tariff
+
+COMMANDS = "/receiver/commands/"
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with emsp_world() as world:
+        yield world
+
+
+async def run(world: World, *words: str) -> Result:
+    """`ocpi-node emsp` with these words, as another process would reach the node."""
+    to_node = ["--node", world.node.admin_url, "--key", world.node.admin_key]
+    return await asyncio.to_thread(
+        CliRunner().invoke, app, ["emsp", *words, *to_node], env={"COLUMNS": "200", "NO_COLOR": "1"}
+    )
+
+
+async def run_json(world: World, *words: str) -> Any:
+    result = await run(world, *words, "--json")
+    assert result.exit_code == 0, result.output
+    return exact_json.decode(result.stdout)
+
+
+def the_charger_says(world: World, result: str) -> None:
+    async def call_back(received: Received) -> Reply:
+        url = received.value["response_url"]
+        await world.hub.call("POST", url, {"result": result}, to="NL/EMA", sender="BE/BEC")
+        return Reply({"result": "ACCEPTED", "timeout": 5})
+
+    world.hub.answers("POST", COMMANDS, call_back)
+
+
+async def test_a_driver_finds_a_place_starts_stops_and_is_billed(world: World) -> None:
+    world.lists("locations", location())
+    world.lists("tariffs", tariff())
+    the_charger_says(world, "ACCEPTED")
+    assert (await run_json(world, "pull"))["locations of HU/HUB"]["kept"] == 1
+    (found,) = await run_json(world, "locations")
+    assert (found["location"]["id"], found["tariffs"][0]["id"]) == ("LOC1", "T1")
+    started = await run_json(world, "start", "04A1B2C3", "LOC1", "E1", "1")
+    assert (started["accepted"], started["result"]) == (True, "ACCEPTED")
+    value = session(authorization_reference=started["authorization_reference"])
+    await world.call("PUT", "sessions/receiver/BE/BEC/S1", value)
+    assert [each["id"] for each in await run_json(world, "sessions")] == ["S1"]
+    assert (await run_json(world, "stop", "S1"))["command"] == "STOP_SESSION"
+    patch = {"status": "COMPLETED", "last_updated": T1}
+    await world.call("PATCH", "sessions/receiver/BE/BEC/S1", patch)
+    await world.call("POST", "cdrs/receiver", cdr())
+    (bill,) = await run_json(world, "bills")
+    assert (str(bill["total"]), str(bill["vat"]), bill["agrees"]) == ("4.20", "0.70", True)
+
+
+async def test_tables_show_what_people_look_for(world: World) -> None:
+    await world.call("PUT", "locations/receiver/BE/BEC/LOC1", location(name="Gent [/red] Zuid"))
+    await world.call("PUT", "tariffs/receiver/BE/BEC/T1", tariff())
+    await world.call("PUT", "sessions/receiver/BE/BEC/S1", session())
+    await world.call("POST", "cdrs/receiver", cdr())
+    await world.call("POST", "cdrs/receiver", cdr(id="C2", tariffs=[], currency="SEK"))
+    places = (await run(world, "locations")).stdout
+    for shown in ("BE/BEC", "LOC1", "Gent [/red] Zuid, Gent", "E1", "22.1", "AVAILABLE", "0.25/kWh"):
+        assert shown in places
+    assert re.search(r"S1 .*04A1B2C3.*LOC1.*ACTIVE.*1\.5", (await run(world, "sessions")).stdout)
+    bills = (await run(world, "bills")).stdout
+    for shown in ("Energy", "10 kWh", "0.25", "3.50", "0.70", "4.20", "checked", "not confirmed"):
+        assert shown in bills
+    assert "04A1B2C3" in (await run(world, "tokens")).stdout
+    assert "HU/HUB HUB" in (await run(world, "state")).stdout
+
+
+async def test_a_charger_that_refuses_ends_with_status_1(world: World) -> None:
+    """Design D12."""
+    await world.call("PUT", "locations/receiver/BE/BEC/LOC1", location())
+    the_charger_says(world, "EVSE_OCCUPIED")
+    result = await run(world, "start", "04A1B2C3", "LOC1")
+    assert result.exit_code == 1
+    assert "EVSE_OCCUPIED" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["start", "who", "LOC1"], "who"),
+        (["start", "04A1B2C3", "LOC9"], "LOC9"),
+        (["start", "04A1B2C3", "LOC1", "--owner", "nonsense"], "nonsense"),
+        (["stop", "S9"], "S9"),
+        (["reserve", "04A1B2C3", "LOC1", "tomorrow"], "DateTime"),
+        (["cancel", "R9"], "R9"),
+        (["unlock", "LOC1", "E9", "1"], "E9"),
+        (["block", "who"], "who"),
+        (["issue", "x", "--type", "CARD"], "/type"),
+        (["issue", "x", "--whitelist", "SOMETIMES"], "/whitelist"),
+        (["locations", "--token", "who"], "who"),
+        (["register", "ftp://x", "--token", "t"], "ftp"),
+    ],
+)
+async def test_what_cannot_be_done_is_said_with_status_1(world: World, words: list[str], said: str) -> None:
+    await world.call("PUT", "locations/receiver/BE/BEC/LOC1", location())
+    result = await run(world, *words)
+    assert result.exit_code == 1, result.output
+    assert said in result.stderr
+    assert result.stdout == ""
+    assert world.hub.all("POST", COMMANDS) == []
+
+
+async def test_a_reservation_is_made_and_given_up(world: World) -> None:
+    await world.call("PUT", "locations/receiver/BE/BEC/LOC1", location())
+    the_charger_says(world, "ACCEPTED")
+    made = await run_json(world, "reserve", "04A1B2C3", "LOC1", "2026-01-01T13:00:00Z", "E1")
+    given_up = await run_json(world, "cancel", made["reservation_id"])
+    assert given_up["accepted"]
+    unlocked = await run_json(world, "unlock", "LOC1", "E1", "1")
+    assert unlocked["command"] == "UNLOCK_CONNECTOR"
+
+
+async def test_a_token_that_is_issued_or_blocked_is_told_to_all(world: World) -> None:
+    await run_json(world, "issue", "new-1", "--type", "AD_HOC_USER")
+    put = await world.hub.receives("PUT", "/receiver/tokens/NL/EMA/new-1")
+    assert (put.to, put.query, put.value["whitelist"]) == ("HU/HUB", "type=AD_HOC_USER", "NEVER")
+    await run_json(world, "block", "new-1")
+    put = await world.hub.receives("PUT", "/receiver/tokens/NL/EMA/new-1", 2)
+    assert put.value["valid"] is False
+
+
+async def test_an_invitation_lets_a_hub_register(world: World) -> None:
+    invitation = await run_json(world, "invite")
+    async with Recorder(roles=[("HUB", "HU", "TWO")]) as other:
+        assert (await other.register(invitation["versions_url"], invitation["token"])).code == 1000
+
+
+async def test_registering_asks_for_the_token_and_does_not_show_it() -> None:
+    async with emsp_world() as world, Recorder(roles=[("HUB", "HU", "TWO")]) as other:
+        token_a = other.accept_new_token()
+        to_node = ["--node", world.node.admin_url, "--key", world.node.admin_key]
+        result = await asyncio.to_thread(
+            CliRunner().invoke, app, ["emsp", "register", other.versions_url, *to_node], input=token_a + "\n"
+        )
+        assert result.exit_code == 0, result.output
+        assert token_a not in result.output
+
+
+async def test_a_wrong_key_or_no_node_is_said(world: World) -> None:
+    def invoke(*words: str) -> Result:
+        return CliRunner().invoke(app, ["emsp", "sessions", *words])
+
+    wrong = await asyncio.to_thread(invoke, "--node", world.node.admin_url, "--key", "wrong")
+    assert (wrong.exit_code, "key" in wrong.stderr) == (1, True)
+    nobody = await asyncio.to_thread(invoke, "--node", "http://127.0.0.1:1", "--key", "x")
+    assert (nobody.exit_code, "no node answers" in nobody.stderr) == (1, True)
+
+
+async def test_serve_registers_pushes_pulls_and_stops_on_sigterm(tmp_path: Path) -> None:
+    """From the outside: a process, a hub, and the end."""
+    async with Recorder(roles=[("HUB", "HU", "HUB")]) as hub:
+        hub.answers("GET", "/sender/locations", Reply([location()], headers={"X-Total-Count": "1"}))
+        config = tmp_path / "emsp.toml"
+        config.write_text(
+            f"""
+            [node]
+            party = "NL/EMA"
+            name = "eMSP A"
+            port = 0
+            admin_port = 0
+            database = "emsp.sqlite"
+            [hub]
+            versions_url = "{hub.versions_url}"
+            token = "{hub.accept_new_token()}"
+            [[tokens]]
+            uid = "04A1B2C3"
+            """
+        )
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "partners", "emsp", "serve", str(config), stdout=asyncio.subprocess.PIPE
+        )
+        try:
+            put = await hub.receives("PUT", "/receiver/tokens/NL/EMA/04A1B2C3")
+            assert put.to == "HU/HUB"
+            await hub.receives("GET", "/sender/locations")
+            process.send_signal(signal.SIGTERM)
+            out, _ = await asyncio.wait_for(process.communicate(), 10)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        assert process.returncode == 0
+        assert b"/ocpi/versions" in out
+        assert (tmp_path / "emsp.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[node]\nparty='x'", "party"),
+        ("[node]\nparty='NL/EMA'\nname='x'\n[[tokens]]\ntype='RFID'", "/uid"),
+        ("[node]\nparty='NL/EMA'\nname='x'\nhost='203.0.113.1'", "cannot listen"),
+    ],
+)
+def test_serve_says_what_is_wrong_with_its_configuration(tmp_path: Path, text: str, said: str) -> None:
+    config = tmp_path / "emsp.toml"
+    config.write_text(text)
+    result = CliRunner().invoke(app, ["emsp", "serve", str(config)])
+    assert result.exit_code == 1
+    assert said in result.stderr
