@@ -173,7 +173,7 @@ class Commands:
 
     async def _receive(self, request: Request) -> Answer:
         """A result, in time or late; both are kept (CMD-04, CMD-06, CMD-09)."""
-        command_id = request.tail.rpartition("/")[2]
+        command_id = request.tail.rstrip("/").rpartition("/")[2]
         command = self.get(command_id)
         if request.routing.sender not in (None, command.to):
             raise NotFound("we sent no such command to you")
