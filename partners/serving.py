@@ -2,12 +2,15 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 
 async def serve(
-    node: AbstractAsyncContextManager[object], work: Callable[[], Awaitable[None]], said: Callable[[], None]
+    node: AbstractAsyncContextManager[object],
+    work: Callable[[], Coroutine[Any, Any, None]],
+    said: Callable[[], None],
 ) -> None:
     """Start the node, do its work until SIGTERM or SIGINT comes, stop it.
 
@@ -22,10 +25,6 @@ async def serve(
         loop.add_signal_handler(number, stopped.set)
     async with node, asyncio.TaskGroup() as tasks:
         said()
-        working = tasks.create_task(_worked(work))
+        working = tasks.create_task(work())
         await stopped.wait()
         working.cancel()
-
-
-async def _worked(work: Callable[[], Awaitable[None]]) -> None:
-    await work()

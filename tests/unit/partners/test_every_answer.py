@@ -80,6 +80,15 @@ async def test_ids_and_envelope_are_on_every_answer(
     assert answer.headers["X-Correlation-ID"] == "correlation 1"
 
 
+async def test_a_body_of_20_megabytes_is_refused_without_being_kept() -> None:
+    """TR-16: 413, and the node goes on."""
+    async with running_node() as node, hub_beside(node) as hub:
+        body = b'{"name":"' + b"x" * 20_000_000 + b'"}'
+        answer = await hub.call("PUT", node.url + LOCATION, body=body, sender="HU/HUB", to="NL/EMA")
+        assert (answer.status, answer.code) == (413, 2000)
+        assert (await hub.call("PUT", node.url + LOCATION, location(), sender="HU/HUB")).status == 201
+
+
 async def test_missing_ids_are_made(node: Node, hub: Recorder) -> None:
     """RT-23, TR-19."""
     without = {"X-Request-ID": "", "X-Correlation-ID": ""}
