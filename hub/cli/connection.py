@@ -92,7 +92,7 @@ class HubConnection:
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         data = b"" if body is None else exact_json.encode(body)
         async with (
-            aiohttp.ClientSession(timeout=PATIENCE, trust_env=True) as session,
+            aiohttp.ClientSession(timeout=PATIENCE) as session,
             session.request(
                 method,
                 f"{self.url.rstrip('/')}/admin/v1{path}",

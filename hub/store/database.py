@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from alembic.util import CommandError
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -60,7 +61,7 @@ async def opened(url: str) -> AsyncIterator[Database]:
     """The database at a URL, with its tables brought up to date; closed at the end of the block.
 
     Raises:
-        UnsupportedDatabase: the URL names another kind of database.
+        UnsupportedDatabase: the URL names another kind of database, or its tables are of a newer version.
     """
     if make_url(url).drivername != SQLITE_DRIVER:
         raise UnsupportedDatabase(f"expected a database URL that starts with {SQLITE_DRIVER}:///")
@@ -70,7 +71,10 @@ async def opened(url: str) -> AsyncIterator[Database]:
     event.listen(engine.sync_engine, "invalidate", _let_go)
     try:
         async with engine.begin() as connection:
-            await connection.run_sync(upgrade)
+            try:
+                await connection.run_sync(upgrade)
+            except CommandError as error:
+                raise UnsupportedDatabase(f"was it made by a newer version of the hub? {error}") from error
         yield Database(engine)
     finally:
         await engine.dispose()

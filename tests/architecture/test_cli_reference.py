@@ -1,7 +1,47 @@
-"""The page about the command line is the one that the commands make."""
+"""What the documentation says about the command line is true."""
 
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from hub.cli.program import app
 from hub.cli.reference import PAGE, reference
+
+HOME = Path(__file__).parents[2]
+PAGES = sorted([*HOME.glob("*.md"), *HOME.glob("docs/*.md"), *HOME.glob("docs/decisions/*.md")])
+COMMAND = re.compile(r"(?:`|\$ )ocpi-hub((?: +[^\s`|#()]+)+)")
 
 
 def test_the_page_about_the_command_line_is_up_to_date() -> None:
     assert PAGE.read_text() == reference(), "run: python -m hub.cli.reference"
+
+
+def unknown_in(words: list[str]) -> str | None:
+    """The first word of a command line that the program does not know, apart from values."""
+    command: Any = get_command(app)
+    options = {"--help", *(name for each in command.params for name in each.opts)}
+    for word in words:
+        if word.startswith("-"):
+            if word.partition("=")[0] not in options:
+                return word
+        elif hasattr(command, "commands") and re.fullmatch("[a-z-]+", word):
+            if word not in command.commands:
+                return word
+            command = command.commands[word]
+            options |= {name for each in command.params for name in each.opts}
+    return None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_in_the_documentation_exist_with_their_options(page: Path) -> None:
+    for match in COMMAND.finditer(page.read_text()):
+        assert unknown_in(match[1].split()) is None, match[0]
+
+
+def test_a_command_that_does_not_exist_would_be_noticed() -> None:
+    assert unknown_in(["partner", "marry", "acme"]) == "marry"
+    assert unknown_in(["journal", "--fellow"]) == "--fellow"
+    assert unknown_in(["partner", "invite", "acme", "--again"]) is None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from sqlalchemy import text as sql
 
 from hub.store.database import opened
 from hub.store.journal import Direction, JournalEntry, Purpose
@@ -351,6 +352,15 @@ class TestServe:
                 assert done.code == 1
                 assert expected in done.err
                 assert "Traceback" not in done.err
+
+    async def test_a_database_of_a_newer_version_is_left_alone(self, tmp_path: Path) -> None:
+        url = f"sqlite+aiosqlite:///{tmp_path / 'hub.sqlite3'}"
+        async with opened(url) as database, database.writing() as connection:
+            await connection.execute(sql("UPDATE alembic_version SET version_num = '9999'"))
+        done = await run("serve", "--port", "0", "--admin-port", "0", "--data", str(tmp_path))
+        assert done.code == 1
+        assert "newer version" in done.err
+        assert "Traceback" not in done.err
 
     async def test_a_party_that_cannot_be_is_wrong_usage(self, tmp_path: Path) -> None:
         done = await run("serve", "--data", str(tmp_path), "--party-id", "TOOLONG")
