@@ -97,6 +97,7 @@ def _cdr(stored: StoredCdr) -> dict[str, Any]:
         "cdr": stored.current,
         "is_accepted": stored.taken_at is not None,
         "accepted_at": None if stored.taken_at is None else format_timestamp(stored.taken_at),
+        "url": stored.url,
         "refusal": stored.refusal,
         "refusals": stored.refusals,
     }

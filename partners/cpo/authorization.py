@@ -16,18 +16,16 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
-from hub.ocpi.client import Answer, PeerOffers
+from hub.ocpi.client import Answer
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
-from hub.ocpi.transport import CallFailed
 from partners.cpo.charging_events import AuthorizationStatus, IdTagInfo
 from partners.cpo.configuration import Plug
 from partners.cpo.grants import Grant, Grants
 from partners.cpo.id_tags import ID_TAG_LENGTH, Ambiguous, IdTags
 from partners.cpo.outcome import Refused, Unreachable, taken
 from partners.cpo.whitelist import STATUS_OF_ALLOWED, AskTheEmsp, DecidedHere, decision
-from partners.link import Link, PartyNotConnected, path
-from partners.peers import NotRegistered
+from partners.link import NO_SUCCESS, Link, path
 from schemas.v2_2_1 import (
     AuthMethod,
     AuthorizationInfo,
@@ -160,7 +158,7 @@ class Authorization:
                     to=None if token is None else Party(token.country_code, token.party_id),
                     query=f"type={kind}",
                 )
-        except (TimeoutError, CallFailed, PartyNotConnected, NotRegistered, PeerOffers) as error:
+        except (TimeoutError, *NO_SUCCESS) as error:
             raise Unreachable(str(error) or "no answer in time") from error
         return _info(answer)
 

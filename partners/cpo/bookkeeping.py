@@ -85,7 +85,7 @@ class Bookkeeping:
         now = self.clock()
         current = session(contract, charging, used, priced, running, now)
         known = self.outbox.session(contract.session_id)
-        told = None if known is None else known.taken
+        told = None if known is None else known.heard
         since = timedelta() if known is None or known.taken_at is None else now - known.taken_at
         is_owed = is_news(told, current.to_wire(), since, self.pace)
         self.outbox.put_session(current, is_owed=is_owed)

@@ -20,8 +20,6 @@ _ORDINARY_REASONS: Final = frozenset({"Local", "Remote", "EVDisconnected"})
 _SHORTEST: Final = timedelta(minutes=2)
 #: Where there is truly none (AM-30).
 _NO_EVSE_ID: Final = "#NA"
-#: What a CDR's location may be at most, where a Location may be longer (AM-31).
-_LONGEST_ADDRESS: Final = 45
 
 
 def is_billable(used: Use) -> bool:
@@ -96,7 +94,7 @@ def _location(contract: Contract) -> dict[str, Any]:
     told = {
         "id": location.id,
         "name": location.name,
-        "address": location.address[:_LONGEST_ADDRESS],
+        "address": location.address,
         "city": location.city,
         "postal_code": location.postal_code,
         "state": location.state,

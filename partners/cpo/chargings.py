@@ -14,6 +14,7 @@ from partners.changes import Changes
 from partners.cpo.authorization import Authorization, Here, Verdict
 from partners.cpo.bookkeeping import Bookkeeping
 from partners.cpo.charging_events import (
+    AuthorizationStatus,
     BootInfo,
     ConnectorStatus,
     IdTagInfo,
@@ -78,7 +79,8 @@ class Chargings:
             if is_news and (charging := self._open(plug, at)) is not None:
                 self.charging_log.changed_state(charging, StateChange(at, status))
                 owed = self.bookkeeping.enter(charging)
-        self._settled(charge_point, owed)
+        self._owe(owed)
+        self.refresh(charge_point)
 
     # Drivers.
 
@@ -93,13 +95,19 @@ class Chargings:
         if known is not None:
             return StartAnswer(known.id, IdTagInfo(known.status))
         here = self._here(started.charge_point)
-        verdict = await self.authorization.of_start(started.id_tag, here, started.connector_id)
+        plug = Plug(started.charge_point, started.connector_id)
+        if self.locations.place(plug) is None:
+            log.error("%s is not configured: nobody can charge there", plug)
+            verdict = Verdict(AuthorizationStatus.INVALID)
+        else:
+            verdict = await self.authorization.of_start(started.id_tag, here, started.connector_id)
         with self.database.transaction():
             owed = [self._abandon(each) for each in self._left_open(started)]
             charging = self.charging_log.start(started, verdict.status)
             self._conclude(charging, verdict)
             owed.append(self.bookkeeping.enter(charging))
-        self._settled(started.charge_point, *owed)
+        self._owe(*owed)
+        self.refresh(started.charge_point)
         return StartAnswer(charging.id, self.authorization.id_tag_info(verdict))
 
     async def meter_values(
@@ -116,7 +124,7 @@ class Chargings:
         with self.database.transaction():
             self.charging_log.measured(charging, samples)
             owed = self.bookkeeping.enter(charging)
-        self._settled(charge_point, owed)
+        self._owe(owed)
 
     async def transaction_stopped(self, stopped: StoppedTransaction) -> IdTagInfo | None:
         """A transaction has ended; also what is wrong is answered, else the charge point repeats it."""
@@ -128,13 +136,14 @@ class Chargings:
             self.charging_log.keep_orphan(stopped)
             return None
         if charging.stopped is not None:
-            log.info("%s ends transaction %s once more", stopped.charge_point, charging.id)
+            self._stopped_again(charging, stopped)
             return None
         with self.database.transaction():
             self.charging_log.measured(charging, stopped.samples)
             ended = self.charging_log.stop(charging, stopped.at, stopped.meter_stop_wh, stopped.reason)
             owed = self.bookkeeping.enter(ended)
-        self._settled(stopped.charge_point, owed)
+        self._owe(owed)
+        self.refresh(stopped.charge_point)
         return None
 
     # What follows.
@@ -145,20 +154,17 @@ class Chargings:
             self.handover.owe_status(location, evse_uid)
         self.changes.announce()
 
-    def _settled(self, charge_point: str, *owed: Party | None) -> None:
+    def _owe(self, *emsps: Party | None) -> None:
         """What was stored becomes known."""
-        for emsp in owed:
+        for emsp in emsps:
             if emsp is not None:
                 self.handover.owe(emsp)
-        self.refresh(charge_point)
+        self.changes.announce()
 
     def _conclude(self, charging: Charging, verdict: Verdict) -> None:
         """Write down who pays, if somebody does."""
         place = self.locations.place(charging.plug)
-        if place is None:
-            log.error("%s is not configured: nobody pays", charging.plug)
-            return
-        if not verdict.is_welcome or verdict.token is None:
+        if place is None or not verdict.is_welcome or verdict.token is None:
             log.info("transaction %s of id tag %s is not welcome", charging.id, charging.id_tag)
             return
         self.contracts.put(
@@ -179,6 +185,14 @@ class Chargings:
     def _left_open(self, started: StartedTransaction) -> list[Charging]:
         """Transactions of the connector whose end was never told: there can only be one at a time."""
         return self.charging_log.open_at(started.charge_point, started.connector_id)
+
+    def _stopped_again(self, charging: Charging, stopped: StoppedTransaction) -> None:
+        """A CDR is final (CDR-01): what comes after a transaction was closed is for the operator to judge."""
+        if charging.meter_stop is None:
+            log.error("transaction %s ended after it had been closed as never ended", charging.id)
+            self.charging_log.keep_orphan(stopped)
+        else:
+            log.info("transaction %s ended once more", charging.id)
 
     def _abandon(self, charging: Charging) -> Party | None:
         """End a transaction with the last thing that is known of it."""

@@ -15,12 +15,11 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
-from hub.ocpi.client import PeerOffers
 from hub.ocpi.errors import InvalidParameters, UnknownLocation
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
-from hub.ocpi.transport import CallFailed
 from partners.cpo.central_system import RemoteOutcome
 from partners.cpo.charging_events import ConnectorStatus
 from partners.cpo.charging_log import Charging, ChargingLog
@@ -29,8 +28,8 @@ from partners.cpo.contracts import Contracts
 from partners.cpo.grants import Grant, Grants
 from partners.cpo.id_tags import IdTags
 from partners.exchange import Answer, Handler, Request
-from partners.link import Link
-from partners.peers import NotRegistered
+from partners.link import NO_SUCCESS, Link
+from partners.peers import Peer
 from schemas.v2_2_1 import (
     AuthMethod,
     CommandResponse,
@@ -152,7 +151,7 @@ class Commands:
                 to=order.requester,
                 correlation_id=order.correlation_id,
             )
-        except (CallFailed, NotRegistered, PeerOffers) as error:
+        except NO_SUCCESS as error:
             log.warning("the result %s did not reach %s: %s", result, order.requester, error)
             return
         if not answer.is_success:
@@ -201,6 +200,7 @@ class Commands:
     def _order(
         self, request: Request, response_url: str, carry_out: Callable[[], Awaitable[CommandResultType]]
     ) -> Order:
+        _check_ours_to_call(response_url, request.peer)
         return Order(carry_out, response_url, _requester(request), request.ids.correlation_id)
 
     def _plug_for(self, wanted: StartSession) -> Plug:
@@ -290,6 +290,13 @@ def _requester(request: Request) -> Party:
     if len(parties) == 1 and not request.peer.is_hub:
         return parties.pop()
     raise InvalidParameters("OCPI-from headers: expected the party that sends the command")
+
+
+def _check_ours_to_call(response_url: str, peer: Peer) -> None:
+    """The result goes out with the token that the platform gave us: nobody else may see it (CMD-10)."""
+    hosts = {urlsplit(url).netloc for url in (peer.versions_url, *peer.endpoints.values())}
+    if urlsplit(response_url).netloc not in hosts:
+        raise InvalidParameters("/response_url: expected a URL of the platform that sends the command")
 
 
 def _response(result: CommandResponseType, timeout: timedelta, message: str | None = None) -> Answer:

@@ -78,8 +78,13 @@ class StoredSession:
     taken: dict[str, Any] | None
     taken_at: datetime | None
     is_owed: bool
-    #: What the eMSP found wrong with the newest state.
+    #: What the eMSP found wrong with the newest state that it was told.
     refusal: str | None
+
+    @property
+    def heard(self) -> dict[str, Any] | None:
+        """What the eMSP knows or did not want to know: the next word can wait its turn."""
+        return self.taken if self.refusal is None else self.current
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,8 @@ class StoredCdr:
 
     current: dict[str, Any]
     taken_at: datetime | None
+    #: Where the eMSP keeps it, if it said so (CDR-02).
+    url: str | None
     #: What the eMSP found wrong with it, and how often.
     refusal: str | None
     refusals: int
@@ -260,6 +267,7 @@ def _cdr(row: Any) -> StoredCdr:
     return StoredCdr(
         current=_value(row["text"]),
         taken_at=None if row["taken_at"] is None else _moment(row["taken_at"]),
+        url=row["url"],
         refusal=row["refusal"],
         refusals=row["refusals"],
     )

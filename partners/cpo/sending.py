@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hub.ocpi.client import Answer, PeerOffers
+from hub.ocpi.client import Answer
 from hub.ocpi.party import Party
-from hub.ocpi.transport import CallFailed
 from partners.cpo.outcome import Unreachable
-from partners.link import Link, PartyNotConnected
+from partners.link import NO_SUCCESS, Link, PartyNotConnected
 from partners.peers import NotRegistered
 from schemas.v2_2_1 import InterfaceRole
 
@@ -48,5 +47,5 @@ class Sending:
             return await self.link.send(method, module, InterfaceRole.RECEIVER, tail, value, to=to)
         except PartyNotConnected as error:
             raise Unreachable(str(error)) from error
-        except (CallFailed, NotRegistered, PeerOffers) as error:
+        except NO_SUCCESS as error:
             raise Unreachable(str(error), is_hub_away=True) from error

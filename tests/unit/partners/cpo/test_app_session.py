@@ -107,12 +107,13 @@ async def test_the_car_may_come_first() -> None:
         ({"connector_id": "9"}, 2001),
         ({"token": token(party_id="XYZ")}, 2001),
         ({"token": {"uid": "half a token"}}, 2001),
+        ({"response_url": "https://elsewhere.example/results"}, 2001),
     ],
 )
 async def test_a_command_that_is_wrong_is_refused_and_has_no_result(
     changes: dict[str, Any], code: int
 ) -> None:
-    """CMD-03, CMD-12, CMD-15."""
+    """CMD-03, CMD-10, CMD-12, CMD-15."""
     async with world() as made:
         charger = await made.charger(settings=COMES)
         answer = await made.command("START_SESSION", START | changes)

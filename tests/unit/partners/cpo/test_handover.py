@@ -10,6 +10,7 @@ import pytest
 from partners.charger.charge_point import ChargerSimulator
 from partners.charger.driver import rfid_visit
 from partners.cpo.app import CpoNode
+from partners.cpo.sessions import Pace
 from tests.fixtures.cpo_world import EMSP, SettableClock, World, cpo_settings, token, world
 from tests.fixtures.recorder import Fault, Received, Reply
 from tests.unit.partners.ocpp_world import RawChargePoint, raw_charge_point
@@ -154,6 +155,26 @@ async def test_a_patch_of_a_session_that_the_emsp_lacks_becomes_a_put() -> None:
         methods = [each.method for each in made.hub.all("*", "/receiver/sessions")]
         place = methods.index("PATCH")
         assert methods[place + 1] == "PUT"
+
+
+async def test_a_session_that_is_refused_is_not_sent_with_every_sample() -> None:
+    async with world(tokens=(token(),), pace=Pace(energy=Decimal(100))) as made:
+        made.hub.answers("PUT", "/receiver/sessions", Reply(status_code=2001))
+        charger = await made.charger()
+        await rfid_visit(charger, 1, "CARD1", Decimal(4000))
+        await made.hub.receives("POST", "/receiver/cdrs")
+        states = [each.value["status"] for each in made.hub.all("PUT", "/receiver/sessions")]
+        assert states == ["ACTIVE", "COMPLETED"]
+
+
+async def test_the_url_at_which_the_emsp_keeps_a_cdr_is_kept() -> None:
+    """CDR-02, CDR-03."""
+    async with world(tokens=(token(),)) as made:
+        url = "https://hub.example/via/1"
+        made.hub.answers("POST", "/receiver/cdrs", Reply(status=201, headers={"Location": url}))
+        await visited(made)
+        await made.cpo.until(lambda: made.cpo.cdrs()[0].taken_at)
+        assert made.cpo.cdrs()[0].url == url
 
 
 async def test_a_session_that_is_refused_is_told_to_the_operator_and_its_cdr_goes_out() -> None:

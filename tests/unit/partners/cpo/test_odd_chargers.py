@@ -141,6 +141,27 @@ async def test_a_start_on_a_connector_in_use_ends_what_was_there_with_the_last_t
         assert [each.current["status"] for each in made.cpo.sessions()] == ["COMPLETED", "ACTIVE"]
 
 
+async def test_an_end_that_comes_after_all_is_kept_for_the_operator() -> None:
+    """CDR-01: the CDR is out."""
+    async with world(tokens=(token(),)) as made, charger(made) as one:
+        first = await one.starts()
+        await one.measures(1800, 6000)
+        await one.starts(timestamp=at(7200), meterStart=11_000)
+        await one.stops(first)
+        assert len(made.cpo.cdrs()) == 1
+        rows = made.cpo.node.database.rows("SELECT * FROM orphaned_stop")
+        assert [(row["transaction_id"], row["meter_stop"]) for row in rows] == [(first, "11000")]
+
+
+async def test_nobody_charges_at_a_connector_that_is_not_configured() -> None:
+    async with world(tokens=(token(),)) as made, charger(made) as one:
+        answer = await one.says(
+            "StartTransaction", connectorId=7, idTag="CARD1", meterStart=0, timestamp=at(0)
+        )
+        assert answer["idTagInfo"]["status"] == "Invalid"
+        assert made.cpo.sessions() == []
+
+
 # Meter values.
 
 
