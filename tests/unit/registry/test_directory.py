@@ -1,0 +1,149 @@
+"""The Directory: whose token is this, and who is in force."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from hub.ocpi.headers import TokenEncoding, read_authorization
+from hub.ocpi.party import Party
+from hub.registry.current import CurrentDirectory
+from hub.registry.directory import Directory, InboundToken, Platform
+from hub.registry.tokens import KEY_BYTES, Sealer, TokenPurpose, token_hash
+from hub.store.tables import PlatformRow
+from schemas.v2_2_1 import ConnectionStatus
+from tests.fixtures.registry_hub import HUB_PARTY, RegistryHub, registry_hub
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+CREDENTIALS = TokenPurpose.CREDENTIALS
+
+
+def directory(**tokens: InboundToken) -> Directory:
+    """Two platforms, and who shows which token."""
+    platforms = [Platform(1, "one", ConnectionStatus.CONNECTED), Platform(2, "two", ConnectionStatus.OFFLINE)]
+    return Directory.of(
+        Party("NL", "HUB"), platforms, {token_hash(token): whose for token, whose in tokens.items()}
+    )
+
+
+def shown(text: str) -> dict[str, str]:
+    return {"Authorization": f"Token {text}"}
+
+
+def encoded(token: str) -> str:
+    return base64.b64encode(token.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("header", "encoding"),
+    [("secret", TokenEncoding.RAW), (encoded("secret"), TokenEncoding.BASE64)],
+)
+def test_a_token_is_known_plain_or_in_base64(header: str, encoding: TokenEncoding) -> None:
+    """AM-02."""
+    caller = directory(secret=InboundToken(1, CREDENTIALS)).caller(read_authorization(shown(header)), NOW)
+    assert caller is not None
+    assert (caller.platform.name, caller.token, caller.encoding) == ("one", "secret", encoding)
+    assert caller.is_registered
+
+
+def test_a_token_that_is_base64_of_another_is_itself() -> None:
+    """AM-02: a raw token can be valid Base64, even of somebody else's token."""
+    tokens = {encoded("secret").rstrip("="): InboundToken(2, CREDENTIALS)}
+    known = directory(secret=InboundToken(1, CREDENTIALS), **tokens)
+    caller = known.caller(read_authorization(shown(next(iter(tokens)))), NOW)
+    assert caller is not None
+    assert caller.platform.name == "two"
+
+
+def test_a_token_of_nobody_names_nobody() -> None:
+    known = directory(secret=InboundToken(1, CREDENTIALS))
+    assert known.caller(read_authorization(shown("guess")), NOW) is None
+
+
+def test_a_token_ends_at_its_moment_and_not_before() -> None:
+    """AM-15."""
+    known = directory(old=InboundToken(1, CREDENTIALS, NOW), new=InboundToken(1, CREDENTIALS))
+    just_before = NOW - timedelta(microseconds=1)
+    assert known.caller([("old", TokenEncoding.RAW)], just_before) is not None
+    assert known.caller([("old", TokenEncoding.RAW)], NOW) is None
+
+
+def test_only_the_new_token_of_a_rotation_ends_it() -> None:
+    """AM-15: not the old one, and nobody else's."""
+    known = directory(
+        old=InboundToken(1, CREDENTIALS, NOW + timedelta(minutes=5)),
+        new=InboundToken(1, CREDENTIALS),
+        other=InboundToken(2, CREDENTIALS),
+    )
+    ends = {
+        token: caller.ends_rotation
+        for token in ("old", "new", "other")
+        if (caller := known.caller([(token, TokenEncoding.RAW)], NOW)) is not None
+    }
+    assert ends == {"old": False, "new": True, "other": False}
+
+
+@pytest.mark.parametrize("purpose", [TokenPurpose.REGISTRATION, TokenPurpose.PENDING])
+def test_a_token_that_is_for_a_handshake_opens_nothing_else(purpose: TokenPurpose) -> None:
+    """TR-04, CR-27."""
+    caller = directory(a=InboundToken(1, purpose)).caller([("a", TokenEncoding.RAW)], NOW)
+    assert caller is not None
+    assert not caller.is_registered
+
+
+def test_a_token_is_not_shown_when_a_caller_or_a_platform_is_printed() -> None:
+    """Design D10."""
+    platform = Platform(1, "one", ConnectionStatus.CONNECTED, outbound_token="outbound-secret")
+    known = Directory.of(HUB_PARTY, [platform], {token_hash("inbound-secret"): InboundToken(1, CREDENTIALS)})
+    caller = known.caller([("inbound-secret", TokenEncoding.RAW)], NOW)
+    assert "secret" not in repr(caller)
+    assert "secret" not in repr(known)
+
+
+@pytest.fixture
+async def hub(tmp_path: Path) -> AsyncIterator[RegistryHub]:
+    async with registry_hub(tmp_path) as hub:
+        yield hub
+
+
+async def test_what_is_in_force_after_many_changes_at_once_is_what_was_stored(hub: RegistryHub) -> None:
+    """What was read first does not replace what was read last."""
+    names = [f"platform {number}" for number in range(20)]
+    await asyncio.gather(*(hub.platforms.invite(name) for name in names))
+    assert {each.name for each in hub.directory.value.platforms.values()} == set(names)
+    fresh = CurrentDirectory(hub.database, Sealer(bytes(KEY_BYTES)), HUB_PARTY)
+    assert (await fresh.reload()).platforms == hub.directory.value.platforms
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 5, 10, 20, 50, 100, 200, 400])
+async def test_a_change_that_is_interrupted_is_either_done_or_not(hub: RegistryHub, turns: int) -> None:
+    """Whenever the caller goes away, tables and Directory are of one mind."""
+    async with asyncio.TaskGroup() as tasks:
+        invitation = tasks.create_task(hub.platforms.invite("TNM"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        invitation.cancel()
+    stored = [row["name"] for row in (await hub.rows())["platform"]]
+    assert [each.name for each in hub.directory.value.platforms.values()] == stored
+    await hub.platforms.invite("somebody else")
+
+
+class Sudden(Exception):
+    """Something that nobody expects."""
+
+
+async def fail_in_the_middle(hub: RegistryHub) -> None:
+    async with hub.records.changing() as session:
+        session.add(PlatformRow(name="x", status=ConnectionStatus.PLANNED, created_at=NOW))
+        await session.flush()
+        raise Sudden
+
+
+async def test_a_change_that_fails_is_not_there(hub: RegistryHub) -> None:
+    with pytest.raises(Sudden):
+        await fail_in_the_middle(hub)
+    assert (await hub.rows())["platform"] == []
+    assert not hub.directory.value.platforms
