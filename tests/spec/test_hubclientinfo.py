@@ -11,6 +11,7 @@ from hub.registry.platforms import Platforms
 from schemas.v2_2_1 import ClientInfo, ConnectionStatus
 from tests.fixtures.recorder import Recorder
 from tests.fixtures.registry_hub import RegistryHub, registry_hub
+from tests.fixtures.roaming import CPO, EMSP, Roaming, joined, roaming
 
 
 @pytest.fixture
@@ -135,3 +136,63 @@ async def test_after_a_restart_nothing_is_announced_that_is_known(
     await restarted.forget_unfinished()
     await restarted.found(hub.named("ABC").id, ConnectionStatus.CONNECTED)
     assert await hub.announced() == []
+
+
+# At a hub that runs, seen from the partners.
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
+    async with roaming(tmp_path) as world:
+        yield world
+
+
+async def test_whoever_may_know_is_told_of_a_new_party(world: Roaming) -> None:
+    """HCI-01, HCI-02, HCI-07: a whole object, at the address of the party that it is about."""
+    async with Recorder([("EMSP", "DE", "ALL")]) as third:
+        await joined(world.hub, third, "third")
+        put = await world.cpo.receives("PUT", "/receiver/hubclientinfo/DE/ALL")
+    assert {name: put.value[name] for name in ("country_code", "party_id", "role", "status")} == {
+        "country_code": "DE",
+        "party_id": "ALL",
+        "role": "EMSP",
+        "status": "CONNECTED",
+    }
+    assert put.value["last_updated"].endswith("Z")
+    assert (put.to, put.sender) == (None, None)
+
+
+async def test_a_partner_that_cannot_be_reached_is_offline_for_the_others_until_it_calls(
+    world: Roaming,
+) -> None:
+    """HCI-03, HCI-12, HCI-15: found by a relayed request; then nobody tries; a call of its own ends it."""
+    url = world.url("locations", "SENDER", "/LOC1")
+    await world.cpo.go_away()
+    await world.emsp.call("GET", url, to=CPO, sender=EMSP)
+    await world.emsp.call("GET", url, to=CPO, sender=EMSP)
+    put = await world.emsp.receives("PUT", "/receiver/hubclientinfo/BE/BEC")
+    assert put.value["status"] == "OFFLINE"
+    assert (await world.emsp.call("GET", url, to=CPO, sender=EMSP)).code == 4003
+    assert (await world.cpo.call("GET", world.hub.versions_url)).status == 200
+    put = await world.emsp.receives("PUT", "/receiver/hubclientinfo/BE/BEC", count=2)
+    assert put.value["status"] == "CONNECTED"
+
+
+async def test_whoever_leaves_is_suspended_for_the_others(world: Roaming) -> None:
+    """HCI-04, CR-13: and is told nothing any more."""
+    await world.cpo.call("DELETE", world.cpo.far_end["credentials", "SENDER"])
+    put = await world.emsp.receives("PUT", "/receiver/hubclientinfo/BE/BEC")
+    assert put.value["status"] == "SUSPENDED"
+    async with Recorder([("EMSP", "DE", "ALL")]) as third:
+        await joined(world.hub, third, "third")
+        await world.emsp.receives("PUT", "/receiver/hubclientinfo/DE/ALL")
+    assert not world.cpo.all("PUT", "DE/ALL")
+
+
+async def test_the_list_names_the_others_with_their_state(world: Roaming) -> None:
+    """HCI-05, HCI-06."""
+    answer = await world.cpo.call("GET", world.url("hubclientinfo", "SENDER"))
+    assert [(each["party_id"], each["role"], each["status"]) for each in answer.data] == [
+        ("TNM", "EMSP", "CONNECTED")
+    ]
+    assert answer.headers["X-Total-Count"] == "1"
