@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.ocpi.headers import TokenEncoding, read_authorization
 from hub.ocpi.party import Party
@@ -110,12 +111,56 @@ async def hub(tmp_path: Path) -> AsyncIterator[RegistryHub]:
 
 
 async def test_what_is_in_force_after_many_changes_at_once_is_what_was_stored(hub: RegistryHub) -> None:
-    """What was read first does not replace what was read last."""
     names = [f"platform {number}" for number in range(20)]
     await asyncio.gather(*(hub.platforms.invite(name) for name in names))
     assert {each.name for each in hub.directory.value.platforms.values()} == set(names)
     fresh = CurrentDirectory(hub.database, Sealer(bytes(KEY_BYTES)), HUB_PARTY)
     assert (await fresh.reload()).platforms == hub.directory.value.platforms
+
+
+class SlowReading:
+    """Holds the first reading of the tables, with what it has read, until it is let go."""
+
+    def __init__(self, directory: CurrentDirectory) -> None:
+        self._loaded = directory._loaded
+        self.has_read = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+
+    async def __call__(self, session: AsyncSession) -> Directory:
+        found = await self._loaded(session)
+        if not self.has_read.is_set():
+            self.has_read.set()
+            await self.may_go_on.wait()
+        return found
+
+
+async def test_what_was_read_first_does_not_replace_what_was_read_last(
+    hub: RegistryHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = SlowReading(hub.directory)
+    monkeypatch.setattr(hub.directory, "_loaded", slow)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(hub.directory.reload())
+        await slow.has_read.wait()
+        tasks.create_task(hub.platforms.invite("TNM"))
+        async with asyncio.timeout(5):
+            while not (await hub.rows())["platform"]:  # noqa: ASYNC110 the row itself says nothing
+                await asyncio.sleep(0)
+        slow.may_go_on.set()
+    assert hub.directory.value.named("TNM") is not None
+
+
+async def test_a_change_that_is_committed_comes_into_force_though_its_caller_goes_away(
+    hub: RegistryHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token that died in the tables must not live on in memory."""
+    slow = SlowReading(hub.directory)
+    monkeypatch.setattr(hub.directory, "_loaded", slow)
+    async with asyncio.TaskGroup() as tasks:
+        invitation = tasks.create_task(hub.platforms.invite("TNM"))
+        await slow.has_read.wait()
+        invitation.cancel()
+    assert hub.directory.value.named("TNM") is not None
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 5, 10, 20, 50, 100, 200, 400])

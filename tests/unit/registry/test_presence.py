@@ -322,6 +322,8 @@ async def test_a_database_that_fails_for_a_moment_does_not_end_the_watch(
     await watched.passes(SILENCE)
     assert watched.status is CONNECTED
     assert "could not be written down" in caplog.text
+    await watched.settles()
+    assert watched.questions == 1
     async with watched.hub.database.writing() as connection:
         await connection.execute(text("DROP TRIGGER full"))
     await watched.passes(timedelta(seconds=2))
