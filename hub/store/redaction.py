@@ -14,7 +14,7 @@ _LINK = re.compile(
 )
 _USER = re.compile(r"(://)[^/?#@\s\"]+@")
 _QUERY = re.compile(
-    r"([?&](?:token|access_token|key|api_?key|secret|signature|sig|password|auth|code)=)[^&#\s\"]+",
+    r"((?:[?&]|\\u0026)(?:token|access_token|key|api_?key|secret|signature|sig|password|auth|code)=)[^&#\s\"]+",
     re.IGNORECASE,
 )
 # Only Credentials have a token that is text, in commands it is an object. What follows may have been cut off.
@@ -32,8 +32,8 @@ def shown_url(text: str) -> str:
 
 
 def shown_body(text: str) -> str:
-    """The body without the secrets of links and without credentials tokens."""
-    text = _links_shortened(text)
+    """The body without credentials tokens, and without what `shown_url` takes out."""
+    text = shown_url(text)
     return _TOKEN.sub(rf"\1{ELLIPSIS}", text) if '"token"' in text else text
 
 

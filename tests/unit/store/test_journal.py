@@ -299,6 +299,7 @@ def test_urls_are_shown_without_secrets(url: str, shown: str) -> None:
             rf'{{"response_url":"https:\/\/h\/ocpi\/2.2.1\/via\/{SECRET}"}}',
             r'{"response_url":"https:\/\/h\/ocpi\/2.2.1\/via\/Zx9_kQ…"}',
         ),
+        (f'{{"url":"https://h/r?a=1\\u0026key={SECRET}"}}', '{"url":"https://h/r?a=1\\u0026key=…"}'),
         ('{"address": "Via Roma 12"}', '{"address": "Via Roma 12"}'),
     ],
 )
