@@ -79,6 +79,7 @@ class Cursors:
                 await connection.execute(_MOVE, rows)
         except BaseException:
             self._moved |= moved & self._positions.keys()
+            self._news.set()
             raise
 
     async def run(self, pause: timedelta) -> None:

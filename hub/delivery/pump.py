@@ -90,6 +90,8 @@ class Pump:
         #: Faulty answers, by receiver and object.
         self._faults: dict[tuple[Receiver, ObjectKey], int] = {}
         self._failures = 0
+        #: Whether the last failure was a wrong answer.
+        self._is_faulty = False
         self.status = PumpStatus.IDLE
         self.retry_at: datetime | None = None
         self.last_failure = ""
@@ -99,8 +101,17 @@ class Pump:
         self._news.set()
 
     def alive(self) -> None:
-        """The platform gave a sign of life: it is tried again, however long its back-off was to be."""
+        """The platform gave a sign of life: if it could not be reached, it is tried again now.
+
+        A platform that answers, but wrongly, is alive all the same: its back-off stays.
+        """
+        if not self._is_faulty:
+            self._life.set()
+
+    def renewed(self) -> None:
+        """The platform has other endpoints, another token or another status: it is tried again now."""
         self._life.set()
+        self._news.set()
 
     async def run(self) -> None:
         """Deliver until cancelled."""
@@ -111,7 +122,7 @@ class Pump:
                 await self._round()
             except Exception as error:  # a pump must not die; whatever it was, it is tried again later
                 log.exception("delivering to platform %d failed", self._platform_id)
-                self._fail(repr(error))
+                self._fail(repr(error), is_faulty=True)
             if self.status is PumpStatus.BACKING_OFF:
                 await self._rest()
             elif self.status is not PumpStatus.DELIVERING:
@@ -261,17 +272,20 @@ class Pump:
         failure = current.failure
         if failure is None:
             self._failures = 0
+            self._is_faulty = False
             self.retry_at = None
             self.status = PumpStatus.DELIVERING if current.found_any else PumpStatus.IDLE
             return
         if failure.verdict is Verdict.NOT_REACHED:
             self._parts.unreachable(self._platform_id)
-        if failure.verdict is not Verdict.FAULTY:
+        is_faulty = failure.verdict is Verdict.FAULTY
+        if not is_faulty:
             self._skip_if_nothing_is_kept(current.platform)
-        self._fail(failure.reason)
+        self._fail(failure.reason, is_faulty=is_faulty)
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, reason: str, *, is_faulty: bool) -> None:
         self._failures += 1
+        self._is_faulty = is_faulty
         self.last_failure = reason
         self.status = PumpStatus.BACKING_OFF
 
@@ -286,4 +300,5 @@ class Pump:
                 await self._life.wait()
             self._failures = 0
         except TimeoutError:
-            self._skip_if_nothing_is_kept(self._platform())
+            if not self._is_faulty:
+                self._skip_if_nothing_is_kept(self._platform())

@@ -123,7 +123,7 @@ class Pumps:
             self._pumps[platform_id] = (pump, tasks.create_task(pump.run()))
         for platform_id in registered:
             if platforms[platform_id] != self._seen.get(platform_id):
-                self.alive(platform_id)
+                self._pumps[platform_id][0].renewed()
         self._seen = platforms
 
     async def _trim(self) -> None:

@@ -6,12 +6,13 @@
 | DELETE: 404 | delivered: it is gone |
 | PATCH, or PUT of a part: 404, 405, 2003 or 2004 | lacks the object: send it whole |
 | 2xxx, or another 4xx | refused: not repeated |
-| 408, 429, 5xx, 3xxx, a redirect, no envelope, a broken answer | faulty: again, but not for ever |
+| 5xx, 3xxx, 4xxx, a redirect, no envelope, a broken answer | faulty: again, but not for ever |
 | no connection | not reached: again, for as long as it takes |
-| no answer in time, a URL that may not be called, 401 | not answered: the same |
+| no answer in time, a URL that may not be called, 401, 408, 429, 502 to 504 | not answered: the same |
 
-401 says nothing about the change: the platform does not know our token, perhaps because a new one is just
-being agreed upon.
+What is not answered says nothing about the change. 401: the platform does not know our token, perhaps because
+a new one is just being agreed upon. 408 and 429 ask to come again. 502 to 504 come from the gate of a
+platform that is away.
 """
 
 from enum import StrEnum
@@ -19,11 +20,10 @@ from enum import StrEnum
 from hub.ocpi.client import Answer
 from hub.ocpi.transport import BrokenAnswer, CallFailed, NotReached
 
-UNKNOWN_TOKEN = 401
 NOT_FOUND = 404
 METHOD_NOT_ALLOWED = 405
-#: Request Timeout, Too Many Requests: the receiver asks to come again.
-COME_AGAIN = frozenset({408, 429})
+#: Unauthorized, Request Timeout, Too Many Requests, Bad Gateway, Service Unavailable, Gateway Timeout.
+COME_AGAIN = frozenset({401, 408, 429, 502, 503, 504})
 UNKNOWN_LOCATION = 2003
 UNKNOWN_TOKEN_OBJECT = 2004
 CLIENT_ERRORS = range(2000, 3000)
@@ -47,12 +47,10 @@ def verdict(method: str, answer: Answer, *, is_partial: bool) -> Verdict:
     code = None if answer.envelope is None else answer.envelope.status_code
     if answer.is_success or (method == "DELETE" and status == NOT_FOUND):
         return Verdict.DELIVERED
-    if status == UNKNOWN_TOKEN:
+    if status in COME_AGAIN:
         return Verdict.NOT_ANSWERED
     if is_partial and _lacks_object(status, code):
         return Verdict.LACKS_OBJECT
-    if status in COME_AGAIN:
-        return Verdict.FAULTY
     if status in HTTP_CLIENT_ERRORS or (code in CLIENT_ERRORS and status < HTTP_CLIENT_ERRORS.stop):
         return Verdict.REFUSED
     return Verdict.FAULTY
