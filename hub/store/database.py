@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.store.migrations.upgrade import upgrade
+from hub.store.sqlite import BUSY_SECONDS, LettingGo
 
 SQLITE_DRIVER = "sqlite+aiosqlite"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -63,9 +64,9 @@ async def opened(url: str) -> AsyncIterator[Database]:
     Raises:
         UnsupportedDatabase: the URL names another kind of database, or its tables are of a newer version.
     """
-    if make_url(url).drivername != SQLITE_DRIVER:
-        raise UnsupportedDatabase(f"expected a database URL that starts with {SQLITE_DRIVER}:///")
-    engine = create_async_engine(url, connect_args={"timeout": 30})
+    if make_url(url).drivername != SQLITE_DRIVER or not make_url(url).database:
+        raise UnsupportedDatabase(f"expected a database URL of the form {SQLITE_DRIVER}:///FILE")
+    engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS, "factory": LettingGo})
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin)
     event.listen(engine.sync_engine, "invalidate", _let_go)
