@@ -1,9 +1,8 @@
 """The engine, and the one way to write: a transaction at a time (design D8)."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -69,7 +68,6 @@ async def opened(url: str) -> AsyncIterator[Database]:
     engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS, "factory": LettingGo})
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin)
-    event.listen(engine.sync_engine, "invalidate", _let_go)
     try:
         async with engine.begin() as connection:
             try:
@@ -92,16 +90,6 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
-
-
-def _let_go(connection: Any, _record: Any, _cause: BaseException | None) -> None:
-    """Roll back before the connection of a cancelled write is thrown away.
-
-    Closing alone does not end the transaction while anybody, such as a traceback, holds one of its cursors:
-    then nobody could write for as long.
-    """
-    with suppress(sqlite3.Error, ValueError):  # it may have been closed already
-        connection.rollback()
 
 
 def microseconds(moment: datetime) -> int:
