@@ -25,8 +25,11 @@ Key = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 
 # No markup: what is shown comes from others.
-console = Console(highlight=False, markup=False, emoji=False)
-complaints = Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where a command prints; made when it prints, so that it is as wide as the terminal is then."""
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class RemoteNode:
 
 def give_up(message: str) -> NoReturn:
     """Say what was wrong and end with exit status 1."""
-    complaints.print(message, style="red")
+    console(stderr=True).print(message, style="red")
     raise typer.Exit(FAILED)
 
 
@@ -69,4 +72,4 @@ def show(value: Any, *, as_json: bool, table: Callable[[Any], Any]) -> None:
     if as_json:
         sys.stdout.write(exact_json.encode(value).decode() + "\n")
     else:
-        console.print(table(value))
+        console().print(table(value))

@@ -20,7 +20,7 @@ EXAMPLE = """\
 party = "NL/CPO"
 name = "Example CPO"
 # The key of the node's own API, which the commands of `ocpi-node cpo` show.
-admin_key = "change me"
+admin_key = "change-me"
 # Where it listens for the hub; behind a proxy, public_url is how the hub reaches it.
 port = 8010
 admin_port = 8011
@@ -98,9 +98,11 @@ def serve(config: Annotated[Path, typer.Argument(help="The TOML file with the no
         give_up(str(refused))
 
     def said() -> None:
-        console.print(f"OCPI           {node.versions_url}")
-        console.print(f"Charge points  {node.ocpp_url}/IDENTITY")
-        console.print(f"Commands       ocpi-node cpo chargers --node {node.admin_url} --key {node.admin_key}")
+        console().print(f"OCPI           {node.versions_url}")
+        console().print(f"Charge points  {node.ocpp_url}/IDENTITY")
+        console().print(
+            f"Commands       ocpi-node cpo chargers --node {node.admin_url} --key {node.admin_key}"
+        )
 
     try:
         asyncio.run(serve_until_stopped(node, _nothing_more, said))

@@ -24,7 +24,7 @@ EXAMPLE = """\
 party = "NL/EMA"
 name = "Example eMSP"
 # The key of the node's own API, which the commands of `ocpi-node emsp` show.
-admin_key = "change me"
+admin_key = "change-me"
 # Where it listens; behind a proxy, public_url is how the hub reaches it.
 port = 8020
 admin_port = 8021
@@ -67,8 +67,8 @@ def serve(config: Annotated[Path, typer.Argument(help="The TOML file with the no
         give_up(str(error))
 
     def said() -> None:
-        console.print(f"OCPI      {node.versions_url}")
-        console.print(f"Commands  ocpi-node emsp locations --node {node.admin_url} --key {node.admin_key}")
+        console().print(f"OCPI      {node.versions_url}")
+        console().print(f"Commands  ocpi-node emsp locations --node {node.admin_url} --key {node.admin_key}")
 
     try:
         asyncio.run(serve_until_stopped(node, node.keep_in_step, said))
