@@ -24,11 +24,10 @@ Key = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 
-# No markup: what is shown comes from others.
-
 
 def console(*, stderr: bool = False) -> Console:
     """Where a command prints; made when it prints, so that it is as wide as the terminal is then."""
+    # No markup: what is shown comes from others.
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 

@@ -28,7 +28,7 @@ KEY = "a key"
 
 def configured(folder: Path, *lines: str) -> Path:
     """The example, on free ports."""
-    text = EXAMPLE.replace('admin_key = "change me"', f'admin_key = "{KEY}"')
+    text = EXAMPLE.replace('admin_key = "change-me"', f'admin_key = "{KEY}"')
     for port in ("port = 8010", "admin_port = 8011", "ocpp_port = 9000"):
         text = text.replace(port, f"{port.split(' ', maxsplit=1)[0]} = 0")
     file = folder / "cpo.toml"
