@@ -22,6 +22,8 @@ from schemas.v2_2_1 import Role
 
 #: Changes kept in memory, at least.
 TAIL = 10_000
+#: Beyond every change.
+LAST = 2**62
 #: Changes read from the database at once.
 CHUNK = 1_000
 
@@ -73,7 +75,7 @@ def _select(columns: str) -> TextClause:
         f"SELECT {columns} FROM change LEFT JOIN object ON object.module = change.module"  # noqa: S608 constants only
         " AND object.object_id = change.object_id AND object.country_code = change.country_code"
         " AND object.party_id = change.party_id AND object.variant = change.variant"
-        " WHERE change.seq > :after ORDER BY change.seq LIMIT :limit"
+        " WHERE change.seq > :after AND change.seq <= :end ORDER BY change.seq LIMIT :limit"
     )
 
 
@@ -107,7 +109,7 @@ class ChangeLog:
         """Take in what was accepted since."""
         while True:
             async with self._database.reading() as connection:
-                bounds = {"after": self.end, "limit": CHUNK}
+                bounds = {"after": self.end, "end": LAST, "limit": CHUNK}
                 rows = (await connection.execute(_READ_WITH_STATE, bounds)).all()
             for row in rows:
                 self._take(row)
@@ -115,12 +117,12 @@ class ChangeLog:
                 return
 
     async def after(self, seq: int, limit: int) -> list[Change]:
-        """The changes that follow, in order."""
+        """The changes that follow, in order, as far as the log was read on: states are known up to there."""
         if seq >= self._start:
             place = bisect_right(self._tail, seq, key=lambda change: change.seq)
             return self._tail[place : place + limit]
         async with self._database.reading() as connection:
-            rows = await connection.execute(_READ, {"after": seq, "limit": limit})
+            rows = await connection.execute(_READ, {"after": seq, "end": self.end, "limit": limit})
             return [_change(row) for row in rows]
 
     def newest(self, change: Change) -> int:

@@ -31,8 +31,6 @@ from hub.ocpi.timestamps import Clock
 from hub.registry.directory import Directory, Platform
 from hub.store.acceptance import State
 
-#: Changes that a receiver takes in one round.
-LARGEST_ROUND = 200
 #: What `when_unreachable` says if nothing is kept for a platform that cannot be reached (design D3).
 KEEP_NOTHING = "none"
 
@@ -59,6 +57,8 @@ class PumpParts:
     in_flight: int = 8
     #: Faulty answers to the delivery of one object, after which it becomes a dead letter.
     attempts: int = 8
+    #: Changes that each receiver takes in one round.
+    largest_round: int = 200
 
 
 class PumpStatus(StrEnum):
@@ -186,7 +186,7 @@ class Pump:
         for receiver in receivers(platform):
             position = parts.cursors.position(receiver)
             if position is not None:
-                ahead[receiver] = await parts.log.after(position, LARGEST_ROUND)
+                ahead[receiver] = await parts.log.after(position, parts.largest_round)
         # No await from here: all receivers are planned for by the same end of the log.
         groups = grouped(
             {
