@@ -6,7 +6,7 @@ all; who is further behind reads from the database.
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -46,11 +46,11 @@ class Change:
     correlation_id: str
     #: The newest change of the same object when this one was read.
     newest: int
+    #: The party that sent it: only its owner changes an object.
+    owner: Party = field(init=False, compare=False)
 
-    @property
-    def owner(self) -> Party:
-        """The party that sent it: only its owner changes an object."""
-        return Party(self.key.country_code, self.key.party_id)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "owner", Party(self.key.country_code, self.key.party_id))
 
     @property
     def is_partial(self) -> bool:
@@ -82,7 +82,7 @@ def _select(columns: str) -> TextClause:
 _READ = _select(_COLUMNS)
 _READ_WITH_STATE = _select(_COLUMNS + _STATE)
 _END = text("SELECT coalesce(max(seq), 0) FROM change")
-_FIRST_KEPT = text("SELECT min(seq) FROM change WHERE accepted_at >= :since")
+_FIRST_KEPT = text("SELECT seq FROM change WHERE accepted_at >= :since ORDER BY seq LIMIT 1")
 _TRIM = text("DELETE FROM change WHERE seq < :first")
 
 
@@ -139,7 +139,7 @@ class ChangeLog:
         The last change stays, whatever its age: it is the end of the log.
         """
         async with self._database.writing() as connection:
-            first = (await connection.execute(_FIRST_KEPT, {"since": microseconds(since)})).scalar_one()
+            first = (await connection.execute(_FIRST_KEPT, {"since": microseconds(since)})).scalar()
             if first is None:
                 first = (await connection.execute(_END)).scalar_one()
             await connection.execute(_TRIM, {"first": first})

@@ -216,8 +216,12 @@ class Pump:
         return {key: each.state for key, each in kept.items()}
 
     async def _hand_over(self, current: Round) -> None:
+        workers = min(self._parts.in_flight, len(current.waiting))
+        if workers <= 1:
+            await self._work(current)
+            return
         async with asyncio.TaskGroup() as tasks:
-            for _ in range(min(self._parts.in_flight, len(current.waiting))):
+            for _ in range(workers):
                 tasks.create_task(self._work(current))
 
     async def _work(self, current: Round) -> None:
@@ -274,7 +278,7 @@ class Pump:
             self._failures = 0
             self._is_faulty = False
             self.retry_at = None
-            self.status = PumpStatus.DELIVERING if current.found_any else PumpStatus.IDLE
+            self.status = PumpStatus.DELIVERING if self._is_more(current) else PumpStatus.IDLE
             return
         if failure.verdict is Verdict.NOT_REACHED:
             self._parts.unreachable(self._platform_id)
@@ -282,6 +286,10 @@ class Pump:
         if not is_faulty:
             self._skip_if_nothing_is_kept(current.platform)
         self._fail(failure.reason, is_faulty=is_faulty)
+
+    def _is_more(self, current: Round) -> bool:
+        cursors, end = self._parts.cursors, self._parts.log.end
+        return any((cursors.position(receiver) or 0) < end for receiver in current.ahead)
 
     def _fail(self, reason: str, *, is_faulty: bool) -> None:
         self._failures += 1

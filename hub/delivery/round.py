@@ -61,11 +61,6 @@ class Round:
     #: The failure that ended the round early.
     failure: Attempt | None = None
 
-    @property
-    def found_any(self) -> bool:
-        """Whether the log had something; if not, everybody is at its end."""
-        return any(self.ahead.values())
-
     def fail(self, attempt: Attempt) -> None:
         """End the round. That the platform cannot be reached says more than one bad answer."""
         if self.failure is None or self.failure.verdict is Verdict.FAULTY:

@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.ocpi.description import ObjectKey
+from hub.ocpi.modules import MODULES
 from hub.store.acceptance import State
 from hub.store.database import microseconds
 from schemas.v2_2_1 import Role
@@ -16,12 +19,15 @@ from schemas.v2_2_1 import Role
 #: Keys in one statement: five parameters each, far below what a database takes.
 KEYS_AT_ONCE = 500
 
+KEY_LENGTH = len(ObjectKey._fields)
+#: Modules whose objects can be deleted at all.
+DELETABLE = tuple(
+    module.id
+    for module in MODULES.values()
+    if module.kind is not None and any(each.method == "DELETE" for each in module.operations)
+)
 #: Columns in the order of the unique index.
 KEY_COLUMNS = "module, object_id, country_code, party_id, variant"
-_SELECT_STATES = text(
-    f"SELECT {KEY_COLUMNS}, body, last_updated, is_deleted, change_seq"  # noqa: S608 constants only
-    f" FROM object WHERE ({KEY_COLUMNS}) IN :keys"
-).bindparams(bindparam("keys", expanding=True))
 _UPSERT_OBJECT = text(
     "INSERT INTO object (module, country_code, party_id, object_id, variant, platform_id, last_updated,"  # noqa: S608 constants only
     " is_deleted, change_seq, body) VALUES (:module, :country_code, :party_id, :object_id, :variant,"
@@ -40,7 +46,9 @@ _APPEND_CHANGE = text(
     " :party_id, :object_id, :variant, :method, :tail, :query, :body, :sender_role, :sender_platform_id,"
     " :correlation_id, :accepted_at)"
 )
-_FORGET_DELETED = text("DELETE FROM object WHERE is_deleted = true AND change_seq < :before")
+_FORGET_DELETED = text(
+    "DELETE FROM object WHERE module = :module AND is_deleted = true AND change_seq < :before"
+)
 _LAST_CHANGE = text("SELECT coalesce(max(seq), 0) FROM change")
 
 
@@ -62,21 +70,36 @@ class ObjectWrite:
     change_seq: int | None
 
 
-def index_key(key: ObjectKey) -> tuple[str, str, str, str, str]:
-    """The key in the order of the unique index."""
-    return (key.module, key.object_id, key.country_code, key.party_id, key.variant)
-
-
-async def read_states(connection: AsyncConnection, keys: Sequence[ObjectKey]) -> dict[ObjectKey, KeptState]:
+async def read_states(
+    connection: AsyncConnection, keys: Sequence[ObjectKey], *, with_bodies: bool = True
+) -> dict[ObjectKey, KeptState]:
     """The objects with these keys, as far as they are known; deleted ones, too."""
     found: dict[ObjectKey, KeptState] = {}
     for start in range(0, len(keys), KEYS_AT_ONCE):
-        wanted = [index_key(key) for key in keys[start : start + KEYS_AT_ONCE]]
-        for row in await connection.execute(_SELECT_STATES, {"keys": wanted}):
-            key = ObjectKey(row.module, row.country_code, row.party_id, row.object_id, row.variant)
-            state = State(row.body, row.last_updated, bool(row.is_deleted))
-            found[key] = KeptState(state, row.change_seq)
+        wanted = keys[start : start + KEYS_AT_ONCE]
+        parameters = {f"k{place}": part for place, part in enumerate(chain.from_iterable(wanted))}
+        rows = await connection.execute(_select_states(len(wanted), with_bodies=with_bodies), parameters)
+        for row in rows:
+            if row.last_updated is not None:
+                state = State(row.body, row.last_updated, bool(row.is_deleted))
+                found[ObjectKey(*row[:KEY_LENGTH])] = KeptState(state, row.change_seq)
     return found
+
+
+@cache
+def _select_states(count: int, *, with_bodies: bool) -> TextClause:
+    """One look into the unique index for each key; for rows after IN, SQLite would read the whole table."""
+    rows = ", ".join(
+        f"({', '.join(f':k{row * KEY_LENGTH + column}' for column in range(KEY_LENGTH))})"
+        for row in range(count)
+    )
+    body = "object.body" if with_bodies else "''"
+    on = " AND ".join(f"object.{column} = wanted.{column}" for column in ObjectKey._fields)
+    return text(
+        f"WITH wanted ({', '.join(ObjectKey._fields)}) AS (VALUES {rows})"  # noqa: S608 constants only
+        f" SELECT wanted.*, {body} AS body, object.last_updated, object.is_deleted, object.change_seq"
+        f" FROM wanted LEFT JOIN object ON {on}"
+    )
 
 
 async def write_objects(connection: AsyncConnection, writes: Iterable[ObjectWrite]) -> None:
@@ -95,7 +118,8 @@ async def forget_objects(connection: AsyncConnection, keys: Iterable[ObjectKey])
 
 async def forget_deleted(connection: AsyncConnection, before: int) -> None:
     """Take away the rows of objects that were deleted by a change before this one."""
-    await connection.execute(_FORGET_DELETED, {"before": before})
+    rows = [{"module": module, "before": before} for module in DELETABLE]
+    await connection.execute(_FORGET_DELETED, rows)
 
 
 async def append_changes(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[int]:

@@ -22,6 +22,7 @@ from hub.store.applying import Applied, Submitted, applied
 from hub.store.database import Database, microseconds
 from hub.store.group_commit import GroupCommit
 from hub.store.object_rows import (
+    KeptState,
     ObjectWrite,
     append_changes,
     change_row,
@@ -125,9 +126,8 @@ class ObjectStore:
         return frozenset(self._owners[module])
 
     async def _write(self, group: Sequence[Submitted]) -> list[Acceptance | OcpiError]:
-        keys = list(dict.fromkeys(change.key for change, _ in group))
         async with self._database.writing() as connection:
-            kept = await read_states(connection, keys)
+            kept = await _kept(connection, [change for change, _ in group])
             results = applied(group, {key: found.state for key, found in kept.items()})
             done = [each for each in results if isinstance(each, Applied) and each.is_written]
             owed = [each for each in done if each.is_owed]
@@ -206,6 +206,14 @@ def _client_info_key(info: ClientInfo) -> ObjectKey:
     return ObjectKey(
         CLIENT_INFO, info.country_code.upper(), info.party_id.upper(), object_id="", variant=str(info.role)
     )
+
+
+async def _kept(connection: AsyncConnection, changes: Sequence[AcceptedChange]) -> dict[ObjectKey, KeptState]:
+    """What is kept of the objects that change; bodies only where a part of one changes."""
+    in_part = {change.key for change in changes if change.is_partial}
+    as_a_whole = {change.key for change in changes} - in_part
+    kept = await read_states(connection, list(in_part))
+    return kept | await read_states(connection, list(as_a_whole), with_bodies=False)
 
 
 def _object_write(applied: Applied, seq: int | None) -> ObjectWrite:

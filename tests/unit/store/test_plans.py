@@ -1,0 +1,70 @@
+"""No statement over objects and change log reads a table from one end to the other."""
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+
+from hub.delivery.changes import ChangeLog
+from hub.ocpi.modules import MODULES
+from hub.ocpi.paging import PageRequest
+from hub.ocpi.party import Party
+from hub.store.database import Database
+from hub.store.objects import ObjectStore
+from tests.fixtures.changes import LATER, change, evse, location, patch, put
+
+WHEN = datetime(2026, 5, 1, tzinfo=UTC)
+#: From the oldest row on, until the first one that is new enough.
+MAY_SCAN = "SELECT seq FROM change WHERE accepted_at"
+
+
+async def _everything(database: Database, objects: ObjectStore) -> None:
+    """Use every statement at least once."""
+    log = ChangeLog(database, tail=1)
+    await log.open()
+    await objects.accept(location(evses=[evse("1")]))
+    await objects.accept(patch("locations", "/NL/TNM/LOC1/1", LATER, status="CHARGING"))
+    for owner in ("TNM", "ABC"):
+        await objects.accept(put("tariffs", f"/NL/{owner}/T1", id="T1"))
+    await objects.accept(change("DELETE", "tariffs", "/NL/TNM/T1"))
+    await objects.accept(put("tariffs", "/NL/TNM/T1", LATER, id="T1"))
+    await objects.get(location().key)
+    await objects.with_id(MODULES["locations"], {"location_id": "LOC1"})
+    await objects.accept(put("tariffs", "/NL/XYZ/T1", id="T1"))
+    for owners in (None, {Party("NL", "TNM")}, {Party("NL", "TNM"), Party("NL", "ABC")}):
+        for start, end in ((None, None), (WHEN, None), (None, WHEN), (WHEN, WHEN)):
+            await objects.page("tariffs", PageRequest(0, 1, start, end), owners)
+            await objects.page("locations", PageRequest(0, 1, start, end), owners)
+    await log.read_on()
+    await log.after(0, 10)
+    await log.trim(WHEN)
+
+
+async def test_every_statement_finds_its_rows_by_an_index(
+    stored: tuple[Database, ObjectStore], tmp_path: Path
+) -> None:
+    database, objects = stored
+    statements: dict[str, Any] = {}
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        first = parameters[0] if isinstance(parameters, list) else parameters
+        statements[statement] = first
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    await _everything(database, objects)
+    with closing(sqlite3.connect(tmp_path / "hub.sqlite3")) as connection:
+        plans = {
+            statement: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+            for statement, parameters in statements.items()
+            if statement.startswith(("SELECT", "WITH", "DELETE"))
+        }
+    assert len(plans) > 15
+    scanned = {
+        statement: plan
+        for statement, plan in plans.items()
+        if any(step.startswith(("SCAN object", "SCAN change")) for step in plan)
+    }
+    assert [statement for statement in scanned if not statement.startswith(MAY_SCAN)] == []
