@@ -117,6 +117,7 @@ class ChargerSimulator:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._uplink.switch_off()
         for task in self._tasks:
             task.cancel()
         # The group must know of a cancellation; any other error goes on as it is.

@@ -59,6 +59,7 @@ class Uplink:
         self._websocket: aiohttp.ClientWebSocketResponse | None = None
         self._boot_accepted = False
         self._pause = owner.settings.reconnect_after
+        self._is_switched_off = False
 
     @property
     def is_up(self) -> bool:
@@ -82,8 +83,12 @@ class Uplink:
         if self._websocket is not None:
             await self._websocket.close()
 
+    def switch_off(self) -> None:
+        """Connect no more; whoever runs `stay_up` cancels it afterwards."""
+        self._is_switched_off = True
+
     async def stay_up(self) -> None:
-        """Connect, and connect again, for ever."""
+        """Connect, and connect again, until it is switched off."""
         async with aiohttp.ClientSession() as session:
             while True:
                 try:
@@ -91,6 +96,9 @@ class Uplink:
                         await self._converse(websocket)
                 except* (aiohttp.ClientError, LinkLost, TimeoutError) as lost:
                     _log.info("%s has no link: %s", self._owner.charge_point, lost.exceptions[0])
+                # A task group that ends with errors forgets that its task was cancelled meanwhile.
+                if self._is_switched_off:
+                    return
                 await asyncio.sleep(self._pause.total_seconds() * (1 + self._jitter()))
                 self._pause = min(self._pause * 2, self._owner.settings.reconnect_at_most)
 

@@ -1,8 +1,10 @@
 """A link that is lost costs no transaction: it is told later, in order, and once."""
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
 from ocpp.v16.enums import AuthorizationStatus
 
 from partners.charger.settings import ChargerSettings
@@ -173,3 +175,15 @@ async def test_attempts_to_connect_become_rarer_until_one_succeeds() -> None:
         await patiently(charger.until(lambda: not charger.is_connected))
         await node.start()
         await patiently(charger.until_connected())
+
+
+@pytest.mark.parametrize("steps", range(12))
+async def test_a_charge_point_can_be_switched_off_while_it_notices_that_the_link_is_lost(steps: int) -> None:
+    async with cpo_node() as node:
+        charger = simulator(node.url())
+        await charger.__aenter__()
+        await patiently(charger.until_told())
+        charger._uplink._websocket._response.connection.transport.abort()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        await patiently(charger.__aexit__(None, None, None))
