@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -14,11 +15,14 @@ from rich.text import Text
 from hub.demo.cast import Cast
 from hub.demo.story import STORY, Step, StoryFailed
 from hub.store.journal import Direction, JournalEntry
-from partners.emsp.app import EmspNode
+from partners.emsp.administration import bill_as_json
+from partners.emsp.screens import bills
 
 #: Legs that are in view at a time.
 IN_VIEW = 14
-LONGEST_PATH = 58
+LONGEST_PATH = 44
+#: What all paths of the hub and the nodes have in common.
+VERSION = "/ocpi/2.2.1/"
 
 
 class Screen:
@@ -70,7 +74,8 @@ class Screen:
     def summary(self, cast: Cast) -> None:
         """The bills, as the drivers get them."""
         for emsp in (cast.emsp_a, cast.emsp_b):
-            self._console.print(_bill_table(emsp))
+            self._console.print(f"{emsp.settings.node.name} bills its driver:", style="bold")
+            self._console.print(bills([bill_as_json(bill) for bill in emsp.bills()]))
         self._console.print(
             f"[bold green]Done.[/] {self._count} legs of exchanges; sessions, CDRs and bills agree."
         )
@@ -113,8 +118,13 @@ class Screen:
         return table
 
     def _table_of_legs(self) -> RenderableType:
-        table = Table(title=f"Legs through the hub ({self._count})", title_justify="left", expand=False)
-        for column in ("who", "", "whom", "request", "HTTP", "OCPI", "ms", "from", "to"):
+        table = Table(
+            title=f"Legs through the hub ({self._count})",
+            title_justify="left",
+            box=SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+        )
+        for column in ("who to whom", "request", "HTTP", "OCPI", "ms", "from", "to"):
             table.add_column(column, no_wrap=True, justify="right" if column == "ms" else "left")
         for entry in self._legs:
             table.add_row(*_row(entry))
@@ -124,12 +134,10 @@ class Screen:
 def _row(entry: JournalEntry) -> tuple[str, ...]:
     platform = entry.platform or "?"
     who, whom = (platform, "hub") if entry.direction is Direction.IN else ("hub", platform)
-    path = urlsplit(entry.url).path
+    path = urlsplit(entry.url).path.removeprefix(VERSION)
     path = path if len(path) <= LONGEST_PATH else f"{path[: LONGEST_PATH - 1]}…"
     return (
-        who,
-        "→",
-        whom,
+        f"{who} → {whom}",
         f"{entry.method} {path}",
         str(entry.http_status or "-"),
         str(entry.status_code or "-"),
@@ -137,25 +145,3 @@ def _row(entry: JournalEntry) -> tuple[str, ...]:
         entry.from_party or "",
         entry.to_party or "",
     )
-
-
-def _bill_table(emsp: EmspNode) -> RenderableType:
-    (bill,) = emsp.bills()
-    table = Table(title=f"{emsp.settings.node.name}: bill for {bill.token_uid}", title_justify="left")
-    for column in ("what", "quantity", "unit price", "net", "VAT %"):
-        table.add_column(column, justify="left" if column == "what" else "right")
-    for line in bill.lines:
-        quantity = "" if line.quantity is None else f"{line.quantity.normalize():f} {line.unit}"
-        price = "" if line.unit_price is None else f"{line.unit_price:.2f}"
-        table.add_row(
-            line.text, quantity, price, f"{line.net:.2f}", "" if line.vat is None else f"{line.vat}"
-        )
-    table.add_section()
-    table.add_row(
-        "total",
-        f"{bill.energy.normalize():f} kWh",
-        "",
-        f"{bill.net:.2f}",
-        f"{bill.total:.2f} {bill.currency}",
-    )
-    return table
