@@ -161,7 +161,7 @@ class ObjectStore:
         """Tell the readers what is on disk now."""
         for each in done:
             key = each.change.key
-            self._pages.changed(key.module, membership=each.outcome in {Outcome.CREATED, Outcome.DELETED})
+            self._pages.changed(key, each.outcome)
             if key.module in self._owners:
                 self._owners[key.module].add(Party(key.country_code, key.party_id))
 

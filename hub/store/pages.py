@@ -1,7 +1,7 @@
 """Pages of kept objects: oldest created first, counted exactly, joined as text (PG rows, design D8).
 
 Counting and skipping run over an index that holds no bodies; what was counted, and where pages began, is
-remembered until the module changes, so that walking to the last page costs no more than the first.
+remembered as long as it is true, so that walking to the last page costs no more than the first.
 """
 
 from bisect import bisect_right, insort
@@ -12,8 +12,10 @@ from typing import Any
 
 from sqlalchemy import TextClause, bindparam, text
 
+from hub.ocpi.description import ObjectKey
 from hub.ocpi.paging import PageRequest
 from hub.ocpi.party import Party
+from hub.store.acceptance import Outcome
 from hub.store.database import Database, microseconds
 
 CLIENT_INFO = "hubclientinfo"
@@ -88,8 +90,9 @@ _PAGE = (
 
 @dataclass(slots=True)
 class _Walk:
-    """What is known of a filter's pages, as long as the module does not change."""
+    """What is known of a filter's pages."""
 
+    #: The count of the module's changes up to which it is true.
     version: int
     total: int
     #: Offsets, each with the number of the last object before it.
@@ -114,10 +117,22 @@ class Pages:
         self._memberships: Counter[str] = Counter()
         self._walks: OrderedDict[ObjectFilter, _Walk] = OrderedDict()
 
-    def changed(self, module: str, *, membership: bool) -> None:
-        """Objects of the module changed; with `membership`, some were created or deleted."""
-        self._changes[module] += 1
-        self._memberships[module] += membership
+    def changed(self, key: ObjectKey, outcome: Outcome) -> None:
+        """An object changed, and that is on disk."""
+        self._changes[key.module] += 1
+        if outcome is Outcome.CREATED:
+            self._count_new(key)
+        elif outcome is Outcome.DELETED:
+            self._memberships[key.module] += 1
+
+    def _count_new(self, key: ObjectKey) -> None:
+        """A new object stands at the end: where pages begin stays true, and the count is known."""
+        before = self._memberships[key.module]
+        self._memberships[key.module] = before + 1
+        for wanted, walk in self._walks.items():
+            if wanted.module == key.module and not wanted.has_dates and walk.version == before:
+                walk.version += 1
+                walk.total += wanted.owners is None or (key.country_code, key.party_id) in wanted.owners
 
     async def page(self, wanted: ObjectFilter, offset: int, limit: int) -> Page:
         """The objects from the offset on."""
@@ -131,8 +146,9 @@ class Pages:
         parameters |= {"after": after, "skip": offset - begin, "limit": limit}
         async with self._database.reading() as connection:
             rows = (await connection.execute(wanted.statement(_PAGE), parameters)).all()
-        if len(rows) == limit:
-            walk.remember(offset + limit, rows[-1].seq)
+        if rows:
+            walk.remember(offset, rows[0].seq - 1)
+            walk.remember(offset + len(rows), rows[-1].seq)
         return Page(tuple(row.body.encode() for row in rows), walk.total)
 
     async def _walk(self, wanted: ObjectFilter) -> _Walk:
