@@ -31,8 +31,7 @@ class HttpReply:
 
     def header(self, name: str) -> str | None:
         """The first value of a header, by its name in any case."""
-        name = name.lower()
-        return next((value for given, value in self.headers if given.lower() == name), None)
+        return first(self.headers, name)
 
 
 class CallFailed(Exception):

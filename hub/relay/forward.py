@@ -5,7 +5,7 @@ Link to the next page and the Location of a CDR that come back with an answer.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from hub.ocpi.description import ResponseUrl
@@ -14,7 +14,7 @@ from hub.ocpi.headers import LINK, LOCATION, Header, MessageIds, Routing
 from hub.ocpi.message import Message, Reply
 from hub.ocpi.paging import read_next_link, write_next_link
 from hub.ocpi.timestamps import Clock, parse_timestamp
-from hub.ocpi.transport import joined_url
+from hub.ocpi.transport import first, joined_url
 from hub.registry.directory import Directory, Platform
 from hub.relay.leg import Legs, Onward
 from hub.relay.links import (
@@ -136,7 +136,7 @@ class Forwarding:
         self, reply: Reply, onward: Onward, interface: InterfaceRole, caller: Platform
     ) -> Reply:
         """The answer with a Link that the asker can follow; an empty or odd one is left out."""
-        given = _header(reply, LINK)
+        given = first(reply.headers, LINK)
         if given is None:
             return reply
         following = read_next_link(given)
@@ -146,48 +146,47 @@ class Forwarding:
         following = absolute(following, onward.url)
         if not belongs_to(onward.platform, following):
             raise RoutingError(f"the next page of {onward.platform.name} lies at a host that is not its own")
-        own = await self.links.create(
-            Link(
-                kind=LinkKind.NEXT_PAGE,
-                platform_id=caller.id,
-                target_platform_id=onward.platform.id,
-                module=onward.module,
-                interface=interface,
-                routing=onward.routing,
-                url=following,
-                expires_at=self.clock() + self.limits.link,
-            )
-        )
+        lifetime = self.limits.link
+        own = await self._standing_for(LinkKind.NEXT_PAGE, following, onward, interface, caller, lifetime)
         return replace(reply, headers=(*reply.headers, write_next_link(own)))
 
     async def _with_own_location(
         self, reply: Reply, onward: Onward, interface: InterfaceRole, caller: Platform
     ) -> Reply:
         """The answer with a Location that the asker can GET (CDR-04)."""
-        given = _header(reply, LOCATION)
+        given = first(reply.headers, LOCATION)
         if given is None:
             return reply
         reply = _without(reply, LOCATION)
         stored_at = absolute(given, onward.url)
         if not belongs_to(onward.platform, stored_at):
             return replace(reply, note=f"Location left out: {stored_at[:100]} is not at the platform's host")
-        own = await self.links.create(
+        lifetime = self.limits.cdr_location
+        own = await self._standing_for(LinkKind.CDR_LOCATION, stored_at, onward, interface, caller, lifetime)
+        return replace(reply, headers=(*reply.headers, (LOCATION, own)))
+
+    async def _standing_for(
+        self,
+        kind: LinkKind,
+        url: str,
+        onward: Onward,
+        interface: InterfaceRole,
+        caller: Platform,
+        lifetime: timedelta,
+    ) -> str:
+        """The hub's URL with which the asker can GET what an answer pointed to."""
+        return await self.links.create(
             Link(
-                kind=LinkKind.CDR_LOCATION,
+                kind=kind,
                 platform_id=caller.id,
                 target_platform_id=onward.platform.id,
                 module=onward.module,
                 interface=interface,
                 routing=onward.routing,
-                url=stored_at,
-                expires_at=self.clock() + self.limits.cdr_location,
+                url=url,
+                expires_at=self.clock() + lifetime,
             )
         )
-        return replace(reply, headers=(*reply.headers, (LOCATION, own)))
-
-
-def _header(reply: Reply, name: str) -> str | None:
-    return next((value for given, value in reply.headers if given.lower() == name.lower()), None)
 
 
 def _without(reply: Reply, name: str) -> Reply:

@@ -42,9 +42,9 @@ from hub.relay.exchange import Exchange
 from hub.relay.forward import Forwarding
 from hub.relay.leg import Legs
 from hub.relay.links import Links
-from hub.routing.policy import policy
-from hub.settings import Settings
-from hub.store.database import opened
+from hub.routing.policy import MayExchange, policy
+from hub.settings import Limits, Settings
+from hub.store.database import Database, opened
 from hub.store.journal import Journal, JournalEntry
 from hub.store.journal_writer import JournalWriter
 from hub.store.objects import ObjectStore
@@ -138,22 +138,7 @@ async def running_hub(
 
         # Soon.
         may_exchange = policy(settings.policy)
-        pumps = Pumps(
-            PumpParts(
-                directory=lambda: directory.value,
-                log=ChangeLog(database),
-                cursors=Cursors(database),
-                dead_letters=DeadLetters(database, clock),
-                sending=Sending(calls, limits.delivery),
-                may_exchange=may_exchange,
-                clock=clock,
-                chance=random.random,
-                unreachable=presence.unreachable,
-                backoff=Backoff(),
-                in_flight=limits.deliveries_in_flight,
-            ),
-            keep=limits.change_log,
-        )
+        pumps = _pumps(database, directory, calls, may_exchange, presence.unreachable, limits)
 
         # Now.
         links = Links(database, identity.public_url, clock)
@@ -188,14 +173,7 @@ async def running_hub(
         await platforms.forget_unfinished()
         await stack.enter_async_context(beside(objects.run(), pumps.run(), presence.watch(), _sweep(links)))
 
-        gauges = Gauges(
-            {
-                "ocpi_hub_journal_waiting": ("Journal entries not stored yet", lambda: journal.waiting),
-                "ocpi_hub_journal_dropped": ("Journal entries dropped", lambda: journal.dropped),
-                "ocpi_hub_platforms": ("Platforms known", lambda: len(directory.value.platforms)),
-            }
-        )
-        operations = operation_routes(metrics_registry(counts, gauges), lambda: True)
+        operations = operation_routes(metrics_registry(counts, _gauges(journal, directory)), lambda: True)
         partners = web.Application(
             client_max_size=limits.request_body, middlewares=[edge(clock, new_id, journal)]
         )
@@ -229,6 +207,40 @@ async def running_hub(
             platforms=platforms,
             registering=registering,
         )
+
+
+def _pumps(
+    database: Database,
+    directory: CurrentDirectory,
+    calls: Calls,
+    may_exchange: MayExchange,
+    unreachable: Callable[[int], None],
+    limits: Limits,
+) -> Pumps:
+    parts = PumpParts(
+        directory=lambda: directory.value,
+        log=ChangeLog(database),
+        cursors=Cursors(database),
+        dead_letters=DeadLetters(database, calls.clock),
+        sending=Sending(calls, limits.delivery),
+        may_exchange=may_exchange,
+        clock=calls.clock,
+        chance=random.random,
+        unreachable=unreachable,
+        backoff=Backoff(),
+        in_flight=limits.deliveries_in_flight,
+    )
+    return Pumps(parts, keep=limits.change_log)
+
+
+def _gauges(journal: Journal, directory: CurrentDirectory) -> Gauges:
+    return Gauges(
+        {
+            "ocpi_hub_journal_waiting": ("Journal entries not stored yet", lambda: journal.waiting),
+            "ocpi_hub_journal_dropped": ("Journal entries dropped", lambda: journal.dropped),
+            "ocpi_hub_platforms": ("Platforms known", lambda: len(directory.value.platforms)),
+        }
+    )
 
 
 def _both(
