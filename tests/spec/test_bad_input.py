@@ -5,14 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.recorder import Recorder
+from hub.ocpi.envelope import SUCCESS
+from tests.fixtures.recorder import Recorder, Reply
 from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, TOKEN, Roaming, joined, roaming
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
+    """A hub that writes down each refusal in these tests, with its reason."""
     async with roaming(tmp_path) as made:
         yield made
+        refused = [each for each in made.journal if each.direction == "in" and each.status_code != SUCCESS]
+        assert refused
+        assert all(each.note for each in refused)
 
 
 def pushed(world: Roaming) -> str:
@@ -162,6 +167,7 @@ async def test_a_suspended_platform_gets_and_gives_nothing(world: Roaming) -> No
     answer = await world.cpo.call("PUT", pushed(world), LOCATION, to=EMSP, sender=CPO)
     assert (answer.status, answer.code) == (403, 2000)
     await world.hub.platforms.resume("cpo")
+    world.cpo.answers("GET", "/sender/locations", Reply([]))
     answer = await world.emsp.call("GET", world.url("locations", "SENDER"), to=CPO, sender=EMSP)
     assert answer.code == 1000
 
@@ -178,6 +184,7 @@ async def test_a_party_of_ones_own_platform_is_not_reached_through_the_hub(world
 
 async def test_without_a_sender_the_only_party_of_the_platform_is_meant(world: Roaming) -> None:
     """RT-05."""
+    world.cpo.answers("GET", "/sender/locations", Reply({}))
     await world.emsp.call("GET", world.url("locations", "SENDER", "/LOC1"), to=CPO)
     assert (await world.cpo.receives("GET", "/sender/locations")).sender == EMSP
     async with Recorder([("EMSP", "SE", "ONE"), ("EMSP", "SE", "TWO")]) as both:

@@ -178,9 +178,13 @@ async def test_each_fault_of_the_addressee_has_its_code(
     """RT-15, RT-16."""
     world.cpo.answers("PUT", "/receiver/tokens", fault)
     url = world.url("tokens", "RECEIVER", "/NL/TNM/012345678")
-    answer = await world.emsp.call("PUT", url, TOKEN, to=CPO, sender=EMSP)
+    ids = {"X-Correlation-ID": "story"}
+    answer = await world.emsp.call("PUT", url, TOKEN, to=CPO, sender=EMSP, headers=ids)
     assert (answer.status, answer.code) == (200, code)
     assert len(world.cpo.all("PUT", "/receiver/tokens")) == 1
+    legs = [each for each in world.journal if each.correlation_id == "story"]
+    assert [each.direction for each in legs] == ["out", "in"]
+    assert (legs[1].status_code, legs[1].note) == (code, answer.envelope["status_message"])
     assert len(world.cpo.all("*", "/somewhere")) == 0
 
 
