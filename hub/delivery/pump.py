@@ -18,7 +18,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from hub.delivery.audience import MayExchange, Receiver, is_owed, receivers
-from hub.delivery.backoff import Backoff
+from hub.ocpi.backoff import Backoff
 from hub.delivery.changes import Change, ChangeLog
 from hub.delivery.collapse import Owed, collapsed
 from hub.delivery.cursors import Cursors

@@ -18,7 +18,7 @@ from aiohttp import web
 
 from hub.admin.key import admin_key
 from hub.admin.routes import routes as admin_routes
-from hub.delivery.backoff import Backoff
+from hub.ocpi.backoff import Backoff
 from hub.delivery.changes import ChangeLog
 from hub.delivery.cursors import Cursors
 from hub.delivery.dead_letters import DeadLetters

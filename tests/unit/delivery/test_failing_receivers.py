@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.delivery.backoff import Backoff
+from hub.ocpi.backoff import Backoff
 from hub.delivery.overview import overview
 from hub.delivery.pump import NotDeliverable, PumpStatus
 from hub.delivery.pumps import UnknownDeadLetter
