@@ -18,7 +18,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from hub.delivery.audience import MayExchange, Receiver, is_owed, receivers
-from hub.ocpi.backoff import Backoff
 from hub.delivery.changes import Change, ChangeLog
 from hub.delivery.collapse import Owed, collapsed
 from hub.delivery.cursors import Cursors
@@ -26,6 +25,7 @@ from hub.delivery.dead_letters import DeadLetter, DeadLetters
 from hub.delivery.round import HandedOver, Round, grouped, position_after, whole_keys
 from hub.delivery.sending import Attempt, Sending, as_it_came, whole
 from hub.delivery.verdict import Verdict
+from hub.ocpi.backoff import Backoff
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.timestamps import Clock
 from hub.registry.directory import Directory, Platform

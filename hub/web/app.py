@@ -18,7 +18,6 @@ from aiohttp import web
 
 from hub.admin.key import admin_key
 from hub.admin.routes import routes as admin_routes
-from hub.ocpi.backoff import Backoff
 from hub.delivery.changes import ChangeLog
 from hub.delivery.cursors import Cursors
 from hub.delivery.dead_letters import DeadLetters
@@ -26,6 +25,7 @@ from hub.delivery.pump import PumpParts
 from hub.delivery.pumps import Pumps
 from hub.delivery.sending import Sending
 from hub.http.client import http_transport
+from hub.ocpi.backoff import Backoff
 from hub.ocpi.timestamps import Clock, utc_now
 from hub.registry.calls import Calls
 from hub.registry.credentials import HandshakeParts, Handshakes

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from hub.ocpi.backoff import Backoff
 from hub.delivery.overview import overview
 from hub.delivery.pump import NotDeliverable, PumpStatus
 from hub.delivery.pumps import UnknownDeadLetter
 from hub.delivery.verdict import Verdict
 from hub.http.client import HttpTransport
+from hub.ocpi.backoff import Backoff
 from schemas.v2_2_1 import ConnectionStatus, Role
 from tests.fixtures.changes import LATER, evse, location, patch, put
 from tests.fixtures.delivering import NOW, Gate, People, World, delivering
