@@ -16,6 +16,7 @@ from hub.delivery.overview import overview
 from hub.delivery.pumps import Pumps
 from hub.ocpi.headers import TokenEncoding
 from hub.registry.current import CurrentDirectory
+from hub.registry.directory import BadBodies, WhenUnreachable
 from hub.registry.identity import HubIdentity
 from hub.registry.platforms import (
     HandshakeFailed,
@@ -52,6 +53,13 @@ class Registration(Input):
     token_encoding: TokenEncoding = TokenEncoding.BASE64
 
 
+class Arrangement(Input):
+    """How a platform is dealt with; what is left out stays as it is."""
+
+    when_unreachable: WhenUnreachable | None = None
+    bad_bodies: BadBodies | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class PlatformPages:
     """Answers about platforms, and what an operator does with them."""
@@ -70,6 +78,7 @@ class PlatformPages:
             ("POST", "/platforms", self.invite),
             ("POST", "/platforms/register", self.register),
             ("GET", one, self.show),
+            ("PATCH", one, self.arrange),
             ("DELETE", one, self.remove),
             ("POST", f"{one}/invite", self.invite_again),
             ("POST", f"{one}/renew", self._changing(self.registering.update_at)),
@@ -109,6 +118,15 @@ class PlatformPages:
                 asked.name, asked.versions_url, asked.token, asked.token_encoding
             )
         return shown(platform, overview(self.pumps, platform.id))
+
+    async def arrange(self, request: web.Request) -> PlatformShown:
+        """Set how a platform is dealt with."""
+        name, asked = _name(request), await body_of(request, Arrangement)
+        with refused_in_words():
+            await self.platforms.arrange(
+                name, when_unreachable=asked.when_unreachable, bad_bodies=asked.bad_bodies
+            )
+        return self._named(name)
 
     async def remove(self, request: web.Request) -> Removed:
         """Forget a platform."""

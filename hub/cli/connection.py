@@ -65,6 +65,10 @@ class HubConnection:
         """What the hub answers when it is told to do something."""
         return self._asked("POST", path, body=body)
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        """What the hub answers when something shall be otherwise."""
+        return self._asked("PATCH", path, body=body)
+
     def delete(self, path: str) -> Any:
         """What the hub answers when something shall go."""
         return self._asked("DELETE", path)

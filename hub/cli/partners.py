@@ -10,6 +10,7 @@ from rich.text import Text
 from hub.cli.asking import Asking, asks_hub
 from hub.cli.deliveries import progress
 from hub.cli.words import pairs, plain, say, shown, table
+from hub.registry.directory import BadBodies, WhenUnreachable
 
 app = typer.Typer(help="Invite, register, look at and suspend partners.", no_args_is_help=True)
 
@@ -154,6 +155,32 @@ def resume(ask: Asking, name: NameArgument) -> None:
     """
     found = ask.hub.post(f"/platforms/{_quoted(name)}/resume")
     ask.answer(found, lambda platform: say(f"{platform['name']} is {platform['status']} again."))
+
+
+@app.command("set")
+@asks_hub
+def arrange(
+    ask: Asking,
+    name: NameArgument,
+    *,
+    when_unreachable: Annotated[
+        WhenUnreachable | None,
+        typer.Option(help="While it is away: `state` keeps it the newest states, `none` keeps it nothing."),
+    ] = None,
+    bad_bodies: Annotated[
+        BadBodies | None,
+        typer.Option(help="Bodies for it that break the schema: `relay` them, or `refuse` them with 2001."),
+    ] = None,
+) -> None:
+    """Set how a partner is dealt with; what you do not give stays as it is.
+
+    For example:
+
+        ocpi-hub partner set acme --when-unreachable none --bad-bodies refuse
+    """
+    given = {"when_unreachable": when_unreachable, "bad_bodies": bad_bodies}
+    body = {field: value for field, value in given.items() if value is not None}
+    ask.answer(ask.hub.patch(f"/platforms/{_quoted(name)}", body), _platform)
 
 
 @app.command()

@@ -28,11 +28,8 @@ from hub.delivery.verdict import Verdict
 from hub.ocpi.backoff import Backoff
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.timestamps import Clock
-from hub.registry.directory import Directory, Platform
+from hub.registry.directory import Directory, Platform, WhenUnreachable
 from hub.store.acceptance import State
-
-#: What `when_unreachable` says if nothing is kept for a platform that cannot be reached (design D3).
-KEEP_NOTHING = "none"
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +170,7 @@ class Pump:
 
     def _skip_if_nothing_is_kept(self, platform: Platform | None) -> None:
         """Under the policy `none` a platform that cannot be reached is owed nothing: it pulls (TR-31)."""
-        if platform is None or platform.when_unreachable != KEEP_NOTHING:
+        if platform is None or platform.when_unreachable is not WhenUnreachable.NONE:
             return
         for receiver in receivers(platform):
             self._parts.cursors.move(receiver, self._parts.log.end)

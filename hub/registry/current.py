@@ -7,7 +7,15 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.party import Party
-from hub.registry.directory import Directory, Endpoint, InboundToken, Platform, RegisteredRole
+from hub.registry.directory import (
+    BadBodies,
+    Directory,
+    Endpoint,
+    InboundToken,
+    Platform,
+    RegisteredRole,
+    WhenUnreachable,
+)
 from hub.registry.tokens import Sealer, TokenPurpose
 from hub.store.database import Database
 from hub.store.tables import EndpointRow, InboundTokenRow, PlatformRoleRow, PlatformRow
@@ -66,8 +74,8 @@ class CurrentDirectory:
             version=row.version,
             outbound_token=None if row.outbound_token is None else self._sealer.opened(row.outbound_token),
             token_encoding=TokenEncoding(row.token_encoding),
-            when_unreachable=row.when_unreachable,
-            bad_bodies=row.bad_bodies,
+            when_unreachable=WhenUnreachable(row.when_unreachable),
+            bad_bodies=BadBodies(row.bad_bodies),
             roles=roles,
             endpoints=endpoints,
         )

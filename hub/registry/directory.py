@@ -6,6 +6,7 @@ Routing and policy read it; it is swapped whole when something changes, so that 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from types import MappingProxyType
 
 from hub.ocpi.headers import TokenEncoding
@@ -14,6 +15,24 @@ from hub.registry.tokens import TokenPurpose, token_hash
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole, Role
 
 Endpoint = tuple[str, InterfaceRole]
+
+
+class WhenUnreachable(StrEnum):
+    """What happens to changes while a platform cannot be reached (design D3)."""
+
+    #: It gets the newest state of what changed when it is back.
+    STATE = "state"
+    #: It is owed nothing, and pulls; OCPI's letter (TR-31, TR-32).
+    NONE = "none"
+
+
+class BadBodies(StrEnum):
+    """What happens to a body for a platform that breaks the schema (design D5)."""
+
+    #: It goes on; the platform judges.
+    RELAY = "relay"
+    #: The hub answers 2001.
+    REFUSE = "refuse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +63,8 @@ class Platform:
     #: The token that we show it.
     outbound_token: str | None = field(default=None, repr=False)
     token_encoding: TokenEncoding = TokenEncoding.BASE64
-    when_unreachable: str = "state"
-    bad_bodies: str = "relay"
+    when_unreachable: WhenUnreachable = WhenUnreachable.STATE
+    bad_bodies: BadBodies = BadBodies.RELAY
     roles: tuple[RegisteredRole, ...] = ()
     endpoints: Mapping[Endpoint, str] = field(default_factory=dict)
 

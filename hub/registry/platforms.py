@@ -8,6 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.ocpi.timestamps import Clock
 from hub.registry.connections import forget_tokens, give_token
+from hub.registry.directory import BadBodies, WhenUnreachable
 from hub.registry.records import Records
 from hub.registry.tokens import Sealer, TokenPurpose, new_token
 from hub.store.tables import InboundTokenRow, PlatformRow
@@ -120,6 +121,23 @@ class Platforms:
             row = await named(session, name)
             row.is_blocked = False
             row.status = await _settled(session, row)
+
+    async def arrange(
+        self,
+        name: str,
+        *,
+        when_unreachable: WhenUnreachable | None = None,
+        bad_bodies: BadBodies | None = None,
+    ) -> None:
+        """Set how the platform is dealt with; what is not given stays as it is (design D3, D5).
+
+        Raises:
+            UnknownPlatform: no platform has the name.
+        """
+        async with self._records.changing() as session:
+            row = await named(session, name)
+            row.when_unreachable = when_unreachable or row.when_unreachable
+            row.bad_bodies = bad_bodies or row.bad_bodies
 
     async def remove(self, name: str) -> None:
         """Forget the platform: its tokens die, its parties are free, and SUSPENDED for everybody (HCI-04).

@@ -20,7 +20,7 @@ from hub.ocpi.message import Message, Reply
 from hub.ocpi.party import Party
 from hub.ocpi.validation import decoded, found_wrong, refusal
 from hub.registry.current import CurrentDirectory
-from hub.registry.directory import Platform
+from hub.registry.directory import BadBodies, Platform
 from hub.relay.broadcast import Broadcasting
 from hub.relay.collect import Collecting
 from hub.relay.forward import Forwarding
@@ -34,8 +34,6 @@ from hub.routing.destination import (
 )
 from hub.routing.policy import MayExchange
 from schemas.v2_2_1 import Role
-
-REFUSE = "refuse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +106,6 @@ def _findings(message: Message, value: Any, receiver: Platform) -> str:
     if value is None or message.operation.response_url is ResponseUrl.QUERY:
         return ""
     found = found_wrong(message.operation, value)
-    if found and receiver.bad_bodies == REFUSE:
+    if found and receiver.bad_bodies is BadBodies.REFUSE:
         raise refusal(found)
     return refusal(found).message if found else ""

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from hub.registry.directory import BadBodies
 from tests.fixtures.recorder import Fault, Received, Recorder, Reply
 from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, PATIENCE, TOKEN, Roaming, joined, roaming
 
@@ -97,6 +98,26 @@ async def test_a_body_goes_through_byte_for_byte(world: Roaming) -> None:
     url = world.url("locations", "RECEIVER", "/BE/BEC/LOC1")
     await world.cpo.call("PUT", url, body=body, to=EMSP, sender=CPO)
     assert (await world.emsp.receives("PUT", "/receiver/locations")).body == body
+
+
+async def test_a_body_that_breaks_the_schema_goes_on_and_is_noted_unless_the_addressee_wants_none(
+    world: Roaming,
+) -> None:
+    """RT-25; design D5."""
+    url = world.url("locations", "RECEIVER", "/BE/BEC/LOC1")
+    broken = LOCATION | {"city": 7}
+    ids = {"X-Correlation-ID": "broken"}
+    answer = await world.cpo.call("PUT", url, broken, to=EMSP, sender=CPO, headers=ids)
+    assert answer.code == 1000
+    assert (await world.emsp.receives("PUT", "/receiver/locations")).value == broken
+    assert "/city" in world.noted("broken")[-1].note
+
+    await world.hub.platforms.arrange("emsp", bad_bodies=BadBodies.REFUSE)
+    answer = await world.cpo.call("PUT", url, broken, to=EMSP, sender=CPO)
+    assert (answer.status, answer.code) == (200, 2001)
+    assert "/city" in answer.envelope["status_message"]
+    await world.cpo.call("PUT", url, LOCATION, to=EMSP, sender=CPO)
+    assert len(world.emsp.all("PUT", "/receiver/locations")) == 2
 
 
 async def test_an_answer_comes_back_byte_for_byte(world: Roaming) -> None:

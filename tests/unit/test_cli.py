@@ -75,6 +75,15 @@ class TestPartner:
         second = (await admin.run("partner", "invite", "tnm", "--again", "--json")).json
         assert first["token"] != second["token"]
 
+    async def test_set_changes_what_is_given_and_nothing_else(self, admin: AdminHub) -> None:
+        await admin.run("partner", "invite", "tnm")
+        done = await admin.run("partner", "set", "tnm", "--when-unreachable", "none", "--json")
+        assert (done.json["when_unreachable"], done.json["bad_bodies"]) == ("none", "relay")
+        done = await admin.run("partner", "set", "tnm", "--bad-bodies", "refuse", "--json")
+        assert (done.json["when_unreachable"], done.json["bad_bodies"]) == ("none", "refuse")
+        assert (await admin.run("partner", "set", "tnm", "--bad-bodies", "eat")).code == 2
+        assert (await admin.run("partner", "set", "nobody", "--bad-bodies", "refuse")).code == 1
+
     async def test_list_and_show_tell_who_is_connected(self, admin: AdminHub, partner: Recorder) -> None:
         invited = (await admin.run("partner", "invite", "tnm", "--json")).json
         await partner.register(invited["versions_url"], invited["token"])

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from hub.delivery.overview import overview
 from hub.http.client import HttpTransport
+from hub.registry.directory import WhenUnreachable
 from hub.store.objects import append_client_infos
 from schemas.v2_2_1 import ClientInfo, ConnectionStatus, Role
 from tests.fixtures.changes import EARLIER, LATER, THEN, change, evse, location, patch, put
@@ -162,7 +163,9 @@ async def test_a_platform_for_which_nothing_is_kept_gets_nothing_late(
     path: Path, people: People, transport: HttpTransport, msp: Recorder
 ) -> None:
     """Design D3, policy `none`; TR-31, HCI-12."""
-    platform = people.recorded(msp, ABC, status=ConnectionStatus.OFFLINE, when_unreachable="none")
+    platform = people.recorded(
+        msp, ABC, status=ConnectionStatus.OFFLINE, when_unreachable=WhenUnreachable.NONE
+    )
     async with delivering(path, people, transport) as hub:
         await hub.accept(location())
         await hub.until(lambda: all(each.waiting == 0 for each in overview(hub.pumps, platform.id)))

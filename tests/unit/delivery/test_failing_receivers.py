@@ -12,6 +12,7 @@ from hub.delivery.pumps import UnknownDeadLetter
 from hub.delivery.verdict import Verdict
 from hub.http.client import HttpTransport
 from hub.ocpi.backoff import Backoff
+from hub.registry.directory import WhenUnreachable
 from schemas.v2_2_1 import ConnectionStatus, Role
 from tests.fixtures.changes import LATER, evse, location, patch, put
 from tests.fixtures.delivering import NOW, Gate, People, World, delivering
@@ -261,7 +262,7 @@ async def test_nothing_is_kept_for_who_wants_nothing_kept(
     path: Path, people: People, transport: HttpTransport, msp: Recorder
 ) -> None:
     """Policy `none`: what could not be sent is dropped, and the next change is sent again."""
-    platform = people.recorded(msp, ABC, when_unreachable="none")
+    platform = people.recorded(msp, ABC, when_unreachable=WhenUnreachable.NONE)
     gate = Gate(transport)
     gate.is_open = False
     async with delivering(path, people, gate) as hub:
