@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hub.delivery.backoff import Backoff
+from hub.ocpi.backoff import Backoff
 from hub.ocpi.errors import NotFound
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import format_timestamp
