@@ -5,17 +5,15 @@ charge points == OCPP => CentralSystem -> Chargings -> Bookkeeping -> Outbox -> 
 """
 
 import asyncio
-import logging
 import random
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 from aiohttp import web
 
-from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock, utc_now
 from partners.changes import DEFAULT_PATIENCE
@@ -41,12 +39,8 @@ from partners.cpo.sending import Sending
 from partners.cpo.settings import CpoSettings
 from partners.link import NO_SUCCESS
 from partners.node import LOOPBACK, Node, new_id
-from partners.peers import Peer
+from partners.platform import Platform
 from schemas.v2_2_1 import InterfaceRole, Role
-
-log = logging.getLogger(__name__)
-
-Found = TypeVar("Found")
 
 #: Without these there is nothing to do at a hub (CR-16).
 NEEDS: Final = (
@@ -57,7 +51,7 @@ NEEDS: Final = (
 )
 
 
-class CpoNode:
+class CpoNode(Platform):
     """A CPO that runs as long as the context is open.
 
     Args:
@@ -77,7 +71,8 @@ class CpoNode:
     ) -> None:
         self.settings = settings
         configuration, party = settings.configuration, settings.node.party
-        node = self.node = Node(settings.node, Role.CPO, needs=NEEDS, clock=clock, new_id=new_id)
+        node = Node(settings.node, Role.CPO, needs=NEEDS, clock=clock, new_id=new_id)
+        super().__init__(node)
         self.charging_log = ChargingLog(node.database)
         self.contracts = Contracts(node.database)
         self.outbox = Outbox(node.database)
@@ -190,54 +185,9 @@ class CpoNode:
         await self._running.aclose()
 
     @property
-    def url(self) -> str:
-        """Where the hub reaches us, without a path."""
-        return self.node.url
-
-    @property
-    def versions_url(self) -> str:
-        """Our versions URL, for a hub that registers with us."""
-        return self.node.versions_url
-
-    @property
-    def admin_url(self) -> str:
-        """Where the node's own API listens, opened by `admin_key`."""
-        return self.node.admin_url
-
-    @property
-    def admin_key(self) -> str:
-        """The key of the node's own API."""
-        return self.node.admin_key
-
-    @property
     def ocpp_url(self) -> str:
         """Where charge points connect: this, a slash and their identity."""
         return self._ocpp_url
-
-    @property
-    def party(self) -> Party:
-        """The CPO's party."""
-        return self.settings.node.party
-
-    async def register(
-        self, versions_url: str, token_a: str, encoding: TokenEncoding = TokenEncoding.BASE64
-    ) -> Peer:
-        """Register at a platform that gave us its versions URL and a token A.
-
-        Raises:
-            CallFailed, PeerRefused, PeerOffers: It failed; nothing is kept.
-        """
-        return await self.node.register(versions_url, token_a, encoding)
-
-    def issue_token_a(self) -> str:
-        """A token with which a platform may register with us, once."""
-        return self.node.issue_token_a()
-
-    async def until(
-        self, predicate: Callable[[], Found | None], patience: timedelta | None = DEFAULT_PATIENCE
-    ) -> Found:
-        """Wait until something is true of this node; see `Changes.until`."""
-        return await self.node.until(predicate, patience)
 
     async def until_introduced(self, patience: timedelta = DEFAULT_PATIENCE) -> None:
         """Wait until the hub has our tariffs and locations, and we have the eMSPs' tokens.
@@ -277,18 +227,9 @@ class CpoNode:
 
     # The hub.
 
-    async def _register_as_configured(self) -> None:
-        """Register where the settings say, unless it has been done; a failure is for the operator to mend."""
-        if self.settings.hub is None or self.node.link.is_up:
-            return
-        try:
-            await self.register(*self.settings.hub)
-        except NO_SUCCESS as error:
-            log.warning("registration at %s failed, register by hand: %s", self.settings.hub[0], error)
-
     async def _greet(self) -> None:
         """For ever: when there is a new registration, tell that platform everything."""
-        await self._register_as_configured()
+        await self.register_as_configured(self.settings.hub)
         while True:
             self._greeted = await self.node.changes.until(self._new_peer, None)
             for key in self.locations.published():

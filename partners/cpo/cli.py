@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -10,9 +10,9 @@ from partners.cpo import screens
 from partners.cpo.app import CpoNode
 from partners.cpo.configuration import ConfigurationRefused
 from partners.cpo.settings import ADMIN_PORT, read_settings
-from partners.remote import Json, Key, Node, RemoteNode, console, give_up, show
+from partners.node_cli import NodeCommands
+from partners.remote import console, give_up
 from partners.serving import serve as serve_until_stopped
-from partners.tables import fields
 
 DEFAULT_NODE = f"http://127.0.0.1:{ADMIN_PORT}"
 EXAMPLE = """\
@@ -110,83 +110,14 @@ def serve(config: Annotated[Path, typer.Argument(help="The TOML file with the no
         give_up(f"cannot listen: {error}")
 
 
-@app.command()
-def chargers(
-    node: Node = DEFAULT_NODE,
-    key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
-) -> None:
-    """The charge points, and how their connectors are."""
-    show(_ask(node, key, "GET", "/chargers"), as_json=as_json, table=screens.chargers)
-
-
-@app.command()
-def sessions(
-    node: Node = DEFAULT_NODE,
-    key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
-) -> None:
-    """The sessions, and whether their eMSP has heard of them."""
-    show(_ask(node, key, "GET", "/sessions"), as_json=as_json, table=screens.sessions)
-
-
-@app.command()
-def cdrs(
-    node: Node = DEFAULT_NODE,
-    key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
-) -> None:
-    """The CDRs, and whether their eMSP has accepted them."""
-    show(_ask(node, key, "GET", "/cdrs"), as_json=as_json, table=screens.cdrs)
-
-
-@app.command()
-def tokens(
-    node: Node = DEFAULT_NODE,
-    key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
-) -> None:
-    """The eMSPs' tokens that we know."""
-    show(_ask(node, key, "GET", "/tokens"), as_json=as_json, table=screens.tokens)
-
-
-@app.command()
-def register(
-    versions_url: Annotated[str, typer.Argument(help="The hub's versions URL.")],
-    token: Annotated[str, typer.Option(prompt="Token A", hide_input=True, help="The token A it gave us.")],
-    node: Node = DEFAULT_NODE,
-    key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
-) -> None:
-    """Register at a hub."""
-    value = {"versions_url": versions_url, "token": token}
-    show(_ask(node, key, "POST", "/register", value), as_json=as_json, table=fields)
-
-
-@app.command()
-def invite(
-    node: Node = DEFAULT_NODE,
-    key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
-) -> None:
-    """Make a token A with which a hub may register with us."""
-    show(_ask(node, key, "POST", "/invitation"), as_json=as_json, table=fields)
-
-
-@app.command()
-def state(
-    node: Node = DEFAULT_NODE,
-    key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
-) -> None:
-    """Who the node is, and with whom it is registered."""
-    show(_ask(node, key, "GET", "/state"), as_json=as_json, table=fields)
+commands = NodeCommands(app, DEFAULT_NODE)
+commands.listing("chargers", screens.chargers, "The charge points, and how their connectors are.")
+commands.listing("sessions", screens.sessions, "The sessions, and whether their eMSP has heard of them.")
+commands.listing("cdrs", screens.cdrs, "The CDRs, and whether their eMSP has accepted them.")
+commands.listing("tokens", screens.tokens, "The eMSPs' tokens that we know.")
+commands.registration()
 
 
 async def _nothing_more() -> None:
     """What the node does of its own accord begins when it is entered."""
     await asyncio.Event().wait()
-
-
-def _ask(node: str, key: str, method: str, path: str, value: dict[str, Any] | None = None) -> Any:
-    return RemoteNode(node, key).ask(method, path, value)

@@ -1,16 +1,13 @@
 """The eMSP node, put together: the only place that knows all of its parts."""
 
-import logging
 import random
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
-from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock, utc_now
-from partners.changes import DEFAULT_PATIENCE
 from partners.emsp.administration import Counter
 from partners.emsp.bills import Bill, bill
 from partners.emsp.commands import Commands, Outcome
@@ -20,13 +17,10 @@ from partners.emsp.inbox import Cdrs, Sessions
 from partners.emsp.locations import Locations, UnknownPlace
 from partners.emsp.settings import EmspSettings
 from partners.emsp.tokens import Tokens
-from partners.link import NO_SUCCESS
 from partners.node import Node, new_id
-from partners.peers import Peer
+from partners.platform import Platform
 from partners.pull import Pulled
 from schemas.v2_2_1 import CDR, InterfaceRole, Location, Role, Session, Tariff, Token
-
-log = logging.getLogger(__name__)
 
 SENDER, RECEIVER = InterfaceRole.SENDER, InterfaceRole.RECEIVER
 
@@ -35,10 +29,8 @@ NEEDS = (("locations", SENDER), ("tokens", RECEIVER), ("commands", RECEIVER))
 #: What it has copies of.
 PULLED = ("tariffs", "locations")
 
-Found = TypeVar("Found")
 
-
-class EmspNode:
+class EmspNode(Platform):
     """An eMSP on two ports, from `async with` to its end.
 
     Args:
@@ -51,7 +43,8 @@ class EmspNode:
         self, settings: EmspSettings, *, clock: Clock = utc_now, new_id: Callable[[], str] = new_id
     ) -> None:
         self.settings = settings
-        self.node = node = Node(settings.node, Role.EMSP, needs=NEEDS, clock=clock, new_id=new_id)
+        node = Node(settings.node, Role.EMSP, needs=NEEDS, clock=clock, new_id=new_id)
+        super().__init__(node)
         party = settings.node.party
         self.tokens = Tokens(
             party,
@@ -99,51 +92,12 @@ class EmspNode:
         """Stop listening and close the database."""
         await self.node.stop()
 
-    # Connecting.
-
-    @property
-    def url(self) -> str:
-        """Where others reach us, without a path."""
-        return self.node.url
-
-    @property
-    def versions_url(self) -> str:
-        """Our versions URL, for those who register with us."""
-        return self.node.versions_url
-
-    @property
-    def admin_url(self) -> str:
-        """Where the node's own API listens, opened by `admin_key`."""
-        return self.node.admin_url
-
-    @property
-    def admin_key(self) -> str:
-        """The key of the node's own API."""
-        return self.node.admin_key
-
-    async def register(
-        self, versions_url: str, token_a: str, encoding: TokenEncoding = TokenEncoding.BASE64
-    ) -> Peer:
-        """Register at a platform that gave us a token A; see `Node.register`."""
-        return await self.node.register(versions_url, token_a, encoding)
-
-    def issue_token_a(self) -> str:
-        """A token with which a platform may register with us, once."""
-        return self.node.issue_token_a()
-
-    async def until(
-        self, predicate: Callable[[], Found | None], patience: timedelta | None = DEFAULT_PATIENCE
-    ) -> Found:
-        """Wait until something is true of this node; see `Changes.until`."""
-        return await self.node.until(predicate, patience)
-
     # Keeping in step with the others.
 
     async def keep_in_step(self, chance: Callable[[], float] = random.random) -> None:
         """Register if the settings say where, then keep tokens and lists up to date, for ever (`InStep`)."""
         node = self.node
-        if self.settings.hub is not None and not node.link.is_up:
-            await self._register_as_configured(*self.settings.hub)
+        await self.register_as_configured(self.settings.hub)
         in_step = InStep(
             peers=node.peers,
             changes=node.changes,
@@ -154,12 +108,6 @@ class EmspNode:
             chance=chance,
         )
         await in_step.keep()
-
-    async def _register_as_configured(self, versions_url: str, token_a: str) -> None:
-        try:
-            await self.register(versions_url, token_a)
-        except NO_SUCCESS as error:
-            log.warning("registration at %s failed, register by hand: %s", versions_url, error)
 
     async def push_tokens(self) -> int:
         """Send every token to all CPOs; how many."""

@@ -12,6 +12,7 @@ from hub.ocpi.validation import refusal
 from partners.emsp import screens
 from partners.emsp.app import EmspNode
 from partners.emsp.settings import ADMIN_PORT, emsp_settings
+from partners.node_cli import NodeCommands
 from partners.remote import Json, Key, Node, RemoteNode, console, give_up, show
 from partners.serving import serve as serve_until_stopped
 from partners.settings import SettingsWrong
@@ -81,13 +82,14 @@ def serve(config: Annotated[Path, typer.Argument(help="The TOML file with the no
 @app.command()
 def locations(
     token: Annotated[str | None, typer.Option(help="Show what the owner of this token may see, too.")] = None,
+    *,
     node: Node = DEFAULT_NODE,
     key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
+    as_json: Json = False,
 ) -> None:
     """Where one can charge, and at what price."""
     query = "" if token is None else "?" + urlencode({"token": token})
-    show(_ask(node, key, "GET", "/locations" + query), as_json=as_json, table=screens.locations)
+    show(RemoteNode(node, key).ask("GET", "/locations" + query), as_json=as_json, table=screens.locations)
 
 
 @app.command()
@@ -96,27 +98,29 @@ def start(
     location: Annotated[str, typer.Argument(help="The location's id.")],
     evse: Annotated[str | None, typer.Argument(help="The EVSE's uid.")] = None,
     connector: Annotated[str | None, typer.Argument(help="The connector's id.")] = None,
+    *,
     owner: Owner = None,
     node: Node = DEFAULT_NODE,
     key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
+    as_json: Json = False,
 ) -> None:
     """Start charging. Exit status 1 if the charger does not."""
     value = _given(token=token, location=location, evse=evse, connector=connector, owner=owner)
-    _command(_ask(node, key, "POST", "/sessions", value), as_json=as_json)
+    _command(RemoteNode(node, key).ask("POST", "/sessions", value), as_json=as_json)
 
 
 @app.command()
 def stop(
     session: Annotated[str, typer.Argument(help="The session's id, as `sessions` shows it.")],
+    *,
     owner: Owner = None,
     node: Node = DEFAULT_NODE,
     key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
+    as_json: Json = False,
 ) -> None:
     """Stop charging. Exit status 1 if the charger does not."""
     path = f"/sessions/{quote(session, safe='')}"
-    _command(_ask(node, key, "DELETE", path, _given(owner=owner)), as_json=as_json)
+    _command(RemoteNode(node, key).ask("DELETE", path, _given(owner=owner)), as_json=as_json)
 
 
 @app.command()
@@ -125,26 +129,28 @@ def reserve(
     location: Annotated[str, typer.Argument(help="The location's id.")],
     until: Annotated[str, typer.Argument(help="Until when, as 2026-01-31T12:00:00Z.")],
     evse: Annotated[str | None, typer.Argument(help="The EVSE's uid.")] = None,
+    *,
     owner: Owner = None,
     node: Node = DEFAULT_NODE,
     key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
+    as_json: Json = False,
 ) -> None:
     """Have an EVSE kept free. Exit status 1 if it is not."""
     value = _given(token=token, location=location, until=until, evse=evse, owner=owner)
-    _command(_ask(node, key, "POST", "/reservations", value), as_json=as_json)
+    _command(RemoteNode(node, key).ask("POST", "/reservations", value), as_json=as_json)
 
 
 @app.command()
 def cancel(
     reservation: Annotated[str, typer.Argument(help="The reservation's id, as `reserve` printed it.")],
+    *,
     node: Node = DEFAULT_NODE,
     key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
+    as_json: Json = False,
 ) -> None:
     """Give a reservation up."""
     path = f"/reservations/{quote(reservation, safe='')}"
-    _command(_ask(node, key, "DELETE", path), as_json=as_json)
+    _command(RemoteNode(node, key).ask("DELETE", path), as_json=as_json)
 
 
 @app.command()
@@ -152,44 +158,23 @@ def unlock(
     location: Annotated[str, typer.Argument(help="The location's id.")],
     evse: Annotated[str, typer.Argument(help="The EVSE's uid.")],
     connector: Annotated[str, typer.Argument(help="The connector's id.")],
+    *,
     owner: Owner = None,
     node: Node = DEFAULT_NODE,
     key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
+    as_json: Json = False,
 ) -> None:
     """Release a cable that is stuck: for the help desk."""
     value = _given(location=location, evse=evse, connector=connector, owner=owner)
-    _command(_ask(node, key, "POST", "/unlock", value), as_json=as_json)
+    _command(RemoteNode(node, key).ask("POST", "/unlock", value), as_json=as_json)
 
 
-@app.command()
-def sessions(
-    node: Node = DEFAULT_NODE,
-    key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
-) -> None:
-    """The sessions of our drivers."""
-    show(_ask(node, key, "GET", "/sessions"), as_json=as_json, table=screens.sessions)
-
-
-@app.command()
-def bills(
-    node: Node = DEFAULT_NODE,
-    key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
-) -> None:
-    """A bill for each CDR: lines, VAT, total, and whether our own reckoning agrees."""
-    show(_ask(node, key, "GET", "/bills"), as_json=as_json, table=screens.bills)
-
-
-@app.command()
-def tokens(
-    node: Node = DEFAULT_NODE,
-    key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
-) -> None:
-    """The tokens that we have issued."""
-    show(_ask(node, key, "GET", "/tokens"), as_json=as_json, table=screens.tokens)
+commands = NodeCommands(app, DEFAULT_NODE)
+commands.listing("sessions", screens.sessions, "The sessions of our drivers.")
+commands.listing(
+    "bills", screens.bills, "A bill for each CDR: lines, VAT, total, and whether our own reckoning agrees."
+)
+commands.listing("tokens", screens.tokens, "The tokens that we have issued.")
 
 
 @app.command()
@@ -197,72 +182,41 @@ def issue(
     uid: Annotated[str, typer.Argument(help="The token's uid.")],
     kind: Annotated[str, typer.Option("--type", help="RFID, APP_USER, AD_HOC_USER or OTHER.")] = "RFID",
     whitelist: Annotated[str | None, typer.Option(help="ALWAYS, ALLOWED, ALLOWED_OFFLINE or NEVER.")] = None,
+    *,
     node: Node = DEFAULT_NODE,
     key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
+    as_json: Json = False,
 ) -> None:
     """Issue a token, and tell all CPOs."""
     value = {"uid": uid, "type": kind, **_given(whitelist=whitelist)}
-    show([_ask(node, key, "POST", "/tokens", value)], as_json=as_json, table=screens.tokens)
+    show([RemoteNode(node, key).ask("POST", "/tokens", value)], as_json=as_json, table=screens.tokens)
 
 
 @app.command()
 def block(
     uid: Annotated[str, typer.Argument(help="The token's uid.")],
+    *,
     node: Node = DEFAULT_NODE,
     key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
+    as_json: Json = False,
 ) -> None:
     """Take a token out of use, and tell all CPOs."""
-    answer = _ask(node, key, "DELETE", f"/tokens/{quote(uid, safe='')}")
+    answer = RemoteNode(node, key).ask("DELETE", f"/tokens/{quote(uid, safe='')}")
     show([answer], as_json=as_json, table=screens.tokens)
 
 
 @app.command()
 def pull(
+    *,
     node: Node = DEFAULT_NODE,
     key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
+    as_json: Json = False,
 ) -> None:
     """Read all tariffs and locations anew."""
-    show(_ask(node, key, "POST", "/pull"), as_json=as_json, table=fields)
+    show(RemoteNode(node, key).ask("POST", "/pull"), as_json=as_json, table=fields)
 
 
-@app.command()
-def register(
-    versions_url: Annotated[str, typer.Argument(help="The hub's versions URL.")],
-    token: Annotated[str, typer.Option(prompt="Token A", hide_input=True, help="The token A it gave us.")],
-    node: Node = DEFAULT_NODE,
-    key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
-) -> None:
-    """Register at a hub."""
-    value = {"versions_url": versions_url, "token": token}
-    show(_ask(node, key, "POST", "/register", value), as_json=as_json, table=fields)
-
-
-@app.command()
-def invite(
-    node: Node = DEFAULT_NODE,
-    key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
-) -> None:
-    """Make a token A with which a hub may register with us."""
-    show(_ask(node, key, "POST", "/invitation"), as_json=as_json, table=fields)
-
-
-@app.command()
-def state(
-    node: Node = DEFAULT_NODE,
-    key: Key = "",
-    as_json: Json = False,  # noqa: FBT002 typer options are given by name
-) -> None:
-    """Who the node is, and with whom it is registered."""
-    show(_ask(node, key, "GET", "/state"), as_json=as_json, table=fields)
-
-
-def _ask(node: str, key: str, method: str, path: str, value: dict[str, Any] | None = None) -> Any:
-    return RemoteNode(node, key).ask(method, path, value)
+commands.registration()
 
 
 def _command(answer: dict[str, Any], *, as_json: bool) -> None:
