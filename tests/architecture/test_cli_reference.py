@@ -5,23 +5,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer import Typer
 from typer.main import get_command
 
-from hub.cli.program import app
+from hub.cli.program import app as hub
 from hub.cli.reference import PAGE, reference
+from partners.cli import app as node
 
 HOME = Path(__file__).parents[2]
 PAGES = sorted([*HOME.glob("*.md"), *HOME.glob("docs/*.md"), *HOME.glob("docs/decisions/*.md")])
-COMMAND = re.compile(r"(?:`|\$ )ocpi-hub((?: +[^\s`|#()]+)+)")
+PROGRAMS = {"ocpi-hub": hub, "ocpi-node": node}
+COMMAND = re.compile(r"(?:`|\$ )(ocpi-hub|ocpi-node)((?: +[^\s`|#()]+)+)")
 
 
 def test_the_page_about_the_command_line_is_up_to_date() -> None:
     assert PAGE.read_text() == reference(), "run: python -m hub.cli.reference"
 
 
-def unknown_in(words: list[str]) -> str | None:
+def unknown_in(words: list[str], program: Typer = hub) -> str | None:
     """The first word of a command line that the program does not know, apart from values."""
-    command: Any = get_command(app)
+    command: Any = get_command(program)
     options = {"--help", *(name for each in command.params for name in each.opts)}
     for word in words:
         if word.startswith("-"):
@@ -38,7 +41,7 @@ def unknown_in(words: list[str]) -> str | None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_in_the_documentation_exist_with_their_options(page: Path) -> None:
     for match in COMMAND.finditer(page.read_text()):
-        assert unknown_in(match[1].split()) is None, match[0]
+        assert unknown_in(match[2].split(), PROGRAMS[match[1]]) is None, match[0]
 
 
 def test_a_command_that_does_not_exist_would_be_noticed() -> None:
