@@ -21,6 +21,8 @@ class Limits:
 
     #: The largest request body, in bytes.
     request_body: int = 8 * 1024 * 1024
+    #: For a request body to arrive whole.
+    request: timedelta = timedelta(seconds=30)
     #: The largest answer of a platform, in bytes.
     reply_body: int = 32 * 1024 * 1024
     #: Objects on a page at most (X-Limit).
@@ -45,6 +47,8 @@ class Limits:
     journal_body: int = 16 * 1024
     #: How long a URL that leads back through the hub lives, unless the message says otherwise.
     link: timedelta = timedelta(hours=24)
+    #: How far ahead a reservation may end whose results still find their way back.
+    reservation: timedelta = timedelta(days=366)
     #: How long a CDR's Location lives.
     cdr_location: timedelta = timedelta(days=90)
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
+_members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -21,6 +22,17 @@ def decode(text: bytes | str) -> Any:
         raise NotJson(str(error)) from error
     except ArithmeticError as error:
         raise NotJson("a number is too large or too small to be kept exactly") from error
+
+
+def members(text: bytes) -> dict[str, Any]:
+    """The members of a JSON object, each value as it is written; `encode` writes them back unchanged.
+
+    Of a name that is given twice the last one counts, as in `decode`.
+    """
+    try:
+        return dict(_members_decoder.decode(text))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NotJson(str(error)) from error
 
 
 def encode(value: Any) -> bytes:

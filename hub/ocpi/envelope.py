@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -13,6 +13,8 @@ from schemas import exact_json
 
 SUCCESS = 1000
 SUCCESS_CODES = range(1000, 2000)
+#: What may stand for a status code: OCPI writes four digits, and whoever writes fewer is put up with.
+STATUS_CODES = range(10_000)
 
 
 class _Absent:
@@ -80,21 +82,21 @@ def read_envelope(body: bytes) -> Envelope:
     """The envelope in the body of an answer.
 
     Raises:
-        NotAnEnvelope: not JSON, not an object, or without a numeric status_code.
+        NotAnEnvelope: not JSON, not an object, or without a status_code.
     """
     try:
         value = exact_json.decode(body)
     except exact_json.NotJson as error:
         raise NotAnEnvelope(f"the answer is not JSON: {error}") from error
     status_code = value.get("status_code") if isinstance(value, dict) else None
-    if not isinstance(status_code, int) or isinstance(status_code, bool):
-        raise NotAnEnvelope("the answer is not an OCPI envelope: status_code is missing or not an integer")
+    if type(status_code) is not int or status_code not in STATUS_CODES:
+        raise NotAnEnvelope("the answer is not an OCPI envelope: status_code is missing or not one")
     message = value.get("status_message")
     return Envelope(status_code, message if isinstance(message, str) else None, value.get("data"))
 
 
 class _Head(msgspec.Struct):
-    status_code: int
+    status_code: Annotated[int, msgspec.Meta(ge=STATUS_CODES.start, lt=STATUS_CODES.stop)]
 
 
 _head = msgspec.json.Decoder(_Head)
@@ -104,7 +106,7 @@ def read_status_code(body: bytes) -> int:
     """The status code of an answer; the rest is checked to be JSON and skipped.
 
     Raises:
-        NotAnEnvelope: not JSON, not an object, or without a numeric status_code.
+        NotAnEnvelope: not JSON, not an object, or without a status_code.
     """
     try:
         return _head.decode(body).status_code

@@ -6,12 +6,14 @@ OcpiError                         HTTP  OCPI
 │   ├── NotEnoughInformation       200  2002
 │   ├── UnknownLocation            200  2003
 │   ├── BodyIsNotJson              400  2001
+│   ├── BodyIsNotWhole             400  2001
 │   ├── NotAuthenticated           401  2000
 │   ├── NotAllowed                 403  2000
 │   ├── NotFound                   404  2001
 │   │   ├── LocationNotFound       404  2003
 │   │   └── TokenNotFound          404  2004
 │   ├── MethodNotAllowed           405  2000
+│   ├── BodyTooSlow                408  2000
 │   ├── BodyTooLarge               413  2000
 │   └── TooManyRequests            429  2000
 ├── ServerError                    200  3000   the server cannot do its part
@@ -70,6 +72,13 @@ class BodyIsNotJson(ClientError):
     status_code = 2001
 
 
+class BodyIsNotWhole(ClientError):
+    """The body cannot be read to its end."""
+
+    http_status = 400
+    status_code = 2001
+
+
 class NotAuthenticated(ClientError):
     """A valid credentials token is required in the Authorization header."""
 
@@ -105,6 +114,12 @@ class MethodNotAllowed(ClientError):
     """This resource does not have that method."""
 
     http_status = 405
+
+
+class BodyTooSlow(ClientError):
+    """The body did not arrive in time."""
+
+    http_status = 408
 
 
 class BodyTooLarge(ClientError):

@@ -94,6 +94,14 @@ def read_routing(headers: Mapping[str, str]) -> Routing:
     )
 
 
+def claimed_sender(headers: Mapping[str, str]) -> Party | None:
+    """The party that a message says it is from, None where it says so wrongly or not at all."""
+    try:
+        return _read_party(headers, FROM_COUNTRY_CODE, FROM_PARTY_ID)
+    except InvalidParameters:
+        return None
+
+
 def write_authorization(token: str, encoding: TokenEncoding = TokenEncoding.BASE64) -> Header:
     """The Authorization header that shows this token (TR-01)."""
     if encoding is TokenEncoding.BASE64:

@@ -40,12 +40,19 @@ def object_key(message: Message) -> ObjectKey:
 
 
 def variant(message: Message) -> str:
-    """What tells objects with one id apart: the type of a token, by default RFID (TOK-03)."""
+    """What tells objects with one id apart: the type of a token, by default RFID (TOK-03).
+
+    Raises:
+        InvalidParameters: the parameter is given twice: others might take the other one.
+    """
     kind = message.module.kind
     if kind is None or kind.variant is None:
         return ""
     name, default = kind.variant
-    return dict(parse_qsl(message.query)).get(name, default)
+    given = [value for key, value in parse_qsl(message.query) if key == name]
+    if len(given) > 1:
+        raise InvalidParameters(f"parameter {name}: expected it once, got it {len(given)} times")
+    return given[0] if given else default
 
 
 def check_identity(message: Message, value: Any) -> None:

@@ -82,6 +82,17 @@ class Platform:
         """Whether the party is one of its own (RT-11)."""
         return any(registered.party == party for registered in self.roles)
 
+    @property
+    def is_hub(self) -> bool:
+        """Whether it is another hub, which speaks for parties that it does not list (RT-10)."""
+        return any(registered.role is Role.HUB for registered in self.roles)
+
+    @property
+    def only_party(self) -> Party | None:
+        """Its party, None where it has several or none (RT-05)."""
+        parties = {registered.party for registered in self.roles}
+        return parties.pop() if len(parties) == 1 else None
+
     def roles_of(self, party: Party) -> tuple[Role, ...]:
         """The roles in which it registered the party."""
         return tuple(registered.role for registered in self.roles if registered.party == party)

@@ -20,7 +20,7 @@ from hub.ocpi.message import Message, Reply
 from hub.ocpi.party import Party
 from hub.ocpi.validation import decoded, found_wrong, refusal
 from hub.registry.current import CurrentDirectory
-from hub.registry.directory import BadBodies, Platform
+from hub.registry.directory import BadBodies, Directory, Platform
 from hub.relay.broadcast import Broadcasting
 from hub.relay.collect import Collecting
 from hub.relay.forward import Forwarding
@@ -31,9 +31,9 @@ from hub.routing.destination import (
     GetOne,
     destination,
     sending_party,
+    speaks_for,
 )
 from hub.routing.policy import MayExchange
-from schemas.v2_2_1 import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,11 @@ class Exchange:
             OcpiError: it is refused; the class and the message say why.
         """
         directory = self.directory.value
-        sender = sending_party(message, caller)
+        sender = sending_party(message, caller, directory)
         message = replace(message, routing=Routing(message.routing.to, sender))
         value = _value(message)
         check_identity(message, value)
-        _check_owner(message, sender, caller)
+        _check_owner(message, sender, caller, directory)
         to = destination(message, sender, caller, directory, self.may_exchange)
         from_hub = Routing(to=sender, sender=directory.hub)
         match to:
@@ -89,11 +89,12 @@ def _value(message: Message) -> Any:
     return value
 
 
-def _check_owner(message: Message, sender: Party, caller: Platform) -> None:
+def _check_owner(message: Message, sender: Party, caller: Platform, directory: Directory) -> None:
     """What is pushed belongs to the party that pushes it (AM-07); a hub speaks for others (RT-10)."""
     owner = owner_in_path(message)
-    is_hub = any(registered.role is Role.HUB for registered in caller.roles)
-    if owner is not None and owner != sender and not is_hub:
+    if owner is None or owner == sender:
+        return
+    if not caller.is_hub or not speaks_for(caller, owner, directory):
         raise InvalidParameters(f"URL: the object belongs to {owner}, the message is from {sender}")
 
 

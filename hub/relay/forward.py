@@ -29,7 +29,7 @@ from hub.relay.links import (
     response_url_in_body,
     response_url_in_query,
 )
-from hub.routing.destination import Direct
+from hub.routing.destination import Direct, speaks_for
 from hub.settings import Limits
 from schemas.v2_2_1 import InterfaceRole
 
@@ -61,8 +61,8 @@ class Forwarding:
         interface = message.interface
         reply = await self._with_own_link(reply, onward, interface, caller)
         if message.operation.answers_location:
-            reply = await self._with_own_location(reply, onward, interface, caller)
-        return reply
+            return await self._with_own_location(reply, onward, interface, caller)
+        return _without(reply, LOCATION)
 
     async def follow(
         self,
@@ -85,15 +85,15 @@ class Forwarding:
                 f"this URL has {link.kind.method}, not {method}", headers=(("Allow", link.kind.method),)
             )
         platform = directory.platforms.get(link.target_platform_id)
-        if platform is None or not platform.is_registered:
-            raise NotFound
+        if platform is None or not _still_stands(link, caller, platform, directory):
+            raise NotFound("what this URL stood for is gone")
         if not platform.is_connected:
-            raise ReceiverNotConnected(f"{platform.name} is {platform.status}")
+            raise ReceiverNotConnected(f"{link.routing.to} is {platform.status}")
         onward = Onward(
             platform, link.module, method, link.url, link.routing, ids.correlation_id, headers, body
         )
         reply = await self.legs.send(onward)
-        return await self._with_own_link(reply, onward, link.interface, caller)
+        return _without(await self._with_own_link(reply, onward, link.interface, caller), LOCATION)
 
     async def _with_own_response_url(
         self, message: Message, value: Any, caller: Platform, to: Direct, routing: Routing
@@ -119,33 +119,34 @@ class Forwarding:
             )
         )
         if place is ResponseUrl.BODY:
-            return replaced_in_body(message.body, value, own), message.query
+            return replaced_in_body(message.body, own), message.query
         return message.body, replaced_in_query(message.query, own)
 
     def _callback_expires_at(self, value: Any) -> datetime:
-        """Long enough for a reservation to be cancelled at its very end (CMD-09)."""
+        """Long enough for a reservation to be cancelled at its very end (CMD-09), within reason."""
         now = self.clock()
         expiry_date = value.get("expiry_date") if isinstance(value, dict) else None
         try:
             reserved_until = parse_timestamp(expiry_date) if isinstance(expiry_date, str) else now
         except ValueError:
             reserved_until = now
-        return max(now, reserved_until) + self.limits.link
+        farthest = now + self.limits.reservation
+        return min(max(now, reserved_until), farthest) + self.limits.link
 
     async def _with_own_link(
         self, reply: Reply, onward: Onward, interface: InterfaceRole, caller: Platform
     ) -> Reply:
         """The answer with a Link that the asker can follow; an empty or odd one is left out."""
-        given = first(reply.headers, LINK)
-        if given is None:
+        given = [value for name, value in reply.headers if name.lower() == LINK.lower()]
+        if not given:
             return reply
-        following = read_next_link(given)
+        following = read_next_link(", ".join(given))
         reply = _without(reply, LINK)
         if following is None:
             return reply
         following = absolute(following, onward.url)
         if not belongs_to(onward.platform, following):
-            raise RoutingError(f"the next page of {onward.platform.name} lies at a host that is not its own")
+            raise RoutingError(f"the next page of {onward.routing.to} lies at a host that is not its own")
         lifetime = self.limits.link
         own = await self._standing_for(LinkKind.NEXT_PAGE, following, onward, interface, caller, lifetime)
         return replace(reply, headers=(*reply.headers, write_next_link(own)))
@@ -187,6 +188,21 @@ class Forwarding:
                 expires_at=self.clock() + lifetime,
             )
         )
+
+
+def _still_stands(link: Link, caller: Platform, target: Platform, directory: Directory) -> bool:
+    """Whether host and parties are still those of the two platforms, which may have registered anew.
+
+    A platform's token goes to hosts of its own only (CMD-10), and nobody speaks for a party that it gave up.
+    """
+    to, sender = link.routing
+    return (
+        belongs_to(target, link.url)
+        and to is not None
+        and sender is not None
+        and speaks_for(target, to, directory)
+        and speaks_for(caller, sender, directory)
+    )
 
 
 def _without(reply: Reply, name: str) -> Reply:

@@ -18,6 +18,7 @@ from hub.ocpi.headers import (
     write_authorization,
 )
 from hub.ocpi.message import Reply
+from hub.ocpi.party import Party
 from hub.ocpi.transport import CallFailed, HttpReply, HttpRequest, NoAnswerInTime, NotReached, first
 from hub.registry.calls import Calls
 from hub.registry.directory import Platform
@@ -57,18 +58,19 @@ class Legs:
         Raises:
             RoutingError: there is none that can be handed on; the class says why (RT-15, RT-16).
         """
-        platform = onward.platform
+        platform, receiver = onward.platform, onward.routing.to
         transport = self.calls.leg(Purpose.RELAY, platform.id, platform.name, onward.module)
         try:
             reply = await transport.send(self._request(onward))
         except NotReached as failure:
             self.unreachable(platform.id)
-            raise ReceiverNotConnected(f"{platform.name} cannot be reached") from failure
+            raise ReceiverNotConnected(f"{receiver} cannot be reached") from failure
         except NoAnswerInTime as failure:
-            raise ReceiverTimedOut(f"{platform.name} did not answer in time") from failure
+            raise ReceiverTimedOut(f"{receiver} did not answer in time") from failure
         except CallFailed as failure:
-            raise RoutingError(f"the connection to {platform.name} failed: {failure}") from failure
-        check_answer(reply, platform)
+            # Why, with the platform's address perhaps, is for the journal and not for the asker.
+            raise RoutingError(f"the connection to {receiver} failed") from failure
+        check_answer(reply, receiver)
         # Whatever the platform wrote, the asker sees the pairs of its own request, swapped (RT-08, RT-09).
         return Reply(
             reply.status, reply.body, onward.routing.answered(), kept(reply.headers, RELAYED_REPLY_HEADERS)
@@ -76,7 +78,7 @@ class Legs:
 
     def _request(self, onward: Onward) -> HttpRequest:
         if onward.platform.outbound_token is None:
-            raise ReceiverNotConnected(f"{onward.platform.name} is not registered")
+            raise ReceiverNotConnected(f"{onward.routing.to} is not registered")
         ids = MessageIds(self.calls.new_id(), onward.correlation_id)
         headers = (
             write_authorization(onward.platform.outbound_token, onward.platform.token_encoding),
@@ -89,17 +91,17 @@ class Legs:
         return HttpRequest(onward.method, onward.url, headers, onward.body, self.timeout)
 
 
-def check_answer(reply: HttpReply, platform: Platform) -> None:
-    """Refuse an answer that cannot be handed on as the platform's word (RT-16).
+def check_answer(reply: HttpReply, receiver: Party | None) -> None:
+    """Refuse an answer that cannot be handed on as the receiver's word (RT-16).
 
     Raises:
         RoutingError: a redirect, a refusal of the hub's token, or no OCPI envelope.
     """
     if reply.status in REDIRECTS:
-        raise RoutingError(f"{platform.name} answered with a redirect (HTTP {reply.status})")
+        raise RoutingError(f"{receiver} answered with a redirect (HTTP {reply.status})")
     if reply.status in TOKEN_REFUSED:
-        raise RoutingError(f"{platform.name} does not accept the hub's token (HTTP {reply.status})")
+        raise RoutingError(f"{receiver} does not accept the hub's token (HTTP {reply.status})")
     try:
         read_status_code(reply.body)
     except NotAnEnvelope as error:
-        raise RoutingError(f"{platform.name} answered HTTP {reply.status}, but {error}") from error
+        raise RoutingError(f"{receiver} answered HTTP {reply.status}, but {error}") from error

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, unquote_plus, urlencode, urljoin, urlsplit
 
 from sqlalchemy import delete, insert, select
 
@@ -32,6 +32,9 @@ VIA = "/ocpi/2.2.1/via"
 #: What OCPI allows for a URL (2.2.1, Types, URL).
 LONGEST_URL = 255
 RESPONSE_URL = "response_url"
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+#: Printable ASCII, without the backslash that some read as a slash.
+_PLAIN = re.compile(r"[!-\[\]-~]+")
 
 NewToken = Callable[[], str]
 
@@ -124,12 +127,9 @@ class Links:
 
 def belongs_to(platform: Platform, url: str) -> bool:
     """Whether the URL lies at a host that the platform registered (CMD-10, PG-17)."""
-    try:
-        origin = _origin(url)
-    except ValueError:
-        return False
+    origin = _origin(url)
     known = (platform.versions_url, *platform.endpoints.values())
-    return bool(origin[1]) and any(origin == _origin(each) for each in known if each)
+    return origin is not None and any(origin == _origin(each) for each in known if each)
 
 
 def absolute(location: str, endpoint: str) -> str:
@@ -141,11 +141,12 @@ def response_url_in_body(value: Any) -> str:
     """The response_url in a decoded body.
 
     Raises:
-        InvalidParameters: there is none.
+        InvalidParameters: there is none, or one in another spelling, which some would read in its place.
     """
-    found = value.get(RESPONSE_URL) if isinstance(value, dict) else None
+    names = [name for name in value if name.lower() == RESPONSE_URL] if isinstance(value, dict) else []
+    found = value[RESPONSE_URL] if names == [RESPONSE_URL] else None
     if not isinstance(found, str) or not found:
-        raise InvalidParameters(f"/{RESPONSE_URL}: expected a URL")
+        raise InvalidParameters(f"/{RESPONSE_URL}: expected one URL")
     return found
 
 
@@ -153,31 +154,38 @@ def response_url_in_query(query: str) -> str:
     """The response_url among the parameters (CHP-01).
 
     Raises:
-        InvalidParameters: there is none.
+        InvalidParameters: there is none, or something that some would read in its place.
     """
-    found = dict(parse_qsl(query)).get(RESPONSE_URL)
-    if not found:
-        raise InvalidParameters(f"parameter {RESPONSE_URL}: expected a URL")
-    return found
+    found = [value for name, value in parse_qsl(query) if name == RESPONSE_URL]
+    others = (unquote_plus(part).lower() for part in _other_parts(query))
+    if len(found) != 1 or any(RESPONSE_URL in other for other in others):
+        raise InvalidParameters(f"parameter {RESPONSE_URL}: expected one URL")
+    return found[0]
 
 
-_IN_TEXT = re.compile(rb'(?<!\\)"response_url"\s*:\s*("(?:[^"\\]|\\.)*")')
+_IN_TEXT = re.compile(rb'"response_url"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
-def replaced_in_body(body: bytes, value: dict[str, Any], url: str) -> bytes:
-    """The body with another response_url and nothing else changed, not even white space (design D1)."""
-    places = _IN_TEXT.findall(body)
-    if len(places) == 1:
-        match = _IN_TEXT.search(body)
-        if match is not None:
-            return body[: match.start(1)] + exact_json.encode(url) + body[match.end(1) :]
-    return exact_json.encode(value | {RESPONSE_URL: url})
+def replaced_in_body(body: bytes, url: str) -> bytes:
+    """The body with another response_url and nothing else changed, not even white space (design D1).
+
+    Where the name may stand in more than one place or spelling, the members are written anew, each once:
+    nobody shall find the URL that was replaced.
+    """
+    match = _IN_TEXT.search(body)
+    if match is None or body.count(b'"response_url"') > 1 or b"\\u" in body:
+        return exact_json.encode(exact_json.members(body) | {RESPONSE_URL: url})
+    return body[: match.start(1)] + exact_json.encode(url) + body[match.end(1) :]
 
 
 def replaced_in_query(query: str, url: str) -> str:
     """The query string with another response_url; the other parameters stay as they are written."""
-    others = [part for part in query.split("&") if part and part.partition("=")[0] != RESPONSE_URL]
-    return "&".join([*others, urlencode({RESPONSE_URL: url}, quote_via=quote)])
+    return "&".join([*_other_parts(query), urlencode({RESPONSE_URL: url}, quote_via=quote)])
+
+
+def _other_parts(query: str) -> list[str]:
+    parts = (part for part in query.split("&") if part)
+    return [part for part in parts if unquote_plus(part.partition("=")[0]) != RESPONSE_URL]
 
 
 def check_response_url(url: str, caller: Platform) -> None:
@@ -192,9 +200,19 @@ def check_response_url(url: str, caller: Platform) -> None:
         raise InvalidParameters(f"/{RESPONSE_URL}: expected a URL at a host that your platform registered")
 
 
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc.lower()
+def _origin(url: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port of a URL; None where it does not name them so that all readers agree."""
+    if _PLAIN.fullmatch(url) is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    default_port = _DEFAULT_PORTS.get(parts.scheme)
+    if default_port is None or not parts.hostname or "@" in parts.netloc:
+        return None
+    return parts.scheme, parts.hostname, default_port if port is None else port
 
 
 def _both(routing: Routing) -> tuple[Party, Party]:

@@ -59,21 +59,24 @@ class GetOne:
 Destination = Direct | Broadcast | GetAll | GetOne
 
 
-def sending_party(message: Message, caller: Platform) -> Party:
-    """The party that the message is from, which must be one of the caller's own (RT-11).
+def sending_party(message: Message, caller: Platform, directory: Directory) -> Party:
+    """The party that the message is from, for which the caller may speak (RT-11).
 
     Raises:
         InvalidParameters: another platform's party, or no party and the caller has several (RT-05).
     """
-    sender = message.routing.sender
-    if sender is not None:
-        if not caller.has_party(sender) and not _is_hub(caller):
-            raise InvalidParameters(f"OCPI-from headers: {sender} is not a party of your platform")
-        return sender
-    parties = {registered.party for registered in caller.roles}
-    if len(parties) != 1:
+    sender = message.routing.sender or caller.only_party
+    if sender is None:
         raise InvalidParameters("OCPI-from headers are missing, and your platform has several parties")
-    return parties.pop()
+    if not speaks_for(caller, sender, directory):
+        raise InvalidParameters(f"OCPI-from headers: {sender} is not a party of your platform")
+    return sender
+
+
+def speaks_for(platform: Platform, party: Party, directory: Directory) -> bool:
+    """Whether the party is the platform's own; another hub speaks for who is not here (RT-10)."""
+    is_elsewhere = not directory.holders(party) and party != directory.hub
+    return platform.has_party(party) or (platform.is_hub and is_elsewhere)
 
 
 def destination(
@@ -160,8 +163,3 @@ def _only_candidate(
         case 1:
             return direct(message, candidates.pop(), sender, caller, directory, may_exchange)
     raise InvalidParameters("OCPI-to headers are missing, and more than one party may be meant")
-
-
-def _is_hub(platform: Platform) -> bool:
-    """Whether the platform is another hub, which speaks for parties that it does not list (RT-10)."""
-    return any(registered.role is Role.HUB for registered in platform.roles)

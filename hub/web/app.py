@@ -51,7 +51,7 @@ from hub.store.objects import ObjectStore
 from hub.web.authentication import Authentication
 from hub.web.background import beside
 from hub.web.edge import edge
-from hub.web.operations import Gauges, LegCounts, metrics_registry, operation_routes
+from hub.web.operations import Gauges, LegCounts, metrics_registry, metrics_route, state_routes
 from hub.web.routes import PartnerRoutes
 from hub.web.serving import listening, served, url_of
 
@@ -168,18 +168,21 @@ async def running_hub(
             links=links,
             objects=objects,
             page_limit=limits.page,
+            patience=limits.request,
         )
         await directory.reload()
         await platforms.forget_unfinished()
         await stack.enter_async_context(beside(objects.run(), pumps.run(), presence.watch(), _sweep(links)))
 
-        operations = operation_routes(metrics_registry(counts, _gauges(journal, directory)), lambda: True)
+        ready = asyncio.Event()
+        state = state_routes(ready.is_set)
         partners = web.Application(
             client_max_size=limits.request_body, middlewares=[edge(clock, new_id, journal)]
         )
-        partners.add_routes([*routes.table(), *operations])
+        partners.add_routes([*routes.table(), *state])
         operators = web.Application()
-        operators.add_routes(operations)
+        metrics = metrics_registry(counts, _gauges(journal, directory))
+        operators.add_routes([*state, metrics_route(metrics)])
         operators.add_routes(
             admin_routes(
                 key,
@@ -199,6 +202,8 @@ async def running_hub(
         )
         await stack.enter_async_context(served(operators, admin_port))
         await stack.enter_async_context(served(partners, port))
+        ready.set()
+        stack.callback(ready.clear)
         yield RunningHub(
             public_url=identity.public_url,
             versions_url=identity.versions_url,

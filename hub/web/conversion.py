@@ -1,12 +1,14 @@
 """From aiohttp's request to a Message, and from a Reply to aiohttp's response."""
 
+import asyncio
+from datetime import timedelta
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from aiohttp import web
 
 from hub.ocpi.description import Module
-from hub.ocpi.errors import NotFound
+from hub.ocpi.errors import BodyIsNotWhole, BodyTooSlow, NotFound
 from hub.ocpi.headers import JSON_CONTENT_TYPE, Header, MessageIds, Routing, read_routing
 from hub.ocpi.message import Message, Reply
 from schemas.v2_2_1 import InterfaceRole
@@ -37,20 +39,44 @@ def tail_below(path: str, segments: int) -> str:
     """
     rest = path.split("/")[segments + 1 :]
     tail = "".join(f"/{segment}" for segment in rest)
-    # The tail is appended to a partner's URL: nobody may climb from one module into another.
-    if any(part in {".", ".."} for part in unquote(unquote(tail)).replace("\\", "/").split("/")):
+    # The tail is appended to a partner's URL: nobody may climb from one module into another. Some servers
+    # leave out what stands behind a semicolon before they look for dots.
+    segments_read = unquote(unquote(tail)).replace("\\", "/").split("/")
+    if any(segment.partition(";")[0] in {".", ".."} for segment in segments_read):
         raise NotFound("the path holds a segment . or ..")
     return tail if tail.strip("/") else ""
 
 
+async def whole_body(request: web.Request, patience: timedelta) -> bytes:
+    """The body of a request.
+
+    Raises:
+        BodyTooSlow: it has not arrived in time.
+        BodyIsNotWhole: it ends too early, or cannot be unpacked.
+        web.HTTPRequestEntityTooLarge: it is larger than the application takes.
+    """
+    try:
+        async with asyncio.timeout(patience.total_seconds()):
+            return await request.read()
+    except TimeoutError as error:
+        raise BodyTooSlow from error
+    except (web.RequestPayloadError, ConnectionError) as error:
+        raise BodyIsNotWhole from error
+
+
 async def message(
-    request: web.Request, module: Module, interface: InterfaceRole, tail: str, ids: MessageIds
+    request: web.Request,
+    module: Module,
+    interface: InterfaceRole,
+    tail: str,
+    ids: MessageIds,
+    patience: timedelta,
 ) -> Message:
     """The message in a request to a functional module.
 
     Raises:
         NotFound, MethodNotAllowed: the module has no such path, or not with this method.
-        InvalidParameters: the routing headers are wrong.
+        OcpiError: the routing headers are wrong, or the body cannot be had.
     """
     operation, parameters = module.match(interface, request.method, tail)
     return Message(
@@ -62,7 +88,7 @@ async def message(
         ids=ids,
         routing=read_routing(request.headers),
         headers=tuple(request.headers.items()),
-        body=await request.read(),
+        body=await whole_body(request, patience),
     )
 
 

@@ -67,8 +67,8 @@ def metrics_registry(*collectors: Collector) -> CollectorRegistry:
     return registry
 
 
-def operation_routes(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> list[web.RouteDef]:
-    """The three routes."""
+def state_routes(is_ready: Callable[[], bool]) -> list[web.RouteDef]:
+    """Health and readiness; they tell nothing else, so that anybody who can reach the hub may ask."""
 
     async def health(_request: web.Request) -> web.Response:
         return _json(200, {"status": "alive"})
@@ -76,10 +76,16 @@ def operation_routes(registry: CollectorRegistry, is_ready: Callable[[], bool]) 
     async def ready(_request: web.Request) -> web.Response:
         return _json(200, {"status": "ready"}) if is_ready() else _json(503, {"status": "not ready"})
 
+    return [web.get("/health", health), web.get("/ready", ready)]
+
+
+def metrics_route(registry: CollectorRegistry) -> web.RouteDef:
+    """The metrics; how much others charge is nobody's business but the operator's."""
+
     async def metrics(_request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    return [web.get("/health", health), web.get("/ready", ready), web.get("/metrics", metrics)]
+    return web.get("/metrics", metrics)
 
 
 def _json(status: int, value: Mapping[str, str]) -> web.Response:

@@ -1,6 +1,7 @@
 """Every route that partners can reach. The functional ones are made from MODULES (design D11, D13)."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -8,13 +9,14 @@ from pydantic import ValidationError
 from hub.ocpi.description import Module
 from hub.ocpi.envelope import ABSENT, success, success_with_list
 from hub.ocpi.errors import MethodNotAllowed, NotFound
-from hub.ocpi.headers import Routing
+from hub.ocpi.headers import Routing, claimed_sender
 from hub.ocpi.modules import MODULES, VERSION
 from hub.ocpi.paging import PageRequest, page_headers
 from hub.ocpi.timestamps import Clock
 from hub.ocpi.validation import decoded, refusal
 from hub.registry.credentials import Handshakes
 from hub.registry.current import CurrentDirectory
+from hub.registry.directory import Platform
 from hub.registry.versions import endpoint_url, version_details, versions
 from hub.relay.exchange import Exchange
 from hub.relay.forward import Forwarding
@@ -22,13 +24,15 @@ from hub.relay.links import Links
 from hub.store.journal import Purpose
 from hub.store.objects import ObjectStore
 from hub.web.authentication import Authentication
-from hub.web.conversion import json_response, message, raw_target, response, tail_below
+from hub.web.conversion import json_response, message, raw_target, response, tail_below, whole_body
 from hub.web.edge import PASSAGE, Handler, Passage
 from schemas.findings import findings
 from schemas.v2_2_1 import Credentials, InterfaceRole
 
 #: Segments above the tail of `/ocpi/2.2.1/sender/locations/…`.
 ABOVE_TAIL = 4
+#: Slashes at the end of a URL are put up with (AM-35).
+SLASHES = "{slashes:/*}"
 CREDENTIALS = MODULES["credentials"]
 HUBCLIENTINFO = MODULES["hubclientinfo"]
 
@@ -47,15 +51,17 @@ class PartnerRoutes:
     links: Links
     objects: ObjectStore
     page_limit: int
+    #: For a request body to arrive whole.
+    patience: timedelta
 
     def table(self) -> list[web.RouteDef]:
         """The routes, for the application."""
         base = f"/ocpi/{VERSION}"
         return [
-            web.get("/ocpi/versions", self.versions, allow_head=False),
-            web.get(base, self.version_details, allow_head=False),
-            web.route("*", f"{base}/credentials", self.credentials),
-            web.route("*", f"{base}/sender/hubclientinfo", self.client_infos),
+            web.get(f"/ocpi/versions{SLASHES}", self.versions, allow_head=False),
+            web.get(f"{base}{SLASHES}", self.version_details, allow_head=False),
+            web.route("*", f"{base}/credentials{SLASHES}", self.credentials),
+            web.route("*", f"{base}/sender/hubclientinfo{SLASHES}", self.client_infos),
             web.route("*", f"{base}/via/{{token}}", self.via),
             *(
                 web.route(
@@ -85,7 +91,7 @@ class PartnerRoutes:
         passage = _passage(request, Purpose.HANDSHAKE, CREDENTIALS)
         caller = await self.authentication.caller(request)
         operation = CREDENTIALS.match(InterfaceRole.SENDER, request.method, "").operation
-        theirs = None if operation.body is None else await _credentials(request)
+        theirs = None if operation.body is None else await self._credentials(request)
         ours = await self.handshakes.answer(request.method, caller, theirs, passage.ids)
         return json_response(200, success(self.clock(), ABSENT if ours is None else ours.to_wire()))
 
@@ -108,12 +114,10 @@ class PartnerRoutes:
 
         async def handler(request: web.Request) -> web.Response:
             passage = _passage(request, Purpose.RELAY, module)
-            caller = await self.authentication.registered(request)
+            caller = await self._asking(request, passage)
             tail = tail_below(raw_target(request).path, ABOVE_TAIL)
-            asked = await message(request, module, interface, tail, passage.ids)
+            asked = await message(request, module, interface, tail, passage.ids, self.patience)
             passage.body = asked.body
-            # An answer of the hub itself, error or not, is from the hub to the asker (RT-07).
-            passage.routing = Routing(asked.routing.sender, self.directory.value.hub)
             passage.asked = asked.routing
             reply = await self.exchange.answer(asked, caller)
             passage.note = reply.note
@@ -124,31 +128,41 @@ class PartnerRoutes:
     async def via(self, request: web.Request) -> web.Response:
         """What a link of the hub stands for (CMD-08, PG-15, CDR-04)."""
         passage = _passage(request, Purpose.RELAY, None)
-        caller = await self.authentication.registered(request)
+        caller = await self._asking(request, passage)
         link = await self.links.find(request.match_info["token"], caller)
         if link is None:
             raise NotFound("this URL is not, or no longer, known here")
         passage.module = link.module
         passage.asked = link.routing
-        passage.routing = link.routing.answered()
-        passage.body = await request.read()
+        passage.routing = Routing(link.routing.sender, self.directory.value.hub)
+        passage.body = await whole_body(request, self.patience)
         headers = tuple(request.headers.items())
         reply = await self.forwarding.follow(
             link, request.method, passage.ids, headers, passage.body, caller, self.directory.value
         )
         return response(reply)
 
+    async def _asking(self, request: web.Request, passage: Passage) -> Platform:
+        """The platform that makes a functional request.
 
-async def _credentials(request: web.Request) -> Credentials:
-    """The Credentials object in a request.
+        Whatever goes wrong from here on, the answer is from the hub to the asker (RT-01, RT-07).
+        """
+        hub = self.directory.value.hub
+        passage.routing = Routing(claimed_sender(request.headers), hub)
+        caller = await self.authentication.registered(request)
+        passage.routing = Routing(passage.routing.to or caller.only_party, hub)
+        return caller
 
-    Raises:
-        BodyIsNotJson, InvalidParameters: there is none.
-    """
-    try:
-        return Credentials.model_validate(decoded(await request.read()))
-    except ValidationError as error:
-        raise refusal(findings(error)) from error
+    async def _credentials(self, request: web.Request) -> Credentials:
+        """The Credentials object in a request.
+
+        Raises:
+            OcpiError: there is none.
+        """
+        try:
+            return Credentials.model_validate(decoded(await whole_body(request, self.patience)))
+        except ValidationError as error:
+            raise refusal(findings(error)) from error
 
 
 def _passage(request: web.Request, purpose: Purpose, module: Module | None) -> Passage:
