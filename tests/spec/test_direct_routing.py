@@ -182,6 +182,7 @@ async def test_unknown_receiver(world: Roaming) -> None:
     ("fault", "code"),
     [
         (Fault.HANG, 4002),
+        (Fault.DRIP, 4002),
         (Fault.CLOSE, 4000),
         (Fault.HALF_AN_ANSWER, 4000),
         (Fault.HTML, 4000),
@@ -191,6 +192,9 @@ async def test_unknown_receiver(world: Roaming) -> None:
         (Fault.REDIRECT, 4000),
         (Reply(status=401, status_code=2000), 4000),
         (Reply(status=403, status_code=2000), 4000),
+        (Reply(status_code=-1), 4000),
+        (Reply(status_code=10_000), 4000),
+        (Reply(status_code=10**30), 4000),
     ],
 )
 async def test_each_fault_of_the_addressee_has_its_code(
