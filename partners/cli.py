@@ -8,6 +8,8 @@ from partners.emsp.cli import app as emsp
 
 app = typer.Typer(
     no_args_is_help=True,
+    # They hold tokens and keys.
+    pretty_exceptions_show_locals=False,
     help="Reference nodes to talk OCPI with: a CPO, an eMSP, and simulated chargers.",
 )
 app.add_typer(cpo, name="cpo")

@@ -11,22 +11,26 @@ from typing import Any
 IN_MEMORY = ":memory:"
 
 
+class NotUsable(Exception):
+    """The file cannot be used as a database; the message says which, and why."""
+
+
 class Database:
     """One connection, used from the event loop's thread; a statement takes well under a millisecond.
 
     Args:
         path: the file, made where it is missing and readable by its owner only (it holds tokens); None
             keeps everything in memory.
+
+    Raises:
+        NotUsable: it cannot be made, or is something else.
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        self._connection = sqlite3.connect(str(path or IN_MEMORY), isolation_level=None)
-        self._connection.row_factory = sqlite3.Row
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
-            self._connection.execute(f"PRAGMA {pragma}")
+        try:
+            self._connection = _opened(path)
+        except (OSError, sqlite3.Error) as error:
+            raise NotUsable(f"node.database: cannot use {path}: {error}") from error
 
     def define(self, tables: str) -> None:
         """Create what is missing; the script has only CREATE ... IF NOT EXISTS."""
@@ -66,3 +70,18 @@ class Database:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+
+def _opened(path: Path | None) -> sqlite3.Connection:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = sqlite3.connect(str(path or IN_MEMORY), isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    try:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection

@@ -7,8 +7,6 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from aiohttp import web
-
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.timestamps import Clock, utc_now
 from partners.administration import AdminHandlers, AdminRequest, administration
@@ -18,6 +16,7 @@ from partners.exchange import Offer, offer
 from partners.handshake import Handshake, Needs
 from partners.hub_clients import HubClients
 from partners.link import Link
+from partners.listening import LOOPBACK, listen
 from partners.objects import Objects
 from partners.peers import Peer, Peers
 from partners.pull import Pull
@@ -26,12 +25,7 @@ from partners.settings import NodeSettings
 from partners.transport import AiohttpTransport
 from schemas.v2_2_1 import Credentials, InterfaceRole, Role
 
-LOOPBACK = "127.0.0.1"
-#: Hosts that stand for all addresses of the machine.
-EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 compared with, not listened on
 TOKEN_BYTES = 32
-#: How long a stop waits for requests that are being answered.
-SHUTDOWN_SECONDS = 2.0
 
 Found = TypeVar("Found")
 
@@ -106,7 +100,7 @@ class Node:
             admin: Handlers of the node's own API besides those that every node has.
 
         Raises:
-            OSError: a port is taken.
+            CannotListen: a port is taken.
         """
         receiver = InterfaceRole.RECEIVER
         info = offer("hubclientinfo", receiver, self.clients.handlers())
@@ -123,11 +117,13 @@ class Node:
         try:
             await self._running.enter_async_context(self.transport)
             ocpi, settings = server.application(), self.settings
-            self._urls["ocpi"] = await self._listen(ocpi, settings.host, settings.port)
+            place = await listen(ocpi, settings.host, settings.port, "node.port", self._running)
+            self._urls["ocpi"] = f"http://{place}"
             own = administration(self.admin_key, {**self._admin_handlers(), **(admin or {})})
-            self._urls["admin"] = await self._listen(own, LOOPBACK, settings.admin_port)
+            place = await listen(own, LOOPBACK, settings.admin_port, "node.admin_port", self._running)
+            self._urls["admin"] = f"http://{place}"
         except BaseException:
-            await self._running.aclose()
+            await self.stop()
             raise
 
     async def stop(self) -> None:
@@ -219,16 +215,6 @@ class Node:
                 ],
             }
         )
-
-    async def _listen(self, application: web.Application, host: str, port: int) -> str:
-        """Serve the application; its URL."""
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
-        await runner.setup()
-        self._running.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, host, port)
-        await site.start()
-        bound = runner.addresses[0]
-        return f"http://{LOOPBACK if host in EVERYWHERE else host}:{bound[1]}"
 
     def _admin_handlers(self) -> AdminHandlers:
         return {

@@ -2,9 +2,14 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any
+
+from partners.configuration_file import SettingsWrong
+from partners.database import NotUsable
+from partners.listening import CannotListen
+from partners.remote import give_up
 
 
 async def serve(
@@ -28,3 +33,12 @@ async def serve(
         working = tasks.create_task(work())
         await stopped.wait()
         working.cancel()
+
+
+@contextmanager
+def given_up_if_impossible() -> Iterator[None]:
+    """What keeps a node from running ends the program with exit status 1, and says which setting it is."""
+    try:
+        yield
+    except (SettingsWrong, CannotListen, NotUsable) as error:
+        give_up(str(error))

@@ -1,17 +1,25 @@
-"""What every node must be told, with its defaults and units; read once, from TOML and options."""
+"""What every node must be told, with its defaults and units; read once, from its TOML file."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from hub.ocpi.party import NotAParty, Party
-
-
-class SettingsWrong(ValueError):
-    """A setting is missing or not what was expected; the message names it."""
+from hub.ocpi.party import Party
+from partners.configuration_file import (
+    ANY_TEXT,
+    COUNT,
+    NAME,
+    PARTY,
+    PORT,
+    SOME_SECONDS,
+    TEXT,
+    URL,
+    Setting,
+    Wrong,
+    table_settings,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,60 +48,48 @@ class NodeSettings:
     page_limit: int = 100
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of a configuration file.
-
-    Raises:
-        SettingsWrong: it is not there or not TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsWrong(f"{path}: {error}") from error
-
-
-def node_settings(table: Mapping[str, Any], folder: Path = Path()) -> NodeSettings:
-    """The settings in the `[node]` table of a configuration file.
+def node_settings(
+    told: Mapping[str, Any], folder: Path, ports: Mapping[str, int], wrong: list[Wrong]
+) -> NodeSettings | None:
+    """The settings in the table `[node]` of a configuration file.
 
     Args:
-        table: `party` and `name`; perhaps `host`, `port`, `admin_port`, `admin_key`, `public_url`,
-            `database`, `call_timeout_seconds`, `max_body_bytes`, `page_limit`.
+        told: The tables of the file.
         folder: Where a relative `database` starts.
+        ports: `port` and `admin_port` where the file does not say.
+        wrong: What is wrong is added here.
 
-    Raises:
-        SettingsWrong: one is missing, unknown or of the wrong kind.
+    Returns:
+        None if something that is needed is missing or wrong.
     """
-    given = dict(table)
-    try:
-        party = Party.parse(_of_kind(given.pop("party", None), str, "party"))
-    except NotAParty as error:
-        raise SettingsWrong(f"party: {error}") from error
-    settings: dict[str, Any] = {"party": party, "name": _of_kind(given.pop("name", None), str, "name")}
-    for name, kind in _KINDS.items():
-        if name in given:
-            settings[name] = _of_kind(given.pop(name), kind, name)
-    if "database" in given:
-        settings["database"] = folder / _of_kind(given.pop("database"), str, "database")
-    if "call_timeout_seconds" in given:
-        seconds = _of_kind(given.pop("call_timeout_seconds"), int, "call_timeout_seconds")
-        settings["call_timeout"] = timedelta(seconds=seconds)
-    if given:
-        raise SettingsWrong(f"unknown settings: {', '.join(sorted(given))}")
-    return NodeSettings(**settings)
+    found = {**ports, **table_settings(told, "node", _NODE, wrong)}
+    if "database" in found:
+        found["database"] = folder / found["database"]
+    return NodeSettings(**found) if "party" in found and "name" in found else None
 
 
-_KINDS: Mapping[str, type] = {
-    "host": str,
-    "port": int,
-    "admin_port": int,
-    "admin_key": str,
-    "public_url": str,
-    "max_body_bytes": int,
-    "page_limit": int,
+def hub_settings(told: Mapping[str, Any], wrong: list[Wrong]) -> tuple[str, str] | None:
+    """The versions URL and the token A in the table `[hub]`; None if there is no such table."""
+    if "hub" not in told:
+        return None
+    found = table_settings(told, "hub", _HUB, wrong)
+    return (found["versions_url"], found["token"]) if len(found) == len(_HUB) else None
+
+
+_NODE: Final[Mapping[str, Setting]] = {
+    "party": Setting("party", PARTY, is_required=True),
+    "name": Setting("name", NAME, is_required=True),
+    "host": Setting("host", TEXT),
+    "port": Setting("port", PORT),
+    "admin_port": Setting("admin_port", PORT),
+    "admin_key": Setting("admin_key", ANY_TEXT),
+    "public_url": Setting("public_url", URL),
+    "database": Setting("database", TEXT),
+    "call_timeout_seconds": Setting("call_timeout", SOME_SECONDS),
+    "max_body_bytes": Setting("max_body_bytes", COUNT),
+    "page_limit": Setting("page_limit", COUNT),
 }
-
-
-def _of_kind(value: Any, kind: type, name: str) -> Any:
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise SettingsWrong(f"{name}: expected {kind.__name__}, got {value!r}")
-    return value
+_HUB: Final[Mapping[str, Setting]] = {
+    "versions_url": Setting("versions_url", URL, is_required=True),
+    "token": Setting("token", TEXT, is_required=True),
+}

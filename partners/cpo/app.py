@@ -38,7 +38,8 @@ from partners.cpo.presence import Presence
 from partners.cpo.sending import Sending
 from partners.cpo.settings import CpoSettings
 from partners.link import NO_SUCCESS
-from partners.node import LOOPBACK, Node, new_id
+from partners.listening import listen
+from partners.node import Node, new_id
 from partners.platform import Platform
 from schemas.v2_2_1 import InterfaceRole, Role
 
@@ -146,7 +147,7 @@ class CpoNode(Platform):
         """Listen for the hub and for charge points, and begin to hand over what is owed.
 
         Raises:
-            OSError: A port is taken.
+            CannotListen: A port is taken.
         """
         self.locations.publish()
         interfaces = Interfaces(
@@ -164,6 +165,9 @@ class CpoNode(Platform):
         try:
             await self._group.__aenter__()
             self._running.push_async_callback(self._end_tasks)
+            # Last in, first out: the links of the charge points close before anything they rely on.
+            self._ocpp_url = await self._listen()
+            # Nobody hears of a node that cannot listen.
             for work in (
                 self.handover.run(),
                 self._lists.run(),
@@ -171,8 +175,6 @@ class CpoNode(Platform):
                 self.presence.watch(self.chargings.refresh),
             ):
                 self._spawn(work)
-            # Last in, first out: the links of the charge points close before anything they rely on.
-            self._ocpp_url = await self._listen()
         except BaseException:
             await self._running.aclose()
             raise
@@ -218,12 +220,11 @@ class CpoNode(Platform):
     async def _listen(self) -> str:
         application = web.Application()
         self.central_system.mount(application)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN.total_seconds())
-        await runner.setup()
-        self._running.push_async_callback(runner.cleanup)
-        host = self.settings.ocpp_host
-        await web.TCPSite(runner, host, self.settings.ocpp_port).start()
-        return f"ws://{LOOPBACK if host == _EVERYWHERE else host}:{runner.addresses[0][1]}/ocpp"
+        settings = self.settings
+        place = await listen(
+            application, settings.ocpp_host, settings.ocpp_port, "cpo.ocpp_port", self._running
+        )
+        return f"ws://{place}/ocpp"
 
     # The hub.
 
@@ -271,7 +272,3 @@ class CpoNode(Platform):
         """Somebody at the hub, and with it the hub, is alive."""
         self.handover.seen(party)
         self._lists.revive()
-
-
-_SHUTDOWN: Final = timedelta(seconds=2)
-_EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 compared with, not listened on

@@ -8,10 +8,10 @@ import typer
 
 from partners.cpo import screens
 from partners.cpo.app import CpoNode
-from partners.cpo.configuration import ConfigurationRefused
 from partners.cpo.settings import ADMIN_PORT, read_settings
 from partners.node_cli import NodeCommands
-from partners.remote import console, give_up
+from partners.remote import console
+from partners.serving import given_up_if_impossible
 from partners.serving import serve as serve_until_stopped
 
 DEFAULT_NODE = f"http://127.0.0.1:{ADMIN_PORT}"
@@ -91,23 +91,18 @@ def example() -> None:
 
 @app.command()
 def serve(config: Annotated[Path, typer.Argument(help="The TOML file with the node's settings.")]) -> None:
-    """Run the CPO until it is stopped."""
-    try:
+    """Run the CPO until it is stopped. Exit status 1 if it cannot be run; then nothing is left half done."""
+    with given_up_if_impossible():
         node = CpoNode(read_settings(config))
-    except ConfigurationRefused as refused:
-        give_up(str(refused))
 
-    def said() -> None:
-        console().print(f"OCPI           {node.versions_url}")
-        console().print(f"Charge points  {node.ocpp_url}/IDENTITY")
-        console().print(
-            f"Commands       ocpi-node cpo chargers --node {node.admin_url} --key {node.admin_key}"
-        )
+        def said() -> None:
+            console().print(f"OCPI           {node.versions_url}")
+            console().print(f"Charge points  {node.ocpp_url}/IDENTITY")
+            console().print(
+                f"Commands       ocpi-node cpo chargers --node {node.admin_url} --key {node.admin_key}"
+            )
 
-    try:
         asyncio.run(serve_until_stopped(node, _nothing_more, said))
-    except OSError as error:
-        give_up(f"cannot listen: {error}")
 
 
 commands = NodeCommands(app, DEFAULT_NODE)

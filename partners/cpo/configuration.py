@@ -41,35 +41,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import ValidationError
-
 from hub.ocpi.timestamps import format_timestamp, parse_timestamp
 from hub.pricing import CannotBePriced, ChargedPeriod, price
-from schemas.findings import findings
+from partners.configuration_file import SettingsWrong, Wrong
+from partners.wire_tables import toml_key, wrong_with
 from schemas.v2_2_1 import Location, Status, Tariff
-from schemas.wire_object import WireObject
 
 #: Any instant does while a value is only checked.
 _CHECKED_AT = format_timestamp(datetime(2020, 1, 1, tzinfo=UTC))
-
-
-class Wrong(NamedTuple):
-    """Something wrong in the file."""
-
-    #: As in `locations[0].evses[1].uid`.
-    key: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.key}: {self.reason}"
-
-
-class ConfigurationRefused(ValueError):
-    """The configuration cannot be used; the message names every key that is wrong, and why."""
-
-    def __init__(self, wrong: Sequence[Wrong]) -> None:
-        self.wrong = tuple(wrong)
-        super().__init__("\n".join(map(str, wrong)))
 
 
 class Plug(NamedTuple):
@@ -117,11 +96,11 @@ def configuration(told: Mapping[str, Any]) -> Configuration:
     """The configuration in the tables `tariffs` and `locations`; numbers with a fraction are `Decimal`.
 
     Raises:
-        ConfigurationRefused: Something in it is wrong.
+        SettingsWrong: Something in it is wrong.
     """
     wrong = list(_shape(told)) or [*_tariffs(told["tariffs"]), *_locations(told)]
     if wrong:
-        raise ConfigurationRefused(wrong)
+        raise SettingsWrong(wrong)
     return Configuration(
         tariffs=tuple(_ocpi(tariff) for tariff in told["tariffs"]),
         locations=tuple(_without_plugs(_ocpi(location)) for location in told["locations"]),
@@ -141,7 +120,7 @@ def _tariffs(tariffs: Sequence[Mapping[str, Any]]) -> Iterator[Wrong]:
     for number, tariff in enumerate(tariffs):
         owned = _ocpi(tariff) | {"country_code": "XX", "party_id": "XXX", "last_updated": _CHECKED_AT}
         key = f"tariffs[{number}]"
-        yield from list(_against(Tariff, owned, key)) or _priceless(owned, key)
+        yield from list(wrong_with(owned, Tariff, key)) or _priceless(owned, key)
     yield from _told_twice(
         (f"tariffs[{number}].id", tariff.get("id")) for number, tariff in enumerate(tariffs)
     )
@@ -154,7 +133,7 @@ def _priceless(tariff: Mapping[str, Any], key: str) -> Iterator[Wrong]:
     try:
         price(session, [Tariff.model_validate(tariff)], time_zone="UTC")
     except CannotBePriced as error:
-        yield Wrong(key + _toml_key(error.pointer.removeprefix("/tariffs/0")), error.reason)
+        yield Wrong(key + toml_key(error.pointer.removeprefix("/tariffs/0")), error.reason)
 
 
 def _locations(told: Mapping[str, Any]) -> Iterator[Wrong]:
@@ -167,7 +146,7 @@ def _locations(told: Mapping[str, Any]) -> Iterator[Wrong]:
         return
     for number, location in enumerate(locations):
         key = f"locations[{number}]"
-        yield from _against(Location, _as_published(location), key)
+        yield from wrong_with(_as_published(location), Location, key)
         yield from _time_zone(location.get("time_zone"), f"{key}.time_zone")
     yield from _told_twice(
         (f"locations[{number}].id", each.get("id")) for number, each in enumerate(locations)
@@ -206,39 +185,11 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
-def _against(model: type[WireObject], value: dict[str, Any], key: str) -> Iterator[Wrong]:
-    """What the OCPI model says of a value; a key that OCPI does not know is a slip of the pen."""
-    try:
-        read = model.model_validate(value)
-    except ValidationError as error:
-        for finding in findings(error):
-            yield Wrong(key + _toml_key(finding.pointer), finding.message)
-    else:
-        for pointer in _unknown(read):
-            yield Wrong(key + pointer, "unknown; OCPI has no such field")
-
-
-def _unknown(value: Any) -> Iterator[str]:
-    match value:
-        case WireObject():
-            yield from (f".{name}" for name in value.model_extra or ())
-            for name in value.model_fields_set & type(value).model_fields.keys():
-                yield from (f".{name}{inner}" for inner in _unknown(getattr(value, name)))
-        case list() | tuple():
-            for number, each in enumerate(value):
-                yield from (f"[{number}]{inner}" for inner in _unknown(each))
-
-
-def _toml_key(pointer: str) -> str:
-    """A JSON pointer as a TOML reader would write it."""
-    return "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in pointer.split("/")[1:])
-
-
 def _time_zone(name: Any, key: str) -> Iterator[Wrong]:
     try:
         if isinstance(name, str):
             ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, OSError, ValueError):
         yield Wrong(key, f"expected an IANA time zone such as Europe/Amsterdam, got {name!r}")
 
 

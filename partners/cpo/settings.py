@@ -1,23 +1,45 @@
 """What a CPO node must be told, with its defaults and units; read once, from one TOML file."""
 
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hub.ocpi.backoff import Backoff
+from partners import configuration_file
+from partners.configuration_file import (
+    ENERGY,
+    SECONDS,
+    SOME_SECONDS,
+    TEXT,
+    Setting,
+    SettingsWrong,
+    read_toml,
+    table_settings,
+    unknown_tables,
+)
 from partners.cpo.central_system import CentralSystemSettings
-from partners.cpo.configuration import Configuration, ConfigurationRefused, Wrong, configuration
+from partners.cpo.configuration import Configuration, configuration
 from partners.cpo.sessions import Pace
-from partners.settings import NodeSettings, SettingsWrong, node_settings
+from partners.settings import NodeSettings, hub_settings, node_settings
 
 #: Where a CPO listens unless its file says otherwise: for the hub, for its command line, for charge points.
 PORT: Final = 8010
 ADMIN_PORT: Final = 8011
 OCPP_PORT: Final = 9000
+
+
+class Ports(NamedTuple):
+    """The ports that are taken where nothing else is said; 0 is a free one."""
+
+    port: int
+    admin_port: int
+    ocpp_port: int
+
+
+USUAL_PORTS: Final = Ports(PORT, ADMIN_PORT, OCPP_PORT)
+FREE_PORTS: Final = Ports(0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,124 +78,41 @@ def read_settings(path: Path) -> CpoSettings:
         path: The file. A relative `database` in it starts at its folder.
 
     Raises:
-        ConfigurationRefused: It cannot be read, is no TOML, or something in it is wrong.
+        SettingsWrong: It cannot be read, is no TOML, or something in it is wrong.
     """
-    try:
-        told = tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationRefused([Wrong(str(path), str(error))]) from error
-    return settings(_with_usual_ports(told), path.parent)
+    return settings(read_toml(path), path.parent, USUAL_PORTS)
 
 
-def settings(told: Mapping[str, Any], folder: Path = Path()) -> CpoSettings:
-    """The settings in these tables; a port that is not named is a free one.
+def settings(told: Mapping[str, Any], folder: Path = Path(), ports: Ports = FREE_PORTS) -> CpoSettings:
+    """The settings in these tables.
 
     Raises:
-        ConfigurationRefused: Something in them is wrong.
+        SettingsWrong: Something in them is wrong.
     """
-    wrong: list[Wrong] = [
-        Wrong(key, f"unknown; expected {', '.join(_TABLES)}") for key in told if key not in _TABLES
-    ]
-    node = _node(told, folder, wrong)
-    own = _own(_table(told, "cpo", wrong), wrong)
-    hub = _hub(told, wrong)
+    wrong = unknown_tables(told, _TABLES)
+    node = node_settings(told, folder, {"port": ports.port, "admin_port": ports.admin_port}, wrong)
+    own = {"ocpp_port": ports.ocpp_port, **table_settings(told, "cpo", _OWN, wrong)}
+    pace = {name: own.pop(f"pace_{name}") for name in ("time", "energy") if f"pace_{name}" in own}
+    hub = hub_settings(told, wrong)
     try:
         configured = configuration(told)
-    except ConfigurationRefused as refused:
-        raise ConfigurationRefused([*wrong, *refused.wrong]) from refused
+    except SettingsWrong as refused:
+        raise SettingsWrong([*wrong, *refused.wrong]) from refused
     if wrong or node is None:
-        raise ConfigurationRefused(wrong)
-    return CpoSettings(node=node, configuration=configured, hub=hub, **own)
-
-
-def _with_usual_ports(told: Mapping[str, Any]) -> dict[str, Any]:
-    usual = {"node": {"port": PORT, "admin_port": ADMIN_PORT}, "cpo": {"ocpp_port": OCPP_PORT}}
-    given = {name: told.get(name, {}) for name in usual}
-    # What is no table is left as it is, to be complained of.
-    merged = {name: usual[name] | each if isinstance(each, dict) else each for name, each in given.items()}
-    return {**told, **merged}
+        raise SettingsWrong(wrong)
+    return CpoSettings(node=node, configuration=configured, hub=hub, pace=Pace(**pace), **own)
 
 
 _TABLES: Final = ("node", "cpo", "hub", "tariffs", "locations")
-
-
-def _node(told: Mapping[str, Any], folder: Path, wrong: list[Wrong]) -> NodeSettings | None:
-    table = told.get("node")
-    if not isinstance(table, dict):
-        wrong.append(Wrong("node", "expected a table [node] with party and name"))
-        return None
-    try:
-        return node_settings(table, folder)
-    except SettingsWrong as error:
-        wrong.append(Wrong("node", str(error)))
-        return None
-
-
-def _table(told: Mapping[str, Any], name: str, wrong: list[Wrong]) -> dict[str, Any]:
-    table = told.get(name, {})
-    if isinstance(table, dict):
-        return table
-    wrong.append(Wrong(name, "expected a table"))
-    return {}
-
-
-def _hub(told: Mapping[str, Any], wrong: list[Wrong]) -> tuple[str, str] | None:
-    table = _table(told, "hub", wrong)
-    if not table:
-        return None
-    versions_url, token = table.get("versions_url"), table.get("token")
-    if set(table) == {"versions_url", "token"} and isinstance(versions_url, str) and isinstance(token, str):
-        return versions_url, token
-    wrong.append(Wrong("hub", "expected versions_url and token, each a text"))
-    return None
-
-
-def _own(table: Mapping[str, Any], wrong: list[Wrong]) -> dict[str, Any]:
-    """The settings of the table `cpo`, by the name of their field."""
-    own: dict[str, Any] = {}
-    for key, value in table.items():
-        field_name, read, expected = _OWN.get(key, ("", None, ""))
-        if read is None:
-            wrong.append(Wrong(f"cpo.{key}", f"unknown; expected one of {', '.join(_OWN)}"))
-        elif (one := read(value)) is None:
-            wrong.append(Wrong(f"cpo.{key}", f"expected {expected}, got {value!r}"))
-        else:
-            own[field_name] = one
-    pace = {name: own.pop(f"pace_{name}") for name in ("time", "energy") if f"pace_{name}" in own}
-    return own | {"pace": Pace(**pace)}
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _port(value: Any) -> int | None:
-    return value if type(value) is int and 0 <= value <= _LAST_PORT else None
-
-
-def _duration(value: Any) -> timedelta | None:
-    number = _number(value)
-    return None if number is None or number > _A_YEAR else timedelta(seconds=float(number))
-
-
-def _number(value: Any) -> Decimal | None:
-    is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
-    return Decimal(value) if is_number and value >= 0 else None
-
-
-_LAST_PORT: Final = 65535
-#: In seconds.
-_A_YEAR: Final = 366 * 24 * 3600
-
-#: Keys of the table `cpo`: the field that each sets, how it is read, and what it should be.
-_OWN: Final[Mapping[str, tuple[str, Callable[[Any], Any], str]]] = {
-    "ocpp_host": ("ocpp_host", _text, "a host"),
-    "ocpp_port": ("ocpp_port", _port, "a port"),
-    "offline_grace_seconds": ("offline_grace", _duration, "seconds"),
-    "authorize_within_seconds": ("authorize_within", _duration, "seconds"),
-    "longest_period_seconds": ("longest_period", _duration, "seconds"),
-    "settle_seconds": ("settle", _duration, "seconds"),
-    "pull_interval_seconds": ("pull_interval", _duration, "seconds"),
-    "tell_every_seconds": ("pace_time", _duration, "seconds"),
-    "tell_every_kwh": ("pace_energy", _number, "kWh"),
+#: Keys of the table `cpo`.
+_OWN: Final[Mapping[str, Setting]] = {
+    "ocpp_host": Setting("ocpp_host", TEXT),
+    "ocpp_port": Setting("ocpp_port", configuration_file.PORT),
+    "offline_grace_seconds": Setting("offline_grace", SECONDS),
+    "authorize_within_seconds": Setting("authorize_within", SOME_SECONDS),
+    "longest_period_seconds": Setting("longest_period", SOME_SECONDS),
+    "settle_seconds": Setting("settle", SECONDS),
+    "pull_interval_seconds": Setting("pull_interval", SOME_SECONDS),
+    "tell_every_seconds": Setting("pace_time", SECONDS),
+    "tell_every_kwh": Setting("pace_energy", ENERGY),
 }

@@ -6,18 +6,15 @@ from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 import typer
-from pydantic import ValidationError
 
-from hub.ocpi.validation import refusal
 from partners.emsp import screens
 from partners.emsp.app import EmspNode
 from partners.emsp.settings import ADMIN_PORT, emsp_settings
 from partners.node_cli import NodeCommands
-from partners.remote import Json, Key, Node, RemoteNode, console, give_up, show
+from partners.remote import Json, Key, Node, RemoteNode, console, show
+from partners.serving import given_up_if_impossible
 from partners.serving import serve as serve_until_stopped
-from partners.settings import SettingsWrong
 from partners.tables import fields
-from schemas.findings import findings
 
 DEFAULT_NODE = f"http://127.0.0.1:{ADMIN_PORT}"
 EXAMPLE = """\
@@ -61,22 +58,17 @@ def example() -> None:
 
 @app.command()
 def serve(config: Annotated[Path, typer.Argument(help="The TOML file with the node's settings.")]) -> None:
-    """Run the eMSP until it is stopped."""
-    try:
+    """Run the eMSP until it is stopped. Exit status 1 if it cannot be run; then nothing is left half done."""
+    with given_up_if_impossible():
         node = EmspNode(emsp_settings(config))
-    except SettingsWrong as error:
-        give_up(str(error))
 
-    def said() -> None:
-        console().print(f"OCPI      {node.versions_url}")
-        console().print(f"Commands  ocpi-node emsp locations --node {node.admin_url} --key {node.admin_key}")
+        def said() -> None:
+            console().print(f"OCPI      {node.versions_url}")
+            console().print(
+                f"Commands  ocpi-node emsp locations --node {node.admin_url} --key {node.admin_key}"
+            )
 
-    try:
         asyncio.run(serve_until_stopped(node, node.keep_in_step, said))
-    except OSError as error:
-        give_up(f"cannot listen: {error}")
-    except ValidationError as error:
-        give_up(f"{config}: [[tokens]]: {refusal(findings(error)).message}")
 
 
 @app.command()

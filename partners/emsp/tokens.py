@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from hub.ocpi.client import Answer as PeerAnswer
@@ -86,7 +87,7 @@ class Tokens:
         Raises:
             ValidationError: the fields do not make a token.
         """
-        token = Token.model_validate({**self._defaults(fields), **fields})
+        token = Token.model_validate(token_value(self.party, fields, self.clock()))
         key = self._key(token.uid, token.type)
         stored = self.objects.get(key)
         # `last_updated` moves only when something changed (AM-20).
@@ -209,25 +210,38 @@ class Tokens:
         asked = request.value and LocationReferences.model_validate(request.value, context=TOLERANT)
         return Answer.of(authorization(token, self.standing(token), asked, self.new_id()))
 
-    def _defaults(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        kind = fields.get("type", RFID)
-        is_card = kind in {RFID, TokenType.OTHER}
-        return {
-            "country_code": self.party.country_code,
-            "party_id": self.party.party_id,
-            "type": kind,
-            "contract_id": f"{self.party.country_code}-{self.party.party_id}-{fields.get('uid')}",
-            "issuer": str(self.party),
-            "valid": True,
-            "whitelist": WhitelistType.ALLOWED if is_card else WhitelistType.NEVER,
-            "last_updated": format_timestamp(self.clock()),
-        }
-
     def _key(self, uid: str, kind: str) -> ObjectKey:
         return ObjectKey(MODULES["tokens"].id, *self.party.folded, uid.upper(), str(kind))
 
 
-def token_entries(table: Sequence[Mapping[str, Any]]) -> list[tuple[dict[str, Any], Standing]]:
+#: Fields of a Token object, and how the token stands.
+TokenEntry = tuple[Mapping[str, Any], Standing]
+
+
+def token_value(party: Party, fields: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    """The Token object with these fields, as a party issues it at an instant; see `Tokens.issue`."""
+    kind = fields.get("type", RFID)
+    is_card = kind in (RFID, TokenType.OTHER)
+    return {
+        "country_code": party.country_code,
+        "party_id": party.party_id,
+        "type": kind,
+        "contract_id": f"{party.country_code}-{party.party_id}-{fields.get('uid')}",
+        "issuer": str(party),
+        "valid": True,
+        "whitelist": WhitelistType.ALLOWED if is_card else WhitelistType.NEVER,
+        "last_updated": format_timestamp(at),
+        **fields,
+    }
+
+
+def divided(entry: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Any, Any]]:
+    """An entry of `[[tokens]]`: fields of the Token object; `allowed` and `places`, which are not."""
+    fields = dict(entry)
+    return fields, (fields.pop("allowed", AllowedType.ALLOWED), fields.pop("places", ()))
+
+
+def token_entries(table: Sequence[Mapping[str, Any]]) -> list[TokenEntry]:
     """The `[[tokens]]` of a configuration file: fields of the Token object, and how the token stands.
 
     `allowed` is an AllowedType; `places` lists LocationReferences, each with `location_id` and `evse_uids`.
@@ -235,12 +249,8 @@ def token_entries(table: Sequence[Mapping[str, Any]]) -> list[tuple[dict[str, An
     Raises:
         ValueError: one of the two is not what it should be.
     """
-    entries = []
-    for entry in table:
-        fields = dict(entry)
-        standing = Standing(
-            AllowedType(fields.pop("allowed", AllowedType.ALLOWED)),
-            tuple(LocationReferences.model_validate(place) for place in fields.pop("places", ())),
-        )
-        entries.append((fields, standing))
-    return entries
+    return [(fields, _standing(*told)) for fields, told in map(divided, table)]
+
+
+def _standing(allowed: Any, places: Any) -> Standing:
+    return Standing(AllowedType(allowed), tuple(LocationReferences.model_validate(place) for place in places))

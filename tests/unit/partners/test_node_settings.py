@@ -6,17 +6,19 @@ from pathlib import Path
 import pytest
 
 from hub.ocpi.party import Party
+from partners.configuration_file import SettingsWrong, Wrong
 from partners.emsp.cli import EXAMPLE
 from partners.emsp.settings import ADMIN_PORT, PORT, emsp_settings
-from partners.settings import SettingsWrong, node_settings
+from partners.settings import node_settings
 from schemas.v2_2_1 import AllowedType
 
 NODE = '[node]\nparty = "NL/EMA"\nname = "x"\n'
 
 
 def test_everything_can_be_set(tmp_path: Path) -> None:
-    settings = node_settings(
-        {
+    wrong: list[Wrong] = []
+    told = {
+        "node": {
             "party": "nl-ema",
             "name": "eMSP",
             "host": "0.0.0.0",  # noqa: S104 only read
@@ -28,9 +30,11 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
             "call_timeout_seconds": 5,
             "max_body_bytes": 10,
             "page_limit": 3,
-        },
-        tmp_path,
-    )
+        }
+    }
+    settings = node_settings(told, tmp_path, {}, wrong)
+    assert settings is not None
+    assert wrong == []
     assert settings.party == Party("NL", "EMA")
     assert settings.database == tmp_path / "d.sqlite"
     assert settings.call_timeout == timedelta(seconds=5)
@@ -44,26 +48,58 @@ def read(folder: Path, text: str) -> object:
 
 
 @pytest.mark.parametrize(
-    ("text", "named"),
+    ("text", "said"),
     [
-        ("[node]\nname='x'", "party"),
-        ("[node]\nparty='NLEMA'\nname='x'", "NL/TNM"),
-        ("[node]\nparty='NL/EMA'", "name"),
-        (NODE + "port = '80'", "port"),
-        (NODE + "port = true", "port"),
-        (NODE + "potr = 80", "potr"),
-        (NODE + "[nodes]\n", "nodes"),
-        (NODE + "[hub]\ntoken='x'", "versions_url"),
-        (NODE + "[[tokens]]\nuid='x'\nallowed='PERHAPS'", "PERHAPS"),
-        (NODE + "[[tokens]]\nuid='x'\nplaces=[{}]", "location_id"),
-        (NODE + "[emsp]\npull_interval_hours='x'", "pull_interval_hours"),
-        (NODE + "[emsp]\npull=1", "pull"),
-        ("not toml", "emsp.toml"),
+        ("", "node.party: missing; expected a party such as NL/TNM"),
+        ("node = 5", "node: expected a table [node]"),
+        ("[node]\nname='x'", "node.party: missing; expected a party such as NL/TNM"),
+        ("[node]\nparty='NLEMA'\nname='x'", "node.party: expected a party such as NL/TNM, got 'NLEMA'"),
+        ("[node]\nparty='NL/EMA'", "node.name: missing; expected a text"),
+        ("[node]\nparty='NL/EMA'\nname=''", "node.name: expected a text of at most 100 characters, got ''"),
+        (NODE + "port = '80'", "node.port: expected a port, got '80'"),
+        (NODE + "port = true", "node.port: expected a port, got True"),
+        (NODE + "port = 99999", "node.port: expected a port, got 99999"),
+        (NODE + "admin_port = -1", "node.admin_port: expected a port, got -1"),
+        (NODE + "page_limit = 0", "node.page_limit: expected a whole number of at least 1, got 0"),
+        (NODE + "public_url = 'hub'", "node.public_url: expected an http or https URL, got 'hub'"),
+        (NODE + "public_url = 'http://hub:port'", "node.public_url: expected an http or https URL"),
+        (NODE + "call_timeout_seconds = 0", "node.call_timeout_seconds: expected seconds, more than 0"),
+        (NODE + "call_timeout_seconds = inf", "node.call_timeout_seconds: expected seconds"),
+        (NODE + "call_timeout_seconds = nan", "node.call_timeout_seconds: expected seconds"),
+        (NODE + "potr = 80", "node.potr: unknown; expected one of party, name"),
+        (NODE + "[nodes]\n", "nodes: unknown; expected node, hub"),
+        ("hub = 3\n" + NODE, "hub: expected a table [hub]"),
+        (NODE + "[hub]\ntoken='x'", "hub.versions_url: missing; expected an http or https URL"),
+        (NODE + "[hub]\ntoken='x'\nversions_url=5", "hub.versions_url: expected an http or https URL, got 5"),
+        ("tokens = 3\n" + NODE, "tokens: expected tables [[tokens]]"),
+        (NODE + "[[tokens]]\ntype='RFID'", "tokens[0].uid: expected this field"),
+        (NODE + "[[tokens]]\nuid='x'\ntype='CARD'", "tokens[0].type: expected one of"),
+        (NODE + "[[tokens]]\nuid='x'\nwhitelst='NEVER'", "tokens[0].whitelst: unknown; OCPI has no such"),
+        (NODE + "[[tokens]]\nuid='x'\nallowed='PERHAPS'", "tokens[0].allowed: expected one of"),
+        (NODE + "[[tokens]]\nuid='x'\nplaces=3", "tokens[0].places: expected a list, got 3"),
+        (NODE + "[[tokens]]\nuid='x'\nplaces=[{}]", "tokens[0].places[0].location_id: expected this"),
+        ("emsp = 3\n" + NODE, "emsp: expected a table [emsp]"),
+        (NODE + "[emsp]\npull_interval_hours='x'", "emsp.pull_interval_hours: expected hours"),
+        (NODE + "[emsp]\npull_interval_hours=0", "emsp.pull_interval_hours: expected hours, more than 0"),
+        (NODE + "[emsp]\npull=1", "emsp.pull: unknown; expected one of pull_interval_hours"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, text: str, named: str) -> None:
-    with pytest.raises(SettingsWrong, match=named):
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingsWrong) as wrong:
         read(tmp_path, text)
+    assert any(str(each).startswith(said) for each in wrong.value.wrong), str(wrong.value)
+
+
+def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SettingsWrong) as wrong:
+        read(tmp_path, "[node]\nport=-1\n[hub]\n[[tokens]]\n")
+    keys = [each.key for each in wrong.value.wrong]
+    assert keys == ["node.port", "node.party", "node.name", "hub.versions_url", "hub.token", "tokens[0].uid"]
+
+
+def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsWrong, match=r"emsp\.toml: Expected"):
+        read(tmp_path, "not toml")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from partners.cpo.configuration import Configuration, ConfigurationRefused, Place, Plug, configuration
+from partners.configuration_file import SettingsWrong
+from partners.cpo.configuration import Configuration, Place, Plug, configuration
 from partners.cpo.settings import read_settings
 from tests.fixtures.cpo_world import connector, evse, location, tariff
 
@@ -56,7 +57,7 @@ def configured(*locations: dict[str, Any], tariffs: list[dict[str, Any]] | None 
 
 
 def wrong(*locations: dict[str, Any], tariffs: list[dict[str, Any]] | None = None) -> list[str]:
-    with pytest.raises(ConfigurationRefused) as refused:
+    with pytest.raises(SettingsWrong) as refused:
         configured(*locations, tariffs=tariffs)
     return [str(each) for each in refused.value.wrong]
 
@@ -87,6 +88,7 @@ def test_what_is_ours_is_not_published() -> None:
     [
         ({"city": None}, "locations[0].city: expected this field: it is required"),
         ({"time_zone": "Utrecht"}, "locations[0].time_zone: expected an IANA time zone"),
+        ({"time_zone": "Europe"}, "locations[0].time_zone: expected an IANA time zone"),
         (
             {"coordinates": {"latitude": "52,1", "longitude": "5.11040"}},
             "locations[0].coordinates.latitude: ",
@@ -152,14 +154,14 @@ def test_everything_that_is_wrong_in_a_file_is_told_at_once(tmp_path: Path) -> N
         .replace("ocpp_port = 9123", "ocpp_prt = 9123")
         .replace('city = "Utrecht"', "")
     )
-    with pytest.raises(ConfigurationRefused) as refused:
+    with pytest.raises(SettingsWrong) as refused:
         read_settings(file)
     keys = [each.key for each in refused.value.wrong]
-    assert keys == ["node", "cpo.ocpp_prt", "locations[0].city"]
+    assert keys == ["node.party", "cpo.ocpp_prt", "locations[0].city"]
 
 
 def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
     file = tmp_path / "cpo.toml"
     file.write_text("[node")
-    with pytest.raises(ConfigurationRefused, match=r"cpo\.toml: Expected"):
+    with pytest.raises(match=r"cpo\.toml: Expected"):
         read_settings(file)

@@ -210,7 +210,7 @@ async def test_serve_registers_pushes_pulls_and_stops_on_sigterm(tmp_path: Path)
     ("text", "said"),
     [
         ("[node]\nparty='x'", "party"),
-        ("[node]\nparty='NL/EMA'\nname='x'\n[[tokens]]\ntype='RFID'", "/uid"),
+        ("[node]\nparty='NL/EMA'\nname='x'\n[[tokens]]\ntype='RFID'", "tokens[0].uid: expected this field"),
         ("[node]\nparty='NL/EMA'\nname='x'\nhost='203.0.113.1'", "cannot listen"),
     ],
 )
