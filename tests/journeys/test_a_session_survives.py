@@ -22,12 +22,10 @@ from partners.emsp.authorization import EVERYWHERE
 from partners.emsp.bills import Bill
 from partners.emsp.settings import EmspSettings
 from partners.settings import NodeSettings
-from schemas.v2_2_1 import SessionStatus
+from tests.fixtures.bills import the_one_bill
 from tests.fixtures.cpo_world import SPEED, cpo_settings
 from tests.fixtures.emsp_world import RFID
 from tests.fixtures.roaming import settings as hub_settings
-
-PATIENCE = timedelta(seconds=25)
 
 
 @dataclass
@@ -55,17 +53,8 @@ class Stage:
         self.charger.unplug(1)
 
     async def bill(self) -> Bill:
-        """The one bill that the driver gets, which agrees with session and CDR."""
-        await self.emsp.until(self.emsp.cdrs, PATIENCE)
-        (cdr,), (session,), (bill,) = self.emsp.cdrs(), self.emsp.sessions(), self.emsp.bills()
-        assert session.status == SessionStatus.COMPLETED
-        assert cdr.session_id == session.id
-        assert cdr.total_energy == session.kwh
-        assert cdr.total_cost == session.total_cost
-        assert bill.agrees, bill.remarks
-        delivered = self.charger.connector(1).last_energy_wh / 1000
-        assert abs(cdr.total_energy - delivered) < Decimal("0.002")
-        return bill
+        """The one bill that the driver gets."""
+        return await the_one_bill(self.emsp, self.charger)
 
 
 def port_of(url: str) -> int:
