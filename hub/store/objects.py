@@ -108,13 +108,26 @@ class ObjectStore:
         )
         return tuple(each for each in found if each is not None)
 
-    async def page(self, module: str, request: PageRequest, owners: Iterable[Party] | None = None) -> Page:
-        """A page of a module's objects, of these owners only, oldest created first (PG-02 to PG-11)."""
+    async def page(
+        self,
+        module: str,
+        request: PageRequest,
+        owners: Iterable[Party] | None = None,
+        except_platform: int | None = None,
+    ) -> Page:
+        """A page of a module's objects, oldest created first (PG-02 to PG-11).
+
+        Args:
+            module: Whose objects.
+            request: Which of them.
+            owners: The objects of these only, None for all.
+            except_platform: A platform whose objects are left out.
+        """
         visible = None if owners is None else frozenset(owners)
         if visible is not None and visible >= await self.owners(module):
             visible = None
         return await self._pages.page(
-            ObjectFilter.of(module, request, visible), request.offset, request.limit
+            ObjectFilter.of(module, request, visible, except_platform), request.offset, request.limit
         )
 
     async def owners(self, module: str) -> frozenset[Party]:

@@ -44,15 +44,24 @@ class ObjectFilter:
     #: Microseconds since 1970: the first instant that counts, and the first that does not (PG-02, PG-03).
     date_from: int | None = None
     date_to: int | None = None
+    #: The platform whose own objects do not count.
+    except_platform: int | None = None
 
     @classmethod
-    def of(cls, module: str, request: PageRequest, owners: Iterable[Party] | None) -> "ObjectFilter":
+    def of(
+        cls,
+        module: str,
+        request: PageRequest,
+        owners: Iterable[Party] | None,
+        except_platform: int | None = None,
+    ) -> "ObjectFilter":
         """The filter of a request, by somebody who may see these owners' objects."""
         return cls(
             module,
             None if owners is None else frozenset(owner.folded for owner in owners),
             None if request.date_from is None else microseconds(request.date_from),
             None if request.date_to is None else microseconds(request.date_to),
+            except_platform,
         )
 
     @property
@@ -73,6 +82,9 @@ class ObjectFilter:
         if self.date_to is not None:
             conditions.append("last_updated < :date_to")
             parameters["date_to"] = self.date_to
+        if self.except_platform is not None:
+            conditions.append("platform_id <> :except_platform")
+            parameters["except_platform"] = self.except_platform
         return " AND ".join(conditions), parameters
 
     def statement(self, form: str) -> TextClause:

@@ -102,9 +102,7 @@ class PartnerRoutes:
         if request.method != "GET":
             raise MethodNotAllowed(headers=(("Allow", "GET"),))
         page_request = PageRequest.parse(raw_target(request).query, self.page_limit)
-        owners = await self.objects.owners(HUBCLIENTINFO.id)
-        others = frozenset(owner for owner in owners if not caller.has_party(owner))
-        page = await self.objects.page(HUBCLIENTINFO.id, page_request, owners=others)
+        page = await self.objects.page(HUBCLIENTINFO.id, page_request, except_platform=caller.id)
         url = endpoint_url(self.public_url, HUBCLIENTINFO, InterfaceRole.SENDER)
         headers = page_headers(url, page_request, page.total, self.page_limit)
         return json_response(200, success_with_list(self.clock(), page.bodies), headers)

@@ -278,6 +278,18 @@ async def test_the_list_of_clients_comes_in_pages_and_within_dates(world: Roamin
     assert (bad.status, bad.code) == (200, 2001)
 
 
+async def test_who_shares_a_party_with_another_platform_hears_of_its_other_role(world: Roaming) -> None:
+    """HCI-06, RT-12."""
+    async with Recorder([("CPO", "SE", "TWO")]) as charging, Recorder([("EMSP", "SE", "TWO")]) as driving:
+        await joined(world.hub, charging, "two-cpo")
+        await joined(world.hub, driving, "two-emsp")
+        put = await charging.receives("PUT", "/receiver/hubclientinfo/SE/TWO")
+        assert put.value["role"] == "EMSP"
+        listed = await charging.call("GET", world.url("hubclientinfo", "SENDER"))
+        assert [each["role"] for each in listed.data if each["party_id"] == "TWO"] == ["EMSP"]
+        assert listed.headers["X-Total-Count"] == str(len(listed.data)) == "3"
+
+
 def head(world: Roaming) -> bytes:
     """The head of a PUT of a location, by the CPO to the eMSP, that may go on."""
     token = base64.b64encode(world.cpo.outbound_token.encode()).decode()
