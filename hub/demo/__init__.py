@@ -5,7 +5,9 @@ WebSocket to the chargers, SQLite files in a temporary folder. Only time runs fa
 """
 
 import asyncio
+import signal
 import tempfile
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,29 +29,44 @@ def run(*, keep: bool = False, console: Console | None = None) -> int:
         console: Where to show it; by default the terminal.
 
     Returns:
-        The exit status: 0 if sessions, CDRs and bills agree to the cent.
+        The exit status: 0 if sessions, CDRs and bills agree to the cent, 1 if not, 130 after Ctrl-C before
+        the end of the story.
     """
     try:
         return asyncio.run(_play(keep=keep, screen=Screen(console or Console())))
     except KeyboardInterrupt:
-        return 0 if keep else 130
+        return 130
 
 
 async def _play(*, keep: bool, screen: Screen) -> int:
-    with tempfile.TemporaryDirectory(prefix="ocpi-hub-demo-") as folder:
-        async with on_stage(Path(folder), screen.leg) as cast:
-            with screen:
-                try:
-                    async with asyncio.timeout(PATIENCE.total_seconds()):
-                        await told(STORY, cast, screen)
-                except StoryFailed as failure:
-                    screen.failed(failure)
-                    return 1
-                except TimeoutError:
-                    screen.too_slow(PATIENCE)
-                    return 1
-            screen.summary(cast)
-            if keep:
-                screen.left_running(cast)
-                await asyncio.Event().wait()
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ocpi-hub-demo-"))
+        try:
+            cast = await stack.enter_async_context(on_stage(Path(folder), screen.leg))
+        except Exception as error:  # noqa: BLE001 whatever it is, it is said in words
+            screen.could_not_begin(error)
+            return 1
+        with screen:
+            try:
+                async with asyncio.timeout(PATIENCE.total_seconds()):
+                    await told(STORY, cast, screen)
+            except StoryFailed as failure:
+                screen.failed(failure)
+                return 1
+            except TimeoutError:
+                screen.too_slow(PATIENCE)
+                return 1
+        screen.summary(cast)
+        if keep:
+            screen.left_running(cast)
+            await _told_to_stop()
     return 0
+
+
+async def _told_to_stop() -> None:
+    """Wait for Ctrl-C or SIGTERM."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    await stopping.wait()

@@ -58,18 +58,22 @@ class Screen:
         """A step has led to this."""
         self._outcomes[step] = outcome
         if not self._console.is_terminal:
-            self._console.print(f"{len(self._outcomes)}. {step.title}: {outcome}", soft_wrap=True)
+            # No markup here and below: what was received may be part of it.
+            line = f"{len(self._outcomes)}. {step.title}: {outcome}"
+            self._console.print(line, soft_wrap=True, markup=False)
+
+    def could_not_begin(self, error: Exception) -> None:
+        """Somebody could not come on stage."""
+        self._say_failed("the start", f"{type(error).__name__}: {error}")
 
     def failed(self, failure: StoryFailed) -> None:
         """The story ended early."""
-        self._console.print(f"[bold red]Failed[/] at step [bold]{failure.step.title}[/]: {failure.reason}")
+        self._say_failed(f"step {failure.step.title}", failure.reason)
 
     def too_slow(self, patience: timedelta) -> None:
         """The story took too long."""
-        step = "the start" if self._now is None else self._now.title
-        self._console.print(
-            f"[bold red]Failed[/]: not over within {patience.total_seconds():.0f} s; at step [bold]{step}[/]"
-        )
+        where = "the start" if self._now is None else f"step {self._now.title}"
+        self._say_failed(where, f"not over within {patience.total_seconds():.0f} s")
 
     def summary(self, cast: Cast) -> None:
         """The bills, as the drivers get them."""
@@ -104,6 +108,10 @@ class Screen:
             emsp.format("bills"),
         ):
             self._console.print(f"  {command}", soft_wrap=True, highlight=False)
+
+    def _say_failed(self, where: str, reason: str) -> None:
+        said = Text.assemble(("Failed", "bold red"), " at ", (where, "bold"), f": {reason}")
+        self._console.print(said, soft_wrap=True)
 
     def _view(self) -> RenderableType:
         return Group(self._steps(), self._table_of_legs())
