@@ -56,13 +56,19 @@ class RemoteNode:
         except (aiohttp.ClientError, exact_json.NotJson, TimeoutError) as error:
             give_up(f"no node answers at {self.url}: {error}")
         if not answer.ok:
-            give_up(body.get("error", f"HTTP {answer.status}"))
+            said = body.get("error") if isinstance(body, dict) else None
+            give_up(said or f"HTTP {answer.status} from {self.url}: is that the node's own API?")
         return body
+
+
+def say(line: str) -> None:
+    """Print one line, however long: it may hold something to be copied."""
+    console().print(line, soft_wrap=True)
 
 
 def give_up(message: str) -> NoReturn:
     """Say what was wrong and end with exit status 1."""
-    console(stderr=True).print(message, style="red")
+    console(stderr=True).print(message, style="red", soft_wrap=True)
     raise typer.Exit(FAILED)
 
 

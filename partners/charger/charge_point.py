@@ -445,6 +445,10 @@ class ChargerSimulator:
         """The link is lost."""
         self._tell("the link is lost")
 
+    def unreachable(self, why: str) -> None:
+        """There is no link to be had."""
+        self._tell(f"no link to the central system: {why}")
+
     def told(self) -> None:
         """A message was answered."""
         self._changes.announce()

@@ -132,9 +132,17 @@ async def _visit_all(chargers: Sequence[ChargerSimulator], id_tag: str, plan: _P
 
 
 def _check(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in {"ws", "wss"} or not parts.hostname or not parts.path.rsplit("/", 1)[-1]:
+    if not _names_a_charge_point(url):
         raise typer.BadParameter("must look like ws://HOST:PORT/ocpp/CP001", param_hint="--url")
+
+
+def _names_a_charge_point(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_reachable = parts.scheme in {"ws", "wss"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # the port is no number, or too large
+        return False
+    return is_reachable and bool(parts.path.rsplit("/", 1)[-1])
 
 
 def _thousands(value: float) -> Decimal:
@@ -146,7 +154,7 @@ def _show(happening: Happening) -> None:
     place = happening.charge_point
     if happening.connector_id is not None:
         place += f"/{happening.connector_id}"
-    _console.print(f"{happening.at:%H:%M:%S}  {place:<12} {happening.what}", markup=False)
+    _console.print(f"{happening.at:%H:%M:%S}  {place:<12} {happening.what}", markup=False, soft_wrap=True)
 
 
 def _show_as_json(happening: Happening) -> None:

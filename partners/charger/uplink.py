@@ -36,6 +36,9 @@ class Owner(Commands, Protocol):
     def disconnected(self) -> None:
         """The link is lost."""
 
+    def unreachable(self, why: str) -> None:
+        """There is no link to be had; said once, until there is one."""
+
     def told(self) -> None:
         """A message was answered."""
 
@@ -60,6 +63,7 @@ class Uplink:
         self._boot_accepted = False
         self._pause = owner.settings.reconnect_after
         self._is_switched_off = False
+        self._is_known_unreachable = False
 
     @property
     def is_up(self) -> bool:
@@ -95,12 +99,19 @@ class Uplink:
                     async with self._connected(session) as websocket:
                         await self._converse(websocket)
                 except* (aiohttp.ClientError, LinkLost, TimeoutError) as lost:
-                    _log.info("%s has no link: %s", self._owner.charge_point, lost.exceptions[0])
+                    self._complain(str(lost.exceptions[0]))
                 # A task group that ends with errors forgets that its task was cancelled meanwhile.
                 if self._is_switched_off:
                     return
                 await asyncio.sleep(self._pause.total_seconds() * (1 + self._jitter()))
                 self._pause = min(self._pause * 2, self._owner.settings.reconnect_at_most)
+
+    def _complain(self, why: str) -> None:
+        _log.info("%s has no link: %s", self._owner.charge_point, why)
+        # A link that was there and is lost has no more to say.
+        if why and not self._is_known_unreachable:
+            self._is_known_unreachable = True
+            self._owner.unreachable(why)
 
     @contextlib.asynccontextmanager
     async def _connected(
@@ -128,6 +139,7 @@ class Uplink:
             if after_boot:
                 await self._boot(link)
             self._link = link
+            self._is_known_unreachable = False
             self._pause = owner.settings.reconnect_after
             owner.connected(after_boot=after_boot)
             group.create_task(self._deliver(link))

@@ -10,7 +10,7 @@ from partners.cpo import screens
 from partners.cpo.app import CpoNode
 from partners.cpo.settings import ADMIN_PORT, read_settings
 from partners.node_cli import NodeCommands
-from partners.remote import console
+from partners.remote import say
 from partners.serving import given_up_if_impossible
 from partners.serving import serve as serve_until_stopped
 
@@ -96,11 +96,9 @@ def serve(config: Annotated[Path, typer.Argument(help="The TOML file with the no
         node = CpoNode(read_settings(config))
 
         def said() -> None:
-            console().print(f"OCPI           {node.versions_url}")
-            console().print(f"Charge points  {node.ocpp_url}/IDENTITY")
-            console().print(
-                f"Commands       ocpi-node cpo chargers --node {node.admin_url} --key {node.admin_key}"
-            )
+            say(f"OCPI           {node.versions_url}")
+            say(f"Charge points  {node.ocpp_url}/IDENTITY")
+            say(f"Commands       ocpi-node cpo chargers --node {node.admin_url} --key {node.admin_key}")
 
         asyncio.run(serve_until_stopped(node, _nothing_more, said))
 

@@ -11,7 +11,7 @@ from partners.emsp import screens
 from partners.emsp.app import EmspNode
 from partners.emsp.settings import ADMIN_PORT, emsp_settings
 from partners.node_cli import NodeCommands
-from partners.remote import Json, Key, Node, RemoteNode, console, show
+from partners.remote import Json, Key, Node, RemoteNode, say, show
 from partners.serving import given_up_if_impossible
 from partners.serving import serve as serve_until_stopped
 from partners.tables import fields
@@ -63,10 +63,8 @@ def serve(config: Annotated[Path, typer.Argument(help="The TOML file with the no
         node = EmspNode(emsp_settings(config))
 
         def said() -> None:
-            console().print(f"OCPI      {node.versions_url}")
-            console().print(
-                f"Commands  ocpi-node emsp locations --node {node.admin_url} --key {node.admin_key}"
-            )
+            say(f"OCPI      {node.versions_url}")
+            say(f"Commands  ocpi-node emsp locations --node {node.admin_url} --key {node.admin_key}")
 
         asyncio.run(serve_until_stopped(node, node.keep_in_step, said))
 

@@ -90,8 +90,35 @@ async def test_no_central_system_ends_with_status_one_and_says_so() -> None:
     assert "no link to the central system within 0.2 s" in errors.decode()
 
 
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+async def test_a_fleet_that_reaches_nobody_says_so_once_and_can_be_stopped(end: signal.Signals) -> None:
+    async with cpo_node() as node:
+        url = node.url()
+    process = await charger_process("--url", url, "--count", "3")
+    assert process.stdout is not None
+    async with asyncio.timeout(20):
+        said = [(await process.stdout.readline()).decode() for _ in range(3)]
+    assert all("no link to the central system: Cannot connect" in line for line in said)
+    assert [line.split()[1] for line in sorted(said, key=lambda line: line.split()[1])] == [
+        "CP001",
+        "CP002",
+        "CP003",
+    ]
+    process.send_signal(end)
+    output, errors = await process.communicate()
+    assert (process.returncode, output, errors) == (0, b"", b"")
+
+
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1/ocpp/CP001", "ws:///ocpp/CP001", "ws://127.0.0.1:9000", "ws://127.0.0.1/ocpp/"]
+    "url",
+    [
+        "http://127.0.0.1/ocpp/CP001",
+        "ws:///ocpp/CP001",
+        "ws://127.0.0.1:9000",
+        "ws://127.0.0.1/ocpp/",
+        "ws://127.0.0.1:99999/ocpp/CP001",
+        "ws://127.0.0.1:port/ocpp/CP001",
+    ],
 )
 def test_a_url_that_names_no_charge_point_is_wrong_usage(url: str) -> None:
     assert CliRunner().invoke(app, ["run", "--url", url]).exit_code == 2

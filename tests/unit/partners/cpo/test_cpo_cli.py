@@ -1,6 +1,7 @@
 """The CPO as an operator runs it: a program of its own, and commands from another terminal."""
 
 import asyncio
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -17,7 +18,10 @@ from partners.charger.charge_point import ChargerSimulator
 from partners.charger.driver import rfid_visit
 from partners.charger.simulated_time import SimulatedTime
 from partners.cli import app
+from partners.cpo.app import CpoNode
 from partners.cpo.cli import EXAMPLE
+from partners.cpo.settings import read_settings
+from partners.listening import CannotListen
 from schemas import exact_json
 from tests.fixtures.cpo_world import SPEED, token
 from tests.fixtures.recorder import Recorder, Reply
@@ -151,15 +155,50 @@ async def test_an_operator_sees_the_charge_points_and_registers_by_hand(tmp_path
         assert (await program.ask("sessions")) == []
 
 
-@pytest.mark.parametrize("command", ["chargers", "sessions", "cdrs", "tokens", "state"])
-async def test_each_answer_has_a_form_for_people(command: str, tmp_path: Path) -> None:
+async def test_each_answer_has_a_form_for_people_and_none_for_strangers(tmp_path: Path) -> None:
+    """The program says where it listens, and ends with status 0 at Ctrl-C."""
     async with serving(configured(tmp_path)) as program:
         runner = CliRunner()
-        arguments = ["cpo", command, "--node", program.admin_url, "--key", KEY]
-        result = await asyncio.to_thread(runner.invoke, app, arguments)
-        assert result.exit_code == 0, result.output
-        wrong = await asyncio.to_thread(runner.invoke, app, [*arguments[:-1], "another key"])
-        assert wrong.exit_code == 1
+        for command in ("chargers", "sessions", "cdrs", "tokens", "state"):
+            arguments = ["cpo", command, "--node", program.admin_url, "--key", KEY]
+            result = await asyncio.to_thread(runner.invoke, app, arguments)
+            assert result.exit_code == 0, result.output
+            wrong = await asyncio.to_thread(runner.invoke, app, [*arguments[:-1], "another key"])
+            assert wrong.exit_code == 1
+        program.process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(program.process.wait(), 10) == 0
+
+
+async def test_another_port_of_the_node_is_not_taken_for_its_own_api() -> None:
+    async with Recorder(roles=[("HUB", "HU", "HUB")]) as hub:
+        result = await asyncio.to_thread(CliRunner().invoke, app, ["cpo", "state", "--node", hub.url])
+    assert result.exit_code == 1
+    assert "is that the node's own API?" in result.stderr
+
+
+@pytest.mark.parametrize("setting", ["node.port", "node.admin_port", "cpo.ocpp_port"])
+async def test_a_port_that_is_taken_is_named_and_no_hub_hears_of_the_node(
+    setting: str, tmp_path: Path
+) -> None:
+    async with Recorder(roles=[("HUB", "HU", "HUB")]) as hub:
+        taken = hub.url.rsplit(":", 1)[1]
+        config = configured(
+            tmp_path, "[hub]", f'versions_url = "{hub.versions_url}"', f'token = "{hub.accept_new_token()}"'
+        )
+        key = setting.split(".")[1]
+        config.write_text(re.sub(rf"(?m)^{key} = 0$", f"{key} = {taken}", config.read_text()))
+        said = f"{setting}: cannot listen on 127.0.0.1:{taken}: Address already in use"
+        with pytest.raises(CannotListen, match=re.escape(said)):
+            await CpoNode(read_settings(config)).__aenter__()
+        assert hub.received == []
+
+
+def test_a_database_that_is_something_else_is_named_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "cpo.sqlite").write_text("a letter to my aunt, which is longer than any header of a file")
+    result = CliRunner().invoke(app, ["cpo", "serve", str(configured(tmp_path))])
+    assert result.exit_code == 1
+    assert "node.database: cannot use" in result.stderr
+    assert (tmp_path / "cpo.sqlite").read_text().startswith("a letter")
 
 
 def test_a_configuration_that_is_wrong_ends_the_program_with_the_reason(tmp_path: Path) -> None:
