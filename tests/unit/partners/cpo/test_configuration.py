@@ -116,6 +116,7 @@ def test_a_location_that_is_wrong_names_the_key(change: dict[str, Any], said: st
     ],
 )
 def test_a_connector_that_is_wrong_names_the_key(change: dict[str, Any], said: str) -> None:
+    """LOC-19: free charging names a tariff, too; of each type there is one at most."""
     value = location("square", evse("E1", "CP1", connectors=[connector(**change)]))
     found = wrong(value, tariffs=[tariff(), tariff(id="other")])
     assert any(each.startswith("locations[0].evses[0].connectors[0]." + said) for each in found), found
@@ -137,6 +138,7 @@ def test_a_tariff_that_cannot_be_priced_is_found_before_anybody_charges() -> Non
     ],
 )
 def test_evses_and_charge_points_are_told_apart(evses: list[dict[str, Any]], said: str) -> None:
+    """LOC-11."""
     found = wrong(location("square", *evses))
     assert any(said in each for each in found), found
 

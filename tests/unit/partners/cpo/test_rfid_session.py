@@ -86,6 +86,15 @@ async def test_the_energy_of_the_cdr_is_what_the_meter_counted() -> None:
         assert sum(volume_of(period, "ENERGY") for period in cdr["charging_periods"]) == cdr["total_energy"]
 
 
+async def test_what_is_free_is_told_to_cost_nothing() -> None:
+    """SES-14, TAR-08: a total of zero, which is not the same as no total."""
+    free = tariff({"type": "FLAT", "price": Decimal("0.00"), "step_size": 1})
+    async with world(tokens=(token(),), tariffs=[free]) as made:
+        cdr = await charged(made, 1000)
+        for told in (cdr, made.sessions()[-1]):
+            assert told["total_cost"]["excl_vat"] == 0
+
+
 def volume_of(period: dict[str, Any], dimension: str) -> Decimal:
     found = [each["volume"] for each in period["dimensions"] if each["type"] == dimension]
     return Decimal(sum(found))

@@ -7,6 +7,7 @@ import pytest
 
 from hub.ocpi.party import Party
 from partners.emsp.locations import is_shown
+from partners.emsp.tokens import UnknownToken
 from schemas.v2_2_1 import Location, Token
 from tests.fixtures.emsp_world import World, emsp_world
 from tests.fixtures.samples import T1, client_info, evse, location, tariff, token
@@ -83,6 +84,16 @@ def test_all_fields_of_one_entry_must_match(entries: list[dict[str, str]], is_se
     value = location(publish=False, publish_allowed_to=entries)
     shown = Token.model_validate(token(visual_number="V1"))
     assert is_shown(Location.model_validate(value), shown) == is_seen
+
+
+async def test_a_place_that_others_tokens_may_see_is_no_place_to_use_them(world: World) -> None:
+    """LOC-15: sessions are started with tokens of our own only."""
+    shown = {"uid": "04FFFFFF", "type": "RFID"}
+    value = location(publish=False, publish_allowed_to=[shown])
+    await world.call("PUT", "locations/receiver/BE/BEC/LOC1", value)
+    with pytest.raises(UnknownToken):
+        await world.node.start_session("04FFFFFF", "LOC1")
+    assert world.hub.all("POST", "/receiver/commands") == []
 
 
 async def test_the_tariffs_of_a_connector_are_those_of_its_owner(world: World) -> None:

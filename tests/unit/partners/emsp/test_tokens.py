@@ -26,6 +26,14 @@ async def world(clock: Clock) -> AsyncIterator[World]:
         yield world
 
 
+async def test_what_an_emsp_needs_can_be_sent_to_it_and_its_tokens_can_be_read(world: World) -> None:
+    """TR-30; with locations go tariffs (LOC-24); who is asked about tokens can be asked (TOK-06)."""
+    needed = {
+        (module, "RECEIVER") for module in ("locations", "tariffs", "sessions", "cdrs", "hubclientinfo")
+    }
+    assert needed | {("tokens", "SENDER"), ("commands", "SENDER")} <= world.hub.far_end.keys()
+
+
 async def test_a_push_goes_to_everybody_with_all_fields(world: World) -> None:
     """TOK-01, TOK-02, TOK-03, RT-28: owner and uid in the URL, the type in the query, TO the hub."""
     assert await world.node.push_tokens() == 2
