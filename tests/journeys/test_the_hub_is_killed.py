@@ -15,7 +15,7 @@ import pytest
 
 from tests.fixtures.admin_hub import until
 from tests.fixtures.processes import HubProgram, hub_program
-from tests.fixtures.recorder import Fault, Recorder, Reply
+from tests.fixtures.recorder import Fault, Received, Recorder, Reply
 from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, OTHER_EMSP, TARIFF
 
 SENDERS = (CPO, "DE/CPO", "FR/CPO")
@@ -249,7 +249,7 @@ async def test_a_hub_that_is_told_to_stop_answers_what_is_under_way(world: World
 
 
 async def test_partners_links_and_cursors_survive(world: World) -> None:
-    """CR-14, CMD-09; design D3, D9, D10: nobody has to do anything anew."""
+    """CR-12, CR-28, CMD-09; design D3, D9, D10: nobody has to do anything anew."""
     cpo, emsp = await world.joins("CPO", CPO), await world.joins("EMSP", EMSP)
     token_a = await world.hub.invites("later")
     assert await world.push(cpo, CPO, "PUT", "locations", LOCATION) == 1000
@@ -288,6 +288,32 @@ async def test_partners_links_and_cursors_survive(world: World) -> None:
         for receiver in (emsp, late):
             await receiver.receives("PUT", "/receiver/tariffs")
         assert len(emsp.all("*", "/receiver/locations")) == 1, "it has had that before the hub was killed"
+
+
+async def test_killed_while_it_registers_at_a_partner_it_can_begin_anew(world: World) -> None:
+    """CR-28: the partner may believe that it is registered; the hub has nothing half of it."""
+    async with Recorder([("CPO", "DE", "NEW")]) as partner:
+
+        async def says_nothing(received: Received) -> Reply:
+            await partner._honest(received)
+            return await asyncio.Future()
+
+        partner.answers("POST", "/credentials", says_nothing, times=1)
+        where = ("--versions-url", partner.versions_url)
+        async with asyncio.TaskGroup() as tasks:
+            token = partner.accept_new_token()
+            asking = tasks.create_task(world.hub.run("partner", "register", "new", *where, "--token", token))
+            await partner.receives("POST", "/credentials")
+            await world.hub.kill()
+        assert asking.result().code == 1
+        await world.hub.start()
+        token = partner.accept_new_token()
+        done = await world.hub.run("partner", "register", "new", *where, "--token", token)
+        assert done.code == 0, done.err
+        (listed,) = (await world.hub.run("partner", "list", "--json")).json["platforms"]
+        assert (listed["name"], listed["is_registered"]) == ("new", True)
+        url = world.hub.url("tokens", "SENDER")
+        assert (await partner.call("GET", url, to=HUB, sender="DE/NEW")).code == 1000
 
 
 async def is_cut_off(partner: Recorder, versions_url: str, token_a: str) -> bool:
