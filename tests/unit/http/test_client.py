@@ -26,8 +26,11 @@ LARGEST = 1000
 async def server(behave: Behaviour) -> AsyncIterator[tuple[str, list[bytes]]]:
     """A server on loopback that reads a request's head, remembers it, and behaves as told."""
     heads: list[bytes] = []
+    # Held here: a server that hangs for ever would be collected, with a warning, in some other test.
+    handlers: set[asyncio.Task[None] | None] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handlers.add(asyncio.current_task())
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 heads.append(head)
@@ -39,7 +42,13 @@ async def server(behave: Behaviour) -> AsyncIterator[tuple[str, list[bytes]]]:
 
     running = await asyncio.start_server(connected, "127.0.0.1", 0)
     async with running:
-        yield f"http://127.0.0.1:{running.sockets[0].getsockname()[1]}", heads
+        try:
+            yield f"http://127.0.0.1:{running.sockets[0].getsockname()[1]}", heads
+        finally:
+            hanging = [handler for handler in handlers if handler is not None]
+            for handler in hanging:
+                handler.cancel()
+            await asyncio.gather(*hanging, return_exceptions=True)
 
 
 def answers(text: bytes) -> Behaviour:
