@@ -1,4 +1,4 @@
-"""The commands that a CPO's and an eMSP's command line have in common, and how those that list are made."""
+"""The commands that a CPO's and an eMSP's command line have in common."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
@@ -10,11 +10,18 @@ from partners.tables import fields
 
 
 class NodeCommands(NamedTuple):
-    """Makes commands that speak with a running node."""
+    """Adds them to a command line; most speak with a running node."""
 
     app: typer.Typer
     #: Where the node's own API listens, unless told otherwise.
     default_url: str
+
+    def example(self, configuration: str, usage: str) -> None:
+        """Add a command that prints a configuration."""
+
+        @self.app.command(help=f"Print a configuration to start from: {usage}.")
+        def example() -> None:
+            typer.echo(configuration, nl=False)
 
     def listing(self, name: str, table: Callable[[Any], Any], description: str) -> None:
         """Add a command that shows what the node answers to `GET /name`."""

@@ -81,17 +81,13 @@ ocpp_connector = 1
 """
 
 app = typer.Typer(no_args_is_help=True, help="A reference CPO: run chargers, and let others' drivers charge.")
-
-
-@app.command()
-def example() -> None:
-    """Print a configuration to start from: ocpi-node cpo example > cpo.toml."""
-    typer.echo(EXAMPLE, nl=False)
+commands = NodeCommands(app, DEFAULT_NODE)
+commands.example(EXAMPLE, "ocpi-node cpo example > cpo.toml")
 
 
 @app.command()
 def serve(config: Annotated[Path, typer.Argument(help="The TOML file with the node's settings.")]) -> None:
-    """Run the CPO until it is stopped. Exit status 1 if it cannot be run; then nothing is left half done."""
+    """Run the CPO until it is stopped. Exit status 1 if it cannot run."""
     with given_up_if_impossible():
         node = CpoNode(read_settings(config))
 
@@ -103,7 +99,6 @@ def serve(config: Annotated[Path, typer.Argument(help="The TOML file with the no
         asyncio.run(serve_until_stopped(node, _nothing_more, said))
 
 
-commands = NodeCommands(app, DEFAULT_NODE)
 commands.listing("chargers", screens.chargers, "The charge points, and how their connectors are.")
 commands.listing("sessions", screens.sessions, "The sessions, and whether their eMSP has heard of them.")
 commands.listing("cdrs", screens.cdrs, "The CDRs, and whether their eMSP has accepted them.")

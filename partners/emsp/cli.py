@@ -44,6 +44,8 @@ type = "APP_USER"
 """
 
 app = typer.Typer(no_args_is_help=True, help="A reference eMSP: serve drivers, charge at others' chargers.")
+commands = NodeCommands(app, DEFAULT_NODE)
+commands.example(EXAMPLE, "ocpi-node emsp example > emsp.toml")
 
 Owner = Annotated[
     str | None, typer.Option("--owner", help="The CPO, as NL/CPO, where several have such an id.")
@@ -51,14 +53,8 @@ Owner = Annotated[
 
 
 @app.command()
-def example() -> None:
-    """Print a configuration to start from: ocpi-node emsp example > emsp.toml."""
-    typer.echo(EXAMPLE, nl=False)
-
-
-@app.command()
 def serve(config: Annotated[Path, typer.Argument(help="The TOML file with the node's settings.")]) -> None:
-    """Run the eMSP until it is stopped. Exit status 1 if it cannot be run; then nothing is left half done."""
+    """Run the eMSP until it is stopped. Exit status 1 if it cannot run."""
     with given_up_if_impossible():
         node = EmspNode(emsp_settings(config))
 
@@ -159,7 +155,6 @@ def unlock(
     _command(RemoteNode(node, key).ask("POST", "/unlock", value), as_json=as_json)
 
 
-commands = NodeCommands(app, DEFAULT_NODE)
 commands.listing("sessions", screens.sessions, "The sessions of our drivers.")
 commands.listing(
     "bills", screens.bills, "A bill for each CDR: lines, VAT, total, and whether our own reckoning agrees."
