@@ -18,6 +18,9 @@ from hub.store.tables import JournalRow
 
 #: An entry waits so long at most before it is stored.
 PAUSE = timedelta(milliseconds=200)
+#: A database that fails is tried again after a pause that doubles, up to this.
+LONGEST_PAUSE = timedelta(seconds=10)
+MOST_DOUBLINGS = 10
 #: How often entries that are too old are deleted.
 SWEEP_EVERY = timedelta(minutes=10)
 #: Deleted in one transaction at most, so that others can write in between.
@@ -59,6 +62,8 @@ class JournalWriter:
         self._told_dropped = 0
         self._swept_at: datetime | None = None
         self._stopping = False
+        #: How often in a row it could not be written.
+        self._failures = 0
 
     def stop(self) -> None:
         """Ask `run` to write what waits, and to end."""
@@ -100,9 +105,17 @@ class JournalWriter:
         try:
             await self.write_waiting()
             await self._sweep_when_due()
-        except Exception:  # the loop must not die; what could not be stored waits on
-            logger.exception("the journal cannot be written; %d entries wait", self._journal.waiting)
-            await asyncio.sleep(PAUSE.total_seconds())
+        except Exception as error:  # the loop must not die; what could not be stored waits on
+            # Why, once: a full disk lasts, and the log is there to be read.
+            trace = error if self._failures == 0 else None
+            logger.warning(
+                "the journal cannot be written; %d entries wait", self._journal.waiting, exc_info=trace
+            )
+            self._failures += 1
+            pause = min(PAUSE * 2 ** min(self._failures, MOST_DOUBLINGS), LONGEST_PAUSE)
+            await asyncio.sleep(pause.total_seconds())
+        else:
+            self._failures = 0
 
     async def _write_the_rest(self) -> None:
         try:
