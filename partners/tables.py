@@ -9,11 +9,15 @@ from rich.table import Table
 Values = Mapping[str, Any]
 
 
+#: Columns with ids, which are copied into the next command and so must be whole.
+IDS = frozenset({"Location", "EVSE", "Session", "CDR", "Token", "Uid", "Charge point"})
+
+
 def lines(*columns: str) -> Table:
-    """A table with these headings, to be filled line by line."""
+    """A table with these headings, to be filled line by line; on a narrow terminal ids stay whole."""
     table = Table(box=None, header_style="bold")
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, no_wrap=column in IDS, overflow="fold")
     return table
 
 

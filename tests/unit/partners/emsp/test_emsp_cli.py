@@ -70,6 +70,16 @@ async def test_a_driver_finds_a_place_starts_stops_and_is_billed(world: World) -
     assert (str(bill["total"]), str(bill["vat"]), bill["agrees"]) == ("4.20", "0.70", True)
 
 
+async def test_ids_are_whole_on_a_narrow_terminal(world: World) -> None:
+    uid = "018d1de6-6b5a-7c3e-9d1f-3c5e0f3fa5d3"
+    await world.call("PUT", f"sessions/receiver/BE/BEC/{uid}", session(id=uid))
+    to_node = ["--node", world.node.admin_url, "--key", world.node.admin_key]
+    shown = await asyncio.to_thread(
+        CliRunner().invoke, app, ["emsp", "sessions", *to_node], env={"COLUMNS": "80", "NO_COLOR": "1"}
+    )
+    assert uid in shown.stdout
+
+
 async def test_tables_show_what_people_look_for(world: World) -> None:
     await world.call("PUT", "locations/receiver/BE/BEC/LOC1", location(name="Gent [/red] Zuid"))
     await world.call("PUT", "tariffs/receiver/BE/BEC/T1", tariff())
