@@ -7,13 +7,16 @@ Whoever handles a message records its legs here and goes on at once; `journal_wr
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 
 #: Entries that wait for the writer at most; beyond that they are dropped and counted.
 CAPACITY = 50_000
+#: Bytes of bodies that wait for the writer at most.
+MEMORY = 64 * 1024 * 1024
+NO_ROOM = "bodies left out: the journal is behind"
 #: So many waiting entries are stored without waiting for more.
 BATCH = 1_000
 
@@ -69,17 +72,25 @@ class Journal:
     """Takes entries without waiting; a writer stores them in batches."""
 
     def __init__(
-        self, capacity: int = CAPACITY, observe: Callable[[JournalEntry], None] = lambda _entry: None
+        self,
+        capacity: int = CAPACITY,
+        observe: Callable[[JournalEntry], None] = lambda _entry: None,
+        *,
+        memory: int = MEMORY,
     ) -> None:
         """Wire up.
 
         Args:
             capacity: Entries that wait at most.
             observe: Sees each entry, also those that are dropped; must be quick.
+            memory: Bytes of bodies that wait at most; entries beyond that wait without their bodies.
         """
         self._observe = observe
         self._waiting: deque[JournalEntry] = deque()
         self._capacity = capacity
+        self._memory = memory
+        #: Bytes of bodies that wait.
+        self._held = 0
         #: Set when there is a full batch to store.
         self.has_batch = asyncio.Event()
         #: Entries that were dropped because the writer did not keep up.
@@ -91,6 +102,8 @@ class Journal:
         if len(self._waiting) >= self._capacity:
             self.dropped += 1
             return
+        entry = self._fitting(entry)
+        self._held += _body_size(entry)
         self._waiting.append(entry)
         if len(self._waiting) >= BATCH:
             self.has_batch.set()
@@ -107,6 +120,17 @@ class Journal:
     def done(self, count: int) -> None:
         """Let go of the oldest entries: they are stored."""
         for _ in range(count):
-            self._waiting.popleft()
+            self._held -= _body_size(self._waiting.popleft())
         if len(self._waiting) < BATCH:
             self.has_batch.clear()
+
+    def _fitting(self, entry: JournalEntry) -> JournalEntry:
+        """The entry, with its bodies if there is room for them."""
+        if self._held + _body_size(entry) <= self._memory:
+            return entry
+        note = "; ".join(part for part in (entry.note, NO_ROOM) if part)
+        return replace(entry, request_body=b"", reply_body=b"", note=note)
+
+
+def _body_size(entry: JournalEntry) -> int:
+    return len(entry.request_body) + len(entry.reply_body)

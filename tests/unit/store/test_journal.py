@@ -154,6 +154,18 @@ async def test_dropped_entries_are_counted_and_the_journal_says_so(database: Dat
     assert len(await stored_ids(database)) == 4
 
 
+def test_a_journal_that_is_behind_holds_no_more_than_its_share_of_memory() -> None:
+    journal = Journal(memory=250)
+    for number in range(4):
+        journal.record(replace(numbered(number), request_body=b"x" * 60, reply_body=b"y" * 40))
+    held = journal.batch()
+    assert [len(each.request_body) for each in held] == [60, 60, 0, 0]
+    assert ["bodies left out" in each.note for each in held] == [False, False, True, True]
+    journal.done(2)
+    journal.record(replace(numbered(4), request_body=b"x" * 60))
+    assert journal.batch()[-1].request_body == b"x" * 60
+
+
 async def test_what_a_failing_database_did_not_take_waits_and_is_logged_once(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
