@@ -15,7 +15,7 @@ from tests.fixtures.nodes import running_node
 from tests.fixtures.recorder import Fault, Recorder, Reply
 from tests.fixtures.samples import location
 
-QUICK = {"call_timeout": timedelta(milliseconds=200)}
+QUICK = {"call_timeout": timedelta(seconds=1)}
 
 
 @pytest.fixture

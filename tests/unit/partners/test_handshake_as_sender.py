@@ -18,7 +18,7 @@ from tests.fixtures.nodes import hub_beside, running_node
 from tests.fixtures.recorder import ABSENT, Fault, Received, Recorder, Reply
 from tests.fixtures.samples import location
 
-QUICK = {"call_timeout": timedelta(milliseconds=200)}
+QUICK = {"call_timeout": timedelta(seconds=1)}
 
 
 @pytest.fixture

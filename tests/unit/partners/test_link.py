@@ -25,7 +25,7 @@ WHOLE = Location.model_validate(location(name="New", last_updated=T1))
 
 @pytest.fixture
 async def node() -> AsyncIterator[Node]:
-    async with running_node(settings={"call_timeout": timedelta(milliseconds=200)}) as node:
+    async with running_node(settings={"call_timeout": timedelta(seconds=1)}) as node:
         yield node
 
 

@@ -14,7 +14,7 @@ from tests.fixtures.cpo_world import World, connector, evse, location, token, wo
 from tests.unit.partners.ocpp_world import RawChargePoint, raw_charge_point
 
 BEGUN = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
-IMPATIENT = CentralSystemSettings(answer_within=timedelta(milliseconds=100))
+IMPATIENT = CentralSystemSettings(answer_within=timedelta(milliseconds=500))
 APP = token("APP-1", type="APP_USER", whitelist="NEVER")
 START = {"location_id": "square", "evse_uid": "E1", "token": APP}
 

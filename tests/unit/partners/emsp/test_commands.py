@@ -28,7 +28,7 @@ COMMANDS = "/receiver/commands/"
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
-    async with emsp_world(settings={"call_timeout": timedelta(milliseconds=300)}) as world:
+    async with emsp_world(settings={"call_timeout": timedelta(seconds=1)}) as world:
         await world.call("PUT", "locations/receiver/BE/BEC/LOC1", location())
         yield world
 
