@@ -14,8 +14,7 @@ OcpiError                         HTTP  OCPI
 │   │   └── TokenNotFound          404  2004
 │   ├── MethodNotAllowed           405  2000
 │   ├── BodyTooSlow                408  2000
-│   ├── BodyTooLarge               413  2000
-│   └── TooManyRequests            429  2000
+│   └── BodyTooLarge               413  2000
 ├── ServerError                    200  3000   the server cannot do its part
 │   ├── UnusableClientApi          200  3001
 │   ├── UnsupportedVersion         200  3002
@@ -126,12 +125,6 @@ class BodyTooLarge(ClientError):
     """The body is larger than this server accepts."""
 
     http_status = 413
-
-
-class TooManyRequests(ClientError):
-    """Too many requests; try again later."""
-
-    http_status = 429
 
 
 class ServerError(OcpiError):

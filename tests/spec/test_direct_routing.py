@@ -80,8 +80,9 @@ async def test_every_operation_reaches_the_addressee_as_it_was_sent(
     assert (got.to, got.sender) == (to_party, from_party)
     assert got.token in receiver.accepted_tokens
     assert (got.correlation_id, got.request_id != "asked") == ("story", True)
-    assert got.body == (b"" if value is None else got.body)
-    if value is not None:
+    if value is None:
+        assert got.body == b""
+    else:
         assert got.value == value
     assert (answer.status, answer.data) == (200, {"made": "up"})
     assert (answer.to, answer.sender) == (from_party, to_party)
