@@ -66,6 +66,21 @@ EVERY_STATUS = [
 
 
 @pytest.mark.parametrize(("method", "path", "request_", "status"), EVERY_STATUS)
+@pytest.mark.holds(
+    "TR-02",
+    "TR-03",
+    "TR-08",
+    "TR-12",
+    "TR-13",
+    "TR-14",
+    "TR-16",
+    "TR-17",
+    "TR-18",
+    "TR-40",
+    "VE-10",
+    "AM-45",
+    by=("cpo", "emsp"),
+)
 async def test_ids_and_envelope_are_on_every_answer(
     node: Node, hub: Recorder, method: str, path: str, request_: dict[str, Any], status: int
 ) -> None:
@@ -89,6 +104,7 @@ async def test_a_body_of_20_megabytes_is_refused_without_being_kept() -> None:
         assert (await hub.call("PUT", node.url + LOCATION, location(), sender="HU/HUB")).status == 201
 
 
+@pytest.mark.holds("TR-19", by=("cpo", "emsp"))
 async def test_missing_ids_are_made(node: Node, hub: Recorder) -> None:
     """RT-23, TR-19."""
     without = {"X-Request-ID": "", "X-Correlation-ID": ""}
@@ -97,6 +113,7 @@ async def test_missing_ids_are_made(node: Node, hub: Recorder) -> None:
     assert UUID.fullmatch(answer.headers["X-Correlation-ID"])
 
 
+@pytest.mark.holds("TR-20", "RT-04", by=("cpo", "emsp"))
 async def test_header_names_and_party_codes_ignore_case(node: Node, hub: Recorder) -> None:
     """TR-20, RT-04."""
     headers = {
@@ -113,6 +130,7 @@ async def test_header_names_and_party_codes_ignore_case(node: Node, hub: Recorde
 
 
 @pytest.mark.parametrize(("path", "status"), [(LOCATION, 404), ("/ocpi/2.2.1/wonders/receiver", 404)])
+@pytest.mark.holds("RT-01", "RT-07", "RT-36", by=("cpo", "emsp"))
 async def test_functional_answers_swap_the_parties(node: Node, hub: Recorder, path: str, status: int) -> None:
     """RT-07, RT-36."""
     answer = await hub.call("GET", node.url + path, to="NL/EMA", sender="HU/HUB")
@@ -121,6 +139,7 @@ async def test_functional_answers_swap_the_parties(node: Node, hub: Recorder, pa
     assert (answer.to, answer.sender) == expected
 
 
+@pytest.mark.holds("RT-05", by=("cpo", "emsp"))
 async def test_without_an_addressee_the_node_names_itself(node: Node, hub: Recorder) -> None:
     """RT-05, RT-46."""
     answer = await hub.call("PUT", node.url + LOCATION, location(), sender="BE/BEC")
@@ -130,6 +149,7 @@ async def test_without_an_addressee_the_node_names_itself(node: Node, hub: Recor
 @pytest.mark.parametrize(
     "path", ["/ocpi/versions", "/ocpi/2.2.1/credentials", "/ocpi/2.2.1/hubclientinfo/receiver/BE/BEC"]
 )
+@pytest.mark.holds("RT-02", by=("cpo", "emsp"))
 async def test_configuration_modules_answer_without_parties(node: Node, hub: Recorder, path: str) -> None:
     """RT-02: and ignore those that come."""
     answer = await hub.call("GET", node.url + path, to="XX/XXX", sender="HU/HUB")
@@ -147,6 +167,7 @@ async def test_configuration_modules_answer_without_parties(node: Node, hub: Rec
         {"OCPI-to-country-code": "XX", "OCPI-to-party-id": "XXX"},
     ],
 )
+@pytest.mark.holds("RT-03", "ST-13", by=("cpo", "emsp"))
 async def test_half_a_pair_or_somebody_elses_is_refused(
     node: Node, hub: Recorder, headers: dict[str, str]
 ) -> None:
@@ -156,6 +177,7 @@ async def test_half_a_pair_or_somebody_elses_is_refused(
     assert node.objects.all("locations") == []
 
 
+@pytest.mark.holds("AM-12", by=("cpo", "emsp"))
 async def test_on_a_direct_link_nobody_speaks_for_a_party_of_somebody_else(node: Node) -> None:
     """AM-12."""
     async with Recorder(roles=[("CPO", "BE", "BEC")]) as cpo:
@@ -164,6 +186,7 @@ async def test_on_a_direct_link_nobody_speaks_for_a_party_of_somebody_else(node:
         assert (answer.status, answer.code) == (200, 2001)
 
 
+@pytest.mark.holds("ST-07", "AM-45", by=("cpo", "emsp"))
 async def test_a_failure_of_ours_is_told_without_its_details() -> None:
     """ST-07, AM-45: and the ids are there, too."""
 
@@ -183,6 +206,7 @@ async def test_a_failure_of_ours_is_told_without_its_details() -> None:
         assert b"secret" not in answer.body
 
 
+@pytest.mark.holds("AM-35", by=("cpo", "emsp"))
 async def test_a_slash_too_many_is_forgiven(node: Node, hub: Recorder) -> None:
     """AM-35, design D11."""
     assert (await hub.call("GET", node.versions_url + "/")).status == 200
@@ -190,6 +214,7 @@ async def test_a_slash_too_many_is_forgiven(node: Node, hub: Recorder) -> None:
     assert answer.status == 201
 
 
+@pytest.mark.holds("AM-35", by=("cpo", "emsp"))
 async def test_an_id_with_a_slash_or_a_star_arrives_whole(node: Node, hub: Recorder) -> None:
     """RT-26, AM-35."""
     url = f"{node.url}{MODULES_URL}/locations/receiver/BE/BEC/BE*BEC*L%2F1"
@@ -198,6 +223,7 @@ async def test_an_id_with_a_slash_or_a_star_arrives_whole(node: Node, hub: Recor
     assert (await hub.call("GET", url)).data["id"] == "BE*BEC*L/1"
 
 
+@pytest.mark.holds("VE-01", "VE-02", "VE-03", "VE-04", "VE-05", by=("cpo", "emsp"))
 async def test_details_list_what_is_offered_and_credentials_once(node: Node, hub: Recorder) -> None:
     """VE-01 to VE-05: absolute URLs, unique, credentials as SENDER."""
     versions = await hub.call("GET", node.versions_url)

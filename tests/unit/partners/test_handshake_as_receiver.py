@@ -40,6 +40,7 @@ def credentials_url(node: Node) -> str:
     return f"{node.url}/ocpi/2.2.1/credentials"
 
 
+@pytest.mark.holds("CR-01", "CR-05", "CR-06", by=("cpo", "emsp"))
 async def test_a_platform_registers_and_token_a_is_dead(node: Node, hub: Recorder) -> None:
     """CR-05, CR-06: C is neither A nor B; afterwards A opens nothing."""
     token_a = node.issue_token_a()
@@ -51,6 +52,7 @@ async def test_a_platform_registers_and_token_a_is_dead(node: Node, hub: Recorde
     assert (await hub.call("GET", node.versions_url)).status == 200
 
 
+@pytest.mark.holds("CR-04", by=("cpo", "emsp"))
 async def test_the_caller_is_called_back_before_the_post_is_answered(node: Node, hub: Recorder) -> None:
     """CR-04: with token B, while the POST is open."""
     await hub.register(node.versions_url, node.issue_token_a())
@@ -62,6 +64,7 @@ async def test_the_caller_is_called_back_before_the_post_is_answered(node: Node,
     assert {(each.to, each.sender) for each in hub.received} == {(None, None)}
 
 
+@pytest.mark.holds("CR-06", by=("cpo", "emsp"))
 async def test_the_node_uses_token_b_for_its_own_requests(node: Node, hub: Recorder) -> None:
     """CR-06."""
     await hub.register(node.versions_url, node.issue_token_a())
@@ -71,6 +74,7 @@ async def test_the_node_uses_token_b_for_its_own_requests(node: Node, hub: Recor
     assert hub.received[-1].token in hub.accepted_tokens
 
 
+@pytest.mark.holds("TR-04", by=("cpo", "emsp"))
 async def test_token_a_opens_versions_and_credentials_only(node: Node, hub: Recorder) -> None:
     """TR-04."""
     token_a = node.issue_token_a()
@@ -86,6 +90,7 @@ async def test_token_a_opens_versions_and_credentials_only(node: Node, hub: Reco
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
+@pytest.mark.holds("CR-08", "CR-09", by=("cpo", "emsp"))
 async def test_who_is_not_registered_cannot_update_or_end_a_registration(
     node: Node, hub: Recorder, method: str
 ) -> None:
@@ -98,6 +103,7 @@ async def test_who_is_not_registered_cannot_update_or_end_a_registration(
     assert (await hub.register(node.versions_url, token_a)).code == 1000
 
 
+@pytest.mark.holds("CR-07", by=("cpo", "emsp"))
 async def test_a_second_post_is_refused_and_changes_nothing(node: Node, hub: Recorder) -> None:
     """CR-07."""
     await hub.register(node.versions_url, node.issue_token_a())
@@ -108,6 +114,7 @@ async def test_a_second_post_is_refused_and_changes_nothing(node: Node, hub: Rec
     assert (await hub.call("GET", node.versions_url)).status == 200
 
 
+@pytest.mark.holds("CR-14", by=("cpo", "emsp"))
 async def test_patch_does_not_exist(node: Node, hub: Recorder) -> None:
     """CR-14."""
     await hub.register(node.versions_url, node.issue_token_a())
@@ -116,6 +123,7 @@ async def test_patch_does_not_exist(node: Node, hub: Recorder) -> None:
     assert answer.headers["Allow"] == "GET, POST, PUT, DELETE"
 
 
+@pytest.mark.holds("CR-12", by=("cpo", "emsp"))
 async def test_get_shows_the_credentials_that_the_caller_uses(node: Node, hub: Recorder) -> None:
     """CR-12, AM-16: our URL and roles, with the token that was shown."""
     await hub.register(node.versions_url, node.issue_token_a())
@@ -136,6 +144,7 @@ async def test_get_shows_the_credentials_that_the_caller_uses(node: Node, hub: R
         ("/partner/2.2.1", Reply({"version": "2.1.1", "endpoints": []}), 3001),
     ],
 )
+@pytest.mark.holds("CR-15", "CR-17", "CR-28", "ST-08", "ST-09", by=("cpo", "emsp"))
 async def test_whatever_step_of_the_call_back_fails_nothing_is_kept(
     node: Node, hub: Recorder, step: str, reply: Reply | Fault, code: int
 ) -> None:
@@ -151,6 +160,7 @@ async def test_whatever_step_of_the_call_back_fails_nothing_is_kept(
     assert (await hub.register(node.versions_url, token_a)).code == 1000
 
 
+@pytest.mark.holds("CR-16", "ST-10", by=("cpo", "emsp"))
 async def test_a_client_without_the_endpoints_we_need_is_told_so(node: Node) -> None:
     """CR-16."""
     async with Recorder(roles=[("HUB", "HU", "HUB")], endpoints=[("tokens", "RECEIVER")]) as hub:
@@ -176,6 +186,7 @@ def twice(value: dict[str, Any]) -> dict[str, Any]:
         (lambda _: ["credentials"], "/"),
     ],
 )
+@pytest.mark.holds("CR-19", "CR-23", "TR-13", by=("cpo", "emsp"))
 async def test_credentials_that_are_wrong_are_refused_with_the_place(
     node: Node, hub: Recorder, change: Any, pointer: str
 ) -> None:
@@ -189,6 +200,7 @@ async def test_credentials_that_are_wrong_are_refused_with_the_place(
     assert (await hub.call("GET", node.versions_url, token=token_a)).status == 200
 
 
+@pytest.mark.holds("CR-28", "TR-05", by=("cpo", "emsp"))
 async def test_of_two_registrations_with_one_token_a_one_wins(node: Node, hub: Recorder) -> None:
     """CR-28, TR-05: also when both are called back at the same time."""
     token_a = node.issue_token_a()
@@ -203,6 +215,7 @@ async def test_of_two_registrations_with_one_token_a_one_wins(node: Node, hub: R
     assert len(node.peers.all()) == 1
 
 
+@pytest.mark.holds("CR-20", by=("cpo", "emsp"))
 async def test_several_parties_and_roles_of_one_platform_are_all_known(node: Node) -> None:
     """CR-20."""
     roles = [("CPO", "BE", "AAA"), ("CPO", "BE", "BBB"), ("EMSP", "BE", "AAA")]
@@ -215,6 +228,7 @@ async def test_several_parties_and_roles_of_one_platform_are_all_known(node: Nod
         ]
 
 
+@pytest.mark.holds("TR-06", "AM-02", by=("cpo", "emsp"))
 async def test_a_platform_that_shows_raw_tokens_gets_raw_tokens(node: Node, hub: Recorder) -> None:
     """TR-06, AM-02."""
     token_a = node.issue_token_a()
@@ -227,6 +241,7 @@ async def test_a_platform_that_shows_raw_tokens_gets_raw_tokens(node: Node, hub:
     assert seen == ["Token b-as-it-stands"]
 
 
+@pytest.mark.holds("AM-01", by=("cpo", "emsp"))
 async def test_a_base64_token_with_a_newline_inside_is_understood(node: Node, hub: Recorder) -> None:
     """AM-01."""
     token_a = node.issue_token_a()
@@ -236,6 +251,7 @@ async def test_a_base64_token_with_a_newline_inside_is_understood(node: Node, hu
 class TestPut:
     """CR-10, CR-11, AM-15."""
 
+    @pytest.mark.holds("CR-10", "CR-11", by=("cpo", "emsp"))
     async def test_the_caller_gets_a_new_token_and_is_read_anew(self, node: Node, hub: Recorder) -> None:
         await hub.register(node.versions_url, node.issue_token_a())
         old = hub.outbound_token
@@ -251,6 +267,7 @@ class TestPut:
         }
         assert node.peers.partner().encoding is TokenEncoding.BASE64
 
+    @pytest.mark.holds("AM-15", by=("cpo", "emsp"))
     async def test_the_old_token_lives_until_the_new_one_is_used(self, node: Node, hub: Recorder) -> None:
         await hub.register(node.versions_url, node.issue_token_a())
         old = hub.outbound_token
@@ -259,6 +276,7 @@ class TestPut:
         assert (await hub.call("GET", node.versions_url)).status == 200
         assert (await hub.call("GET", node.versions_url, token=old)).status == 401
 
+    @pytest.mark.holds("AM-15", by=("cpo", "emsp"))
     async def test_the_old_token_lives_five_minutes_if_the_new_one_is_never_used(
         self, node: Node, hub: Recorder, clock: Clock
     ) -> None:
@@ -280,6 +298,7 @@ class TestPut:
         assert (await hub.call("GET", node.versions_url)).status == 200
 
 
+@pytest.mark.holds("CR-13", by=("cpo", "emsp"))
 async def test_after_delete_both_tokens_are_dead_and_nothing_leaves(node: Node, hub: Recorder) -> None:
     """CR-13."""
     await hub.register(node.versions_url, node.issue_token_a())
@@ -298,6 +317,7 @@ async def test_a_platform_may_register_anew_with_a_new_token_a(node: Node, hub: 
     assert (await hub.call("GET", node.versions_url, token=old)).status == 401
 
 
+@pytest.mark.holds("TR-05", by=("cpo", "emsp"))
 async def test_tokens_tell_two_platforms_apart(node: Node) -> None:
     """TR-05: each is what it registered as; one cannot speak for the other's party."""
     async with (

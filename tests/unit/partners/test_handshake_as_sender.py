@@ -33,6 +33,7 @@ async def hub() -> AsyncIterator[Recorder]:
         yield hub
 
 
+@pytest.mark.holds("CR-01", "CR-03", "CR-04", "CR-27", by=("cpo", "emsp"))
 async def test_the_order_is_versions_details_post_all_with_token_a(node: Node, hub: Recorder) -> None:
     """CR-03, CR-04, CR-27: token B opens the caller's versions before the POST is answered."""
     token_a = hub.accept_new_token()
@@ -47,6 +48,7 @@ async def test_the_order_is_versions_details_post_all_with_token_a(node: Node, h
     assert ("locations", "RECEIVER") in hub.far_end
 
 
+@pytest.mark.holds("CR-19", "CR-23", "CR-24", by=("cpo", "emsp"))
 async def test_credentials_name_the_party_its_role_and_the_versions_url(node: Node, hub: Recorder) -> None:
     """CR-19, CR-23, CR-24."""
     await node.register(hub.versions_url, hub.accept_new_token())
@@ -64,6 +66,7 @@ async def test_credentials_name_the_party_its_role_and_the_versions_url(node: No
     assert all("!" <= character <= "~" for character in value["token"])
 
 
+@pytest.mark.holds("CR-30", "RT-02", "TR-17", "TR-18", by=("cpo", "emsp"))
 async def test_no_routing_headers_in_the_handshake_but_ids(node: Node, hub: Recorder) -> None:
     """CR-30, RT-02, TR-17, TR-18."""
     await node.register(hub.versions_url, hub.accept_new_token())
@@ -74,6 +77,7 @@ async def test_no_routing_headers_in_the_handshake_but_ids(node: Node, hub: Reco
     assert len({each.request_id for each in hub.received}) == 3
 
 
+@pytest.mark.holds("CR-06", by=("cpo", "emsp"))
 async def test_afterwards_the_platform_uses_b_and_the_node_uses_c(node: Node, hub: Recorder) -> None:
     """CR-06."""
     token_a = hub.accept_new_token()
@@ -86,6 +90,7 @@ async def test_afterwards_the_platform_uses_b_and_the_node_uses_c(node: Node, hu
     assert hub.received[0].token != token_a
 
 
+@pytest.mark.holds("TR-06", "AM-02", by=("cpo", "emsp"))
 async def test_a_platform_that_wants_raw_tokens_gets_raw_tokens(node: Node, hub: Recorder) -> None:
     """TR-06, AM-02."""
     token_a = hub.accept_new_token()
@@ -103,6 +108,7 @@ async def test_a_platform_that_wants_raw_tokens_gets_raw_tokens(node: Node, hub:
 
 @pytest.mark.parametrize("step", ["/partner/versions", "/partner/2.2.1", "/credentials"])
 @pytest.mark.parametrize("fault", list(Fault))
+@pytest.mark.holds("CR-28", by=("cpo", "emsp"))
 async def test_whatever_step_fails_nothing_is_kept(
     node: Node, hub: Recorder, step: str, fault: Fault
 ) -> None:
@@ -118,6 +124,7 @@ async def test_whatever_step_fails_nothing_is_kept(
         assert answer.status == 401
 
 
+@pytest.mark.holds("CR-28", by=("cpo", "emsp"))
 async def test_after_a_failure_the_same_token_a_registers(node: Node, hub: Recorder) -> None:
     """CR-28."""
     token_a = hub.accept_new_token()
@@ -128,6 +135,7 @@ async def test_after_a_failure_the_same_token_a_registers(node: Node, hub: Recor
     assert node.link.is_up
 
 
+@pytest.mark.holds("CR-16", by=("cpo", "emsp"))
 async def test_missing_endpoints_mean_that_nothing_is_posted(node: Node) -> None:
     """CR-16."""
     async with Recorder(roles=[("HUB", "HU", "HUB")], endpoints=[("tokens", "RECEIVER")]) as hub:
@@ -143,6 +151,7 @@ async def test_no_version_in_common_means_that_nothing_is_posted(node: Node) -> 
         assert [each.path for each in hub.received] == ["/partner/versions"]
 
 
+@pytest.mark.holds("VE-05", "VE-08", by=("cpo", "emsp"))
 async def test_unknown_modules_and_a_wrong_role_of_credentials_do_no_harm(node: Node) -> None:
     """VE-05, VE-08."""
     async with Recorder(
@@ -167,6 +176,7 @@ async def test_unknown_modules_and_a_wrong_role_of_credentials_do_no_harm(node: 
         assert node.link.is_up
 
 
+@pytest.mark.holds("CR-27", by=("cpo", "emsp"))
 async def test_the_platform_may_call_with_token_b_before_the_node_has_read_the_answer(
     node: Node, hub: Recorder
 ) -> None:
@@ -188,6 +198,7 @@ async def test_the_platform_may_call_with_token_b_before_the_node_has_read_the_a
     assert (answer.status, answer.code) == (201, 1000)
 
 
+@pytest.mark.holds("CR-28", by=("cpo", "emsp"))
 async def test_an_early_call_of_a_registration_that_fails_is_refused(node: Node, hub: Recorder) -> None:
     """CR-28."""
     early: list[asyncio.Task[object]] = []
@@ -209,6 +220,7 @@ async def test_an_early_call_of_a_registration_that_fails_is_refused(node: Node,
 class TestUpdate:
     """PUT of credentials: CR-10, CR-18, AM-15."""
 
+    @pytest.mark.holds("CR-10", "CR-18", by=("cpo", "emsp"))
     async def test_the_platform_is_read_anew_and_both_tokens_change(self, node: Node) -> None:
         async with hub_beside(node) as hub:
             before = hub.outbound_token
@@ -243,6 +255,7 @@ class TestUpdate:
             assert (await hub.call("GET", node.versions_url, token=posted)).status == 401
             assert (await hub.call("GET", node.versions_url, token=old)).status == 200
 
+    @pytest.mark.holds("AM-15", by=("cpo", "emsp"))
     async def test_when_the_answer_is_lost_both_tokens_are_accepted(self, node: Node) -> None:
         """AM-15: the platform may have switched to the new token, or not."""
         async with hub_beside(node) as hub:
@@ -265,6 +278,7 @@ class TestUpdate:
 class TestUnregister:
     """DELETE of credentials: CR-13."""
 
+    @pytest.mark.holds("CR-13", by=("cpo", "emsp"))
     async def test_both_tokens_are_dead(self, node: Node) -> None:
         async with hub_beside(node) as hub:
             old = hub.outbound_token
@@ -283,6 +297,7 @@ class TestUnregister:
             assert (await hub.call("GET", node.versions_url)).status == 200
 
 
+@pytest.mark.holds("TR-01", by=("cpo", "emsp"))
 async def test_tokens_are_base64_on_the_wire(node: Node, hub: Recorder) -> None:
     """TR-01: with padding, without a newline."""
     token_a = hub.accept_new_token()

@@ -31,6 +31,7 @@ def url(node: Node, tail: str = "/BE/BEC") -> str:
     return f"{node.url}/ocpi/2.2.1/hubclientinfo/receiver{tail}"
 
 
+@pytest.mark.holds("HCI-08", by=("cpo", "emsp"))
 async def test_a_put_is_kept_and_read_back(node: Node, hub: Recorder) -> None:
     """HCI-01, HCI-08."""
     assert (await hub.call("PUT", url(node), client_info())).status == 201
@@ -39,6 +40,7 @@ async def test_a_put_is_kept_and_read_back(node: Node, hub: Recorder) -> None:
     assert node.clients.status(CPO, Role.CPO) is ConnectionStatus.OFFLINE
 
 
+@pytest.mark.holds("HCI-09", "AM-13", by=("cpo", "emsp"))
 async def test_two_roles_of_one_party_are_two_objects(node: Node, hub: Recorder) -> None:
     """HCI-09, AM-13."""
     await hub.call("PUT", url(node), client_info())
@@ -68,6 +70,7 @@ async def test_what_is_wrong_is_2001(node: Node, hub: Recorder, tail: str, value
     assert node.clients.all() == []
 
 
+@pytest.mark.holds("HCI-08", by=("cpo", "emsp"))
 async def test_an_unknown_party_is_404_and_other_methods_405(node: Node, hub: Recorder) -> None:
     """HCI-08."""
     assert (await hub.call("GET", url(node))).status == 404
@@ -75,6 +78,7 @@ async def test_an_unknown_party_is_404_and_other_methods_405(node: Node, hub: Re
         assert (await hub.call(method, url(node), client_info())).status == 405
 
 
+@pytest.mark.holds("AM-33", by=("cpo", "emsp"))
 async def test_a_status_of_a_later_version_means_that_we_do_not_know(node: Node, hub: Recorder) -> None:
     """AM-33."""
     await hub.call("PUT", url(node), client_info(status="SLEEPING"))

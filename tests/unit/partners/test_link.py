@@ -35,6 +35,7 @@ async def hub(node: Node) -> AsyncIterator[Recorder]:
         yield hub
 
 
+@pytest.mark.holds("RT-01", "TR-07", "TR-17", "TR-25", by=("cpo", "emsp"))
 async def test_a_request_names_the_party_it_is_for_and_ourselves(node: Node, hub: Recorder) -> None:
     """RT-01, TR-07, TR-17, TR-25."""
     await node.link.send("PUT", "locations", RECEIVER, TAIL, location(), to=CPO)
@@ -47,18 +48,21 @@ async def test_a_request_names_the_party_it_is_for_and_ourselves(node: Node, hub
     assert put.correlation_id
 
 
+@pytest.mark.holds("RT-28", by=("cpo", "emsp"))
 async def test_a_broadcast_is_addressed_to_the_hub(node: Node, hub: Recorder) -> None:
     """RT-28."""
     await node.link.send("PUT", "locations", RECEIVER, TAIL, location(), to=node.link.hub)
     assert hub.received[0].to == "HU/HUB"
 
 
+@pytest.mark.holds("RT-44", by=("cpo", "emsp"))
 async def test_an_open_request_is_addressed_to_nobody(node: Node, hub: Recorder) -> None:
     """RT-44."""
     await node.link.send("PUT", "locations", RECEIVER, TAIL, location(), to=None)
     assert (hub.received[0].to, hub.received[0].sender) == (None, "NL/EMA")
 
 
+@pytest.mark.holds("TR-18", "AM-46", by=("cpo", "emsp"))
 async def test_a_correlation_id_is_handed_on_and_the_request_id_is_new(node: Node, hub: Recorder) -> None:
     """AM-46."""
     for _ in range(2):
@@ -67,12 +71,14 @@ async def test_a_correlation_id_is_handed_on_and_the_request_id_is_new(node: Nod
     assert len({each.request_id for each in hub.received}) == 2
 
 
+@pytest.mark.holds("AM-35", by=("cpo", "emsp"))
 def test_ids_are_percent_encoded_in_paths() -> None:
     """AM-35."""
     assert path("NL", "EMA", "BE*1/2 é") == "/NL/EMA/BE%2A1%2F2%20%C3%A9"
 
 
 @pytest.mark.parametrize("status", ["OFFLINE", "PLANNED", "SUSPENDED"])
+@pytest.mark.holds("HCI-11", "HCI-12", "HCI-13", "HCI-14", by=("cpo", "emsp"))
 async def test_nothing_is_sent_to_a_party_that_is_not_connected(
     node: Node, hub: Recorder, status: str
 ) -> None:
@@ -87,6 +93,7 @@ async def test_nothing_is_sent_to_a_party_that_is_not_connected(
     assert len(hub.received) == 1
 
 
+@pytest.mark.holds("HCI-09", by=("cpo", "emsp"))
 async def test_another_role_of_the_party_does_not_matter(node: Node, hub: Recorder) -> None:
     """HCI-09: it may be offline as an eMSP and connected as a CPO."""
     url = f"{node.url}/ocpi/2.2.1/hubclientinfo/receiver/BE/BEC"
@@ -100,6 +107,7 @@ async def test_without_a_registration_nothing_is_sent(node: Node) -> None:
         await node.link.send("GET", "locations", RECEIVER, TAIL, to=CPO)
 
 
+@pytest.mark.holds("TR-35", by=("cpo", "emsp"))
 async def test_what_the_platform_does_not_offer_is_not_asked_for(node: Node) -> None:
     """TR-35: no made-up paths."""
     async with Recorder(roles=[("CPO", "BE", "BEC")], endpoints=[("locations", "SENDER")]) as cpo:
@@ -115,12 +123,14 @@ async def test_what_the_platform_does_not_offer_is_not_asked_for(node: Node) -> 
 class TestPatch:
     """TR-23: a PATCH that fails is followed by GET, and by PUT if the object is missing."""
 
+    @pytest.mark.holds("TR-23", by=("cpo", "emsp"))
     async def test_a_patch_that_is_taken_is_all(self, node: Node, hub: Recorder) -> None:
         answer = await node.link.patch("locations", TAIL, CHANGED, WHOLE, to=CPO)
         assert answer.is_success
         assert [each.method for each in hub.received] == ["PATCH"]
         assert hub.received[0].value == CHANGED
 
+    @pytest.mark.holds("TR-23", by=("cpo", "emsp"))
     async def test_what_is_missing_is_put_whole(self, node: Node, hub: Recorder) -> None:
         hub.answers("PATCH", "", Reply(status=404, status_code=2003))
         hub.answers("GET", "", Reply(status=404, status_code=2003))
@@ -130,6 +140,7 @@ class TestPatch:
         assert hub.received[2].value == WHOLE.to_wire()
         assert {(each.to, each.sender) for each in hub.received} == {("BE/BEC", "NL/EMA")}
 
+    @pytest.mark.holds("TR-23", by=("cpo", "emsp"))
     async def test_what_is_there_is_not_put(self, node: Node, hub: Recorder) -> None:
         hub.answers("PATCH", "", Reply(status_code=2001))
         hub.answers("GET", "", Reply(location()))
@@ -155,6 +166,7 @@ class TestPull:
             fragment = f"/cursor/{number}" if number else "sender/locations"
             hub.answers("GET", fragment, Reply(page, headers={"X-Total-Count": "9", **link}))
 
+    @pytest.mark.holds("PG-13", by=("cpo", "emsp"))
     async def test_links_are_followed_as_they_are(self, node: Node, hub: Recorder) -> None:
         self.pages(hub, [location()], [location(id="LOC2")], [location(id="LOC3", party_id="XXX")])
         pulled = await node.pull.owned("locations", to=node.link.hub)
@@ -173,6 +185,7 @@ class TestPull:
         await node.pull.owned("locations", to=node.link.hub, since=moment)
         assert hub.received[0].query == "date_from=2026-01-01T12%3A00%3A00Z"
 
+    @pytest.mark.holds("TR-29", by=("cpo", "emsp"))
     async def test_good_objects_are_kept_and_broken_ones_left_out(self, node: Node, hub: Recorder) -> None:
         """TR-29."""
         broken = [location(id="B1", city=None), "nonsense", location(id="B3", country_code="B-")]
@@ -180,6 +193,7 @@ class TestPull:
         pulled = await node.pull.owned("locations", to=node.link.hub)
         assert (pulled.kept, pulled.refused) == (2, 3)
 
+    @pytest.mark.holds("TR-39", by=("cpo", "emsp"))
     async def test_what_a_full_list_lacks_is_no_longer_valid(self, node: Node, hub: Recorder) -> None:
         """TR-39: and valid again once it is listed again."""
         for listed in ([location(), location(id="LOC2")], [location()]):
@@ -191,6 +205,7 @@ class TestPull:
         await node.pull.owned("locations", to=node.link.hub)
         assert len(node.objects.all("locations")) == 2
 
+    @pytest.mark.holds("TR-39", by=("cpo", "emsp"))
     async def test_a_list_with_date_from_outdates_nothing(self, node: Node, hub: Recorder) -> None:
         self.pages(hub, [location()])
         await node.pull.owned("locations", to=node.link.hub)
@@ -210,6 +225,7 @@ class TestPull:
         assert [each.key.object_id for each in node.objects.all("tariffs")] == ["T1"]
 
     @pytest.mark.parametrize("fault", list(Fault))
+    @pytest.mark.holds("TR-39", by=("cpo", "emsp"))
     async def test_a_list_that_breaks_off_outdates_nothing(
         self, node: Node, hub: Recorder, fault: Fault
     ) -> None:
@@ -231,6 +247,7 @@ class TestPull:
         await node.pull.owned("locations", to=node.link.hub)
         assert node.objects.all("locations")[0].value() == newer
 
+    @pytest.mark.holds("TR-28", by=("cpo", "emsp"))
     async def test_a_direct_platform_lists_its_own_objects_only(self, node: Node) -> None:
         """TR-28."""
         async with Recorder(roles=[("CPO", "BE", "BEC")]) as cpo:
@@ -239,6 +256,7 @@ class TestPull:
             pulled = await node.pull.owned("locations", to=CPO)
             assert (pulled.kept, pulled.refused) == (1, 1)
 
+    @pytest.mark.holds("HCI-07", by=("cpo", "emsp"))
     async def test_connected_parties_are_pulled_without_routing_headers(
         self, node: Node, hub: Recorder
     ) -> None:

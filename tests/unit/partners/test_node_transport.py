@@ -56,6 +56,7 @@ async def test_headers_and_body_go_out_as_they_are(partner: Recorder) -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+@pytest.mark.holds("TR-31", by=("cpo", "emsp"))
 async def test_a_request_that_fails_was_sent_once(
     partner: Recorder, fault: Fault, expected: type[CallFailed], method: str
 ) -> None:

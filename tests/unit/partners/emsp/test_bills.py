@@ -60,18 +60,21 @@ def test_vat_alone_may_be_wrong_too() -> None:
 
 
 @pytest.mark.parametrize("off", ["3.5049", "3.51", "3.49"])
+@pytest.mark.holds("TAR-17", by="emsp")
 def test_a_cent_more_or_less_is_no_difference(off: str) -> None:
     """TAR-17: OCPI has no rounding rule."""
     assert billed(total_cost={"excl_vat": Decimal(off)}).agrees
     assert not billed(total_cost={"excl_vat": Decimal("3.5101")}).agrees
 
 
+@pytest.mark.holds("TAR-11", by="emsp")
 def test_without_vat_in_the_cdr_there_is_none_on_the_bill() -> None:
     """TAR-11: unknown is not zero."""
     made = billed(total_cost={"excl_vat": Decimal("3.50")})
     assert (made.net, made.vat, made.total, made.agrees) == (Decimal("3.50"), None, Decimal("3.50"), True)
 
 
+@pytest.mark.holds("TAR-18", by="emsp")
 def test_a_cdr_without_a_tariff_cannot_be_checked_and_is_billed_by_its_sums() -> None:
     """TAR-18."""
     made = billed(tariffs=[])
@@ -109,6 +112,7 @@ def test_a_tariff_in_another_currency_checks_nothing() -> None:
     assert "EUR" in made.remarks[0]
 
 
+@pytest.mark.holds("AM-55", by="emsp")
 def test_an_unknown_time_zone_is_assumed_to_be_utc_and_said() -> None:
     """AM-55."""
     made = billed(None)
@@ -116,6 +120,7 @@ def test_an_unknown_time_zone_is_assumed_to_be_utc_and_said() -> None:
     assert "time zone" in made.remarks[0]
 
 
+@pytest.mark.holds("CDR-06", by="emsp")
 def test_a_credit_takes_back_what_the_periods_cost() -> None:
     """CDR-06."""
     made = billed(

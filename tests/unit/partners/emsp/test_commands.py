@@ -54,6 +54,7 @@ async def call_back_with(world: World, received: Received, value: Any, sender: s
     return await world.hub.call("POST", url, value, to="NL/EMA", sender=sender)
 
 
+@pytest.mark.holds("CMD-01", "CMD-15", by="emsp")
 async def test_start_session_goes_to_the_cpo_with_the_whole_token(world: World) -> None:
     """CMD-01, CMD-15, SES-12."""
     the_charger_says(world, "ACCEPTED")
@@ -73,6 +74,7 @@ async def test_start_session_goes_to_the_cpo_with_the_whole_token(world: World) 
     assert started.outcome.is_accepted
 
 
+@pytest.mark.holds("TR-10", by="emsp")
 async def test_a_result_is_answered_without_data(world: World) -> None:
     """CMD-04."""
     answers = the_charger_says(world, "ACCEPTED")
@@ -92,6 +94,7 @@ async def test_response_urls_cannot_be_guessed_and_differ(world: World) -> None:
     assert all(len(url) <= 255 and len(url.rpartition("/")[2]) == 36 for url in urls)
 
 
+@pytest.mark.holds("AM-11", by="emsp")
 async def test_a_wrapped_result_is_understood(world: World) -> None:
     """AM-11."""
     answers = the_charger_says(world, "EVSE_OCCUPIED", wrapped=True)
@@ -118,6 +121,7 @@ async def test_without_acceptance_nothing_is_waited_for(world: World, response: 
     assert outcome.command.response.result == response
 
 
+@pytest.mark.holds("CMD-06", "AM-40", by="emsp")
 async def test_no_result_in_time_is_a_timeout_and_a_late_one_is_kept(world: World) -> None:
     """CMD-06, AM-40."""
     world.hub.answers("POST", COMMANDS, AT_ONCE)
@@ -154,6 +158,7 @@ async def test_a_result_that_comes_after_the_answer_is_waited_for(world: World) 
         (Fault.REDIRECT, PeerRefused),
     ],
 )
+@pytest.mark.holds("TR-31", by="emsp")
 async def test_a_command_that_is_not_answered_well_failed_and_says_why(
     world: World, reply: Reply | Fault, expected: type[Exception]
 ) -> None:
@@ -197,6 +202,7 @@ async def test_a_result_that_is_none_is_2001(world: World, value: Any) -> None:
     assert (answer.status, answer.code) == (200, 2001)
 
 
+@pytest.mark.holds("CMD-21", by="emsp")
 async def test_other_methods_on_a_response_url_are_405(world: World) -> None:
     """CMD-21."""
     the_charger_says(world, "ACCEPTED")
@@ -206,6 +212,7 @@ async def test_other_methods_on_a_response_url_are_405(world: World) -> None:
         assert (await world.hub.call(method, url)).status == 405
 
 
+@pytest.mark.holds("AM-40", by="emsp")
 async def test_the_session_of_a_command_is_known_by_its_reference(world: World) -> None:
     """AM-40: although the command timed out."""
     world.hub.answers("POST", COMMANDS, AT_ONCE)
@@ -289,6 +296,7 @@ Attempt = Callable[[World], Awaitable[object]]
         (lambda w: w.node.driver.reserve("04A1B2C3", "LOC1", datetime.now(UTC), "E9"), UnknownPlace),
     ],
 )
+@pytest.mark.holds("CMD-17", by="emsp")
 async def test_what_does_not_exist_is_not_asked_for(
     world: World, attempt: Attempt, expected: type[Exception]
 ) -> None:
@@ -299,6 +307,7 @@ async def test_what_does_not_exist_is_not_asked_for(
 
 
 @pytest.mark.parametrize("allowed", [AllowedType.NO_CREDIT, AllowedType.EXPIRED])
+@pytest.mark.holds("CMD-15", by="emsp")
 async def test_a_token_that_would_be_refused_starts_nothing(world: World, allowed: AllowedType) -> None:
     """CMD-15: a command is an authorization."""
     world.node.tokens.issue(RFID, Standing(allowed))
@@ -307,6 +316,7 @@ async def test_a_token_that_would_be_refused_starts_nothing(world: World, allowe
     assert world.hub.all("POST", COMMANDS) == []
 
 
+@pytest.mark.holds("CMD-17", by="emsp")
 async def test_an_evse_that_wants_to_know_the_connector_is_told(world: World) -> None:
     """CMD-17."""
     wants = evse(capabilities=["START_SESSION_CONNECTOR_REQUIRED"])
@@ -315,6 +325,7 @@ async def test_an_evse_that_wants_to_know_the_connector_is_told(world: World) ->
         await world.node.start_session("04A1B2C3", "LOC1", "E1")
 
 
+@pytest.mark.holds("AM-28", by="emsp")
 async def test_two_cpos_with_the_same_ids_are_told_apart_by_their_names(world: World) -> None:
     """AM-28: never guessed."""
     other = location(party_id="XXX")
@@ -333,6 +344,7 @@ async def test_a_session_that_has_ended_cannot_be_stopped(world: World) -> None:
         await world.node.stop_session("S1")
 
 
+@pytest.mark.holds("HCI-12", by="emsp")
 async def test_no_command_goes_to_a_cpo_that_is_offline(world: World) -> None:
     """HCI-12: and the command says so."""
     info = client_info(status="OFFLINE")

@@ -73,6 +73,7 @@ async def test_what_fails_is_tried_again(hub: Recorder) -> None:
         assert len(hub.all("PUT", TOKEN)) == 3
 
 
+@pytest.mark.holds("CR-13", by="emsp")
 async def test_a_registration_that_has_ended_is_left_alone(hub: Recorder) -> None:
     """CR-13: what failed before the end is not tried again; the pause ends with the registration."""
     async with in_step(backoff=Backoff(least=timedelta(hours=1), most=timedelta(hours=2))) as node:
@@ -93,6 +94,7 @@ async def test_a_registration_that_has_ended_is_left_alone(hub: Recorder) -> Non
 
 
 @pytest.mark.parametrize(("chance", "share"), [(0.0, 1 - JITTER), (0.5, 1.0), (1.0, 1 + JITTER)])
+@pytest.mark.holds("TR-33", by="emsp")
 async def test_lists_are_read_again_after_the_interval_give_or_take_some(
     hub: Recorder, chance: float, share: float
 ) -> None:

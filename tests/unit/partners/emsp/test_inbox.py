@@ -21,6 +21,7 @@ async def world() -> AsyncIterator[World]:
 
 
 class TestSessions:
+    @pytest.mark.holds("SES-04", "SES-21", by="emsp")
     async def test_a_session_grows_by_patches(self, world: World) -> None:
         """SES-01, SES-04, SES-21: of a location that nobody has heard of."""
         assert (await world.call("PUT", SESSION, session())).status == 201
@@ -42,6 +43,7 @@ class TestSessions:
         assert found[0].id == "S1"
 
     @pytest.mark.parametrize("owner", [{"party_id": "EMB"}, {"country_code": "DE"}])
+    @pytest.mark.holds("AM-26", by="emsp")
     async def test_a_session_of_somebody_elses_token_is_refused(
         self, world: World, owner: dict[str, str]
     ) -> None:
@@ -52,6 +54,7 @@ class TestSessions:
         assert world.node.sessions() == []
 
     @pytest.mark.parametrize("status", ["COMPLETED", "INVALID"])
+    @pytest.mark.holds("SES-09", by="emsp")
     async def test_a_final_session_does_not_change(self, world: World, status: str) -> None:
         """SES-09: the same again is success, anything else is refused."""
         final = session(status=status, last_updated=T1)
@@ -64,6 +67,7 @@ class TestSessions:
             assert (await world.call(method, SESSION, value)).code == 2000
         assert world.node.node.objects.all("sessions")[0].value() == final
 
+    @pytest.mark.holds("AM-23", by="emsp")
     async def test_a_session_without_an_evse_is_a_reservation(self, world: World) -> None:
         """SES-13, AM-23: read tolerantly."""
         reserved = session(status="RESERVED", evse_uid="#NA", connector_id="#NA")
@@ -78,6 +82,7 @@ def located(world: World, answer: Answered) -> str:
 
 
 class TestCdrs:
+    @pytest.mark.holds("CDR-02", "CDR-03", "CDR-18", "SES-21", by="emsp")
     async def test_a_cdr_is_kept_and_its_url_told(self, world: World) -> None:
         """CDR-02, CDR-03, CDR-18: 201, Location absolute, and GET there gives it back."""
         answer = await world.call("POST", CDRS, cdr())
@@ -87,6 +92,7 @@ class TestCdrs:
         assert there.data == cdr()
         assert (there.to, there.sender) == ("BE/BEC", "NL/EMA")
 
+    @pytest.mark.holds("CDR-19", by="emsp")
     async def test_a_second_post_of_the_same_is_answered_like_the_first(self, world: World) -> None:
         """CDR-19: however its numbers are spelled, there is never a second record."""
         first = await world.call("POST", CDRS, cdr())
@@ -95,6 +101,7 @@ class TestCdrs:
         assert again.headers["Location"] == first.headers["Location"]
         assert len(world.node.cdrs()) == 1
 
+    @pytest.mark.holds("CDR-01", "CDR-19", by="emsp")
     async def test_another_cdr_with_the_same_id_is_refused(self, world: World) -> None:
         """CDR-01, CDR-19: a CDR is final."""
         await world.call("POST", CDRS, cdr())
@@ -103,6 +110,7 @@ class TestCdrs:
         assert "Location" not in answer.headers
         assert world.node.cdrs()[0].total_energy == Decimal(10)
 
+    @pytest.mark.holds("AM-28", by="emsp")
     async def test_ids_are_unique_for_one_owner_only(self, world: World) -> None:
         """CDR-05, AM-28."""
         first = await world.call("POST", CDRS, cdr())
@@ -128,6 +136,7 @@ class TestCdrs:
             ({"party_id": "B-C"}, "/party_id"),
         ],
     )
+    @pytest.mark.holds("CDR-05", "CDR-08", "CDR-11", "AM-26", by="emsp")
     async def test_a_wrong_cdr_is_2001_with_the_place(
         self, world: World, changes: dict[str, Any], pointer: str
     ) -> None:
@@ -137,12 +146,14 @@ class TestCdrs:
         assert pointer in answer.envelope["status_message"]
         assert world.node.cdrs() == []
 
+    @pytest.mark.holds("RT-39", "AM-07", by="emsp")
     async def test_nobody_brings_the_cdr_of_another_cpo(self, world: World) -> None:
         """AM-07; CDRs are never broadcast (RT-39), so the hub is not their sender either."""
         for sender in ("DE/XXX", "HU/HUB"):
             assert (await world.call("POST", CDRS, cdr(), sender=sender)).code == 2001
         assert world.node.cdrs() == []
 
+    @pytest.mark.holds("CDR-06", by="emsp")
     async def test_a_credit_cdr_is_a_cdr_of_its_own(self, world: World) -> None:
         """CDR-06."""
         await world.call("POST", CDRS, cdr())
@@ -160,6 +171,7 @@ class TestCdrs:
         await world.call("POST", CDRS, cdr())
         assert (await world.call("GET", CDRS + tail)).status == 404
 
+    @pytest.mark.holds("CDR-01", "TR-40", by="emsp")
     async def test_only_post_makes_a_cdr(self, world: World) -> None:
         """CDR-01."""
         answer = await world.call("POST", CDRS, cdr())

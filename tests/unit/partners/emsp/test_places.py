@@ -50,12 +50,14 @@ async def test_a_push_shows_at_once(world: World) -> None:
     ("evses", "is_there"),
     [([], False), ([evse(status="REMOVED")], False), ([evse(status="REMOVED"), evse(uid="E2")], True)],
 )
+@pytest.mark.holds("LOC-10", by="emsp")
 async def test_a_location_without_evses_is_hidden(world: World, evses: list[Any], is_there: bool) -> None:  # noqa: FBT001 a column of the table
     """LOC-09, LOC-10."""
     await world.call("PUT", LOCATION, location(evses=evses))
     assert bool(world.node.locations()) == is_there
 
 
+@pytest.mark.holds("LOC-14", by="emsp")
 async def test_an_unpublished_location_is_shown_to_the_tokens_it_names(world: World) -> None:
     """LOC-14."""
     allowed = [{"uid": "04A1B2C3", "type": "RFID"}]
@@ -79,6 +81,7 @@ async def test_an_unpublished_location_is_shown_to_the_tokens_it_names(world: Wo
         ([{"group_id": "G1"}, {"visual_number": "V1", "issuer": "eMSP A"}], True),
     ],
 )
+@pytest.mark.holds("LOC-14", by="emsp")
 def test_all_fields_of_one_entry_must_match(entries: list[dict[str, str]], is_seen: bool) -> None:  # noqa: FBT001 a column of the table
     """LOC-14."""
     value = location(publish=False, publish_allowed_to=entries)
@@ -86,6 +89,7 @@ def test_all_fields_of_one_entry_must_match(entries: list[dict[str, str]], is_se
     assert is_shown(Location.model_validate(value), shown) == is_seen
 
 
+@pytest.mark.holds("LOC-15", by="emsp")
 async def test_a_place_that_others_tokens_may_see_is_no_place_to_use_them(world: World) -> None:
     """LOC-15: sessions are started with tokens of our own only."""
     shown = {"uid": "04FFFFFF", "type": "RFID"}
@@ -96,6 +100,7 @@ async def test_a_place_that_others_tokens_may_see_is_no_place_to_use_them(world:
     assert world.hub.all("POST", "/receiver/commands") == []
 
 
+@pytest.mark.holds("TAR-18", "AM-28", by="emsp")
 async def test_the_tariffs_of_a_connector_are_those_of_its_owner(world: World) -> None:
     """AM-28, TAR-18: a tariff that we do not know is left out."""
     await world.call("PUT", LOCATION, location())
