@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check format lint types imports lock clean help
+.PHONY: setup demo test check format lint types imports conformance lock clean help
 
 help:            ## Show what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
@@ -45,6 +45,9 @@ types: setup     ## mypy, strict
 
 imports: setup   ## The import ladder
 	$(BIN)/lint-imports --no-cache
+
+conformance: setup  ## Write docs/conformance.md from the rows and the tests' marks
+	$(BIN)/python -m tests.conformance
 
 lock: setup      ## Pin every dependency anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
