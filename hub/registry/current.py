@@ -16,9 +16,10 @@ from hub.registry.directory import (
     RegisteredRole,
     WhenUnreachable,
 )
+from hub.registry.quirks import Known, Place, Quirk, Quirks, Source
 from hub.registry.tokens import Sealer, TokenPurpose
 from hub.store.database import Database
-from hub.store.tables import EndpointRow, InboundTokenRow, PlatformRoleRow, PlatformRow
+from hub.store.tables import EndpointRow, InboundTokenRow, PlatformRoleRow, PlatformRow, QuirkRow
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole, Role
 
 
@@ -48,11 +49,16 @@ class CurrentDirectory:
         endpoints: dict[int, dict[Endpoint, str]] = {}
         for row in await session.exec(select(EndpointRow)):
             endpoints.setdefault(row.platform_id, {})[(row.module, InterfaceRole(row.interface))] = row.url
+        quirks: dict[int, dict[Place, Known]] = {}
+        for quirk in await session.exec(select(QuirkRow)):
+            known = Known(quirk.value, Source(quirk.source))
+            quirks.setdefault(quirk.platform_id, {})[(Quirk(quirk.name), quirk.about)] = known
         platforms = [
             self._platform(
                 platform,
                 tuple(roles.get(platform.stored_id, ())),
                 endpoints.get(platform.stored_id, {}),
+                Quirks(quirks.get(platform.stored_id, {})),
             )
             for platform in await session.exec(select(PlatformRow))
         ]
@@ -63,7 +69,11 @@ class CurrentDirectory:
         return Directory.of(self.value.hub, platforms, tokens)
 
     def _platform(
-        self, row: PlatformRow, roles: tuple[RegisteredRole, ...], endpoints: dict[Endpoint, str]
+        self,
+        row: PlatformRow,
+        roles: tuple[RegisteredRole, ...],
+        endpoints: dict[Endpoint, str],
+        quirks: Quirks,
     ) -> Platform:
         return Platform(
             id=row.stored_id,
@@ -78,4 +88,5 @@ class CurrentDirectory:
             bad_bodies=BadBodies(row.bad_bodies),
             roles=roles,
             endpoints=endpoints,
+            quirks=quirks,
         )

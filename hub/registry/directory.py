@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.party import Party, PartyRole
+from hub.registry.quirks import NO_QUIRKS, Quirks
 from hub.registry.tokens import TokenPurpose, token_hash
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole, Role
 
@@ -67,6 +68,8 @@ class Platform:
     bad_bodies: BadBodies = BadBodies.RELAY
     roles: tuple[RegisteredRole, ...] = ()
     endpoints: Mapping[Endpoint, str] = field(default_factory=dict)
+    #: Where it does otherwise than OCPI says, as far as that was found out.
+    quirks: Quirks = NO_QUIRKS
 
     @property
     def is_registered(self) -> bool:

@@ -16,13 +16,12 @@ from hub.ocpi.paging import read_next_link, write_next_link
 from hub.ocpi.timestamps import Clock, parse_timestamp
 from hub.ocpi.transport import first, joined_url
 from hub.registry.directory import Directory, Platform
+from hub.registry.hosts import absolute, belongs_to
 from hub.relay.leg import Legs, Onward
 from hub.relay.links import (
     Link,
     LinkKind,
     Links,
-    absolute,
-    belongs_to,
     check_response_url,
     replaced_in_body,
     replaced_in_query,

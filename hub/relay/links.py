@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote_plus, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, unquote_plus, urlencode
 
 from sqlalchemy import delete, insert, select
 
@@ -22,6 +22,7 @@ from hub.ocpi.headers import Routing
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
 from hub.registry.directory import Platform
+from hub.registry.hosts import belongs_to
 from hub.store.database import Database, microseconds, moment
 from hub.store.tables import LinkRow
 from schemas import exact_json
@@ -32,9 +33,6 @@ VIA = "/ocpi/2.2.1/via"
 #: What OCPI allows for a URL (2.2.1, Types, URL).
 LONGEST_URL = 255
 RESPONSE_URL = "response_url"
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-#: Printable ASCII, without the backslash that some read as a slash.
-_PLAIN = re.compile(r"[!-\[\]-~]+")
 
 NewToken = Callable[[], str]
 
@@ -125,18 +123,6 @@ class Links:
             await connection.execute(delete(LinkRow).where(LinkRow.expires_at <= now))  # type: ignore[arg-type]
 
 
-def belongs_to(platform: Platform, url: str) -> bool:
-    """Whether the URL lies at a host that the platform registered (CMD-10, PG-17)."""
-    origin = _origin(url)
-    known = (platform.versions_url, *platform.endpoints.values())
-    return origin is not None and any(origin == _origin(each) for each in known if each)
-
-
-def absolute(location: str, endpoint: str) -> str:
-    """A Location that may be relative, as an absolute URL."""
-    return urljoin(endpoint, location)
-
-
 def response_url_in_body(value: Any) -> str:
     """The response_url in a decoded body.
 
@@ -198,21 +184,6 @@ def check_response_url(url: str, caller: Platform) -> None:
         raise InvalidParameters(f"/{RESPONSE_URL}: expected at most {LONGEST_URL} characters, got {len(url)}")
     if not belongs_to(caller, url):
         raise InvalidParameters(f"/{RESPONSE_URL}: expected a URL at a host that your platform registered")
-
-
-def _origin(url: str) -> tuple[str, str, int] | None:
-    """Scheme, host and port of a URL; None where it does not name them so that all readers agree."""
-    if _PLAIN.fullmatch(url) is None:
-        return None
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return None
-    default_port = _DEFAULT_PORTS.get(parts.scheme)
-    if default_port is None or not parts.hostname or "@" in parts.netloc:
-        return None
-    return parts.scheme, parts.hostname, default_port if port is None else port
 
 
 def _both(routing: Routing) -> tuple[Party, Party]:

@@ -78,6 +78,26 @@ class EndpointRow(SQLModel, table=True):
     url: str
 
 
+class QuirkRow(SQLModel, table=True):
+    """A quirk of a platform: found out, or pinned by an operator."""
+
+    __tablename__ = "quirk"
+
+    platform_id: int = Field(foreign_key="platform.id", primary_key=True, ondelete="CASCADE")
+    name: str = Field(primary_key=True)
+    #: What it is about: empty for the whole platform, else such as `locations RECEIVER`.
+    about: str = Field(default="", primary_key=True)
+    value: str
+    #: `observed` or `pinned`.
+    source: str
+    first_seen: datetime
+    last_seen: datetime
+    #: How often it was seen.
+    count: int = 0
+    #: Of an exchange in which it was seen.
+    correlation_id: str | None = None
+
+
 class InboundTokenRow(SQLModel, table=True):
     """A token that a platform may show us; found by its hash, shown again only decrypted (design D10)."""
 

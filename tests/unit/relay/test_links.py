@@ -13,11 +13,11 @@ from hub.ocpi.errors import InvalidParameters
 from hub.ocpi.headers import Routing
 from hub.ocpi.party import Party
 from hub.registry.directory import Platform
+from hub.registry.hosts import belongs_to
 from hub.relay.links import (
     Link,
     LinkKind,
     Links,
-    belongs_to,
     replaced_in_body,
     replaced_in_query,
     response_url_in_body,

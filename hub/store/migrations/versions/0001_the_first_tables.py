@@ -187,6 +187,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("platform_id", "module", "interface"),
     )
     op.create_table(
+        "quirk",
+        sa.Column("platform_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("about", sa.String(), nullable=False),
+        sa.Column("value", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("first_seen", UTCDateTime(), nullable=False),
+        sa.Column("last_seen", UTCDateTime(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("correlation_id", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(["platform_id"], ["platform.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("platform_id", "name", "about"),
+    )
+    op.create_table(
         "inbound_token",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("platform_id", sa.Integer(), nullable=False),
@@ -229,6 +243,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_inbound_token_platform_id"))
 
     op.drop_table("inbound_token")
+    op.drop_table("quirk")
     op.drop_table("endpoint")
     op.drop_table("platform")
     with op.batch_alter_table("object", schema=None) as batch_op:
