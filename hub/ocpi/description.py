@@ -86,6 +86,8 @@ class ObjectKind:
     variant: tuple[str, str] | None = None
     #: Path parameters and list fields of what lies inside: a Location's EVSEs and their Connectors.
     nested: tuple["NestedKind", ...] = ()
+    #: Sent once, and never changed (CDR-01).
+    is_final: bool = False
 
     def inner(self, parameters: Mapping[str, str]) -> tuple[tuple["NestedKind", str], ...]:
         """The way from the object to what the path names inside it; empty for the object itself."""
@@ -124,6 +126,8 @@ class Module:
     is_routed: bool = True
     #: Data meant for everybody, which may be sent to the hub as addressee (RT-39).
     is_broadcast: bool = False
+    #: Data between two parties, which the hub keeps for these two when they pass (design D4).
+    is_kept: bool = False
     kind: ObjectKind | None = None
     by_interface: Mapping[InterfaceRole, tuple[Operation, ...]] = field(init=False, repr=False)
 

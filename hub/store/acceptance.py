@@ -8,6 +8,9 @@
 | PATCH of an EVSE or Connector | 404 | patched, or 404 where it is not in there | ignored |
 | DELETE | 404 | deleted | deleted |
 
+What is final (a CDR) stays as it came first (CDR-01). An object for one party is not known to a change for
+another.
+
 Older and newer are told by `last_updated` of what changes: the EVSE's own for an EVSE, since another one may
 have moved the Location's on (LOC-06).
 """
@@ -20,6 +23,7 @@ from typing import Any, NamedTuple
 from hub.ocpi.description import NestedKind, ObjectKey
 from hub.ocpi.errors import InvalidParameters, LocationNotFound, NotFound
 from hub.ocpi.modules import MODULES
+from hub.ocpi.party import Party
 from hub.ocpi.patching import patched
 from hub.ocpi.timestamps import parse_timestamp
 from hub.store.database import microseconds
@@ -59,6 +63,8 @@ class AcceptedChange:
     #: None where the hub itself is the sender.
     sender_platform_id: int | None
     correlation_id: str
+    #: The only party, besides the owner, that may see the object; None where everybody concerned may.
+    addressee: Party | None = None
 
     @property
     def inner(self) -> tuple[tuple[NestedKind, str], ...]:
@@ -79,6 +85,8 @@ class State(NamedTuple):
     #: Microseconds since 1970.
     last_updated: int
     is_deleted: bool = False
+    #: The only party, besides the owner, that may see it; None where everybody concerned may.
+    addressee: Party | None = None
 
 
 def state_after(stored: State | None, change: AcceptedChange) -> tuple[State, Outcome]:
@@ -91,7 +99,7 @@ def state_after(stored: State | None, change: AcceptedChange) -> tuple[State, Ou
     known = None if stored is None or stored.is_deleted else stored
     if change.method == "PUT" and not change.is_partial:
         return _whole(stored, known, change)
-    if known is None:
+    if known is None or known.addressee != change.addressee:
         raise _unknown(change)
     if change.method == "DELETE":
         return known._replace(is_deleted=True), Outcome.DELETED
@@ -100,10 +108,15 @@ def state_after(stored: State | None, change: AcceptedChange) -> tuple[State, Ou
 
 def _whole(stored: State | None, known: State | None, change: AcceptedChange) -> tuple[State, Outcome]:
     updated = _last_updated(change.value)
-    if stored is not None and updated < stored.last_updated:
+    if stored is not None and (updated < stored.last_updated or _is_final(change)):
         return stored, Outcome.IGNORED_OLDER
     outcome = Outcome.CREATED if known is None else Outcome.REPLACED
-    return State(change.body.decode(), updated), outcome
+    return State(change.body.decode(), updated, addressee=change.addressee), outcome
+
+
+def _is_final(change: AcceptedChange) -> bool:
+    kind = MODULES[change.key.module].kind
+    return kind is not None and kind.is_final
 
 
 def _part(known: State, change: AcceptedChange) -> tuple[State, Outcome]:
@@ -111,7 +124,8 @@ def _part(known: State, change: AcceptedChange) -> tuple[State, Outcome]:
     after = _changed(whole, change.inner, change)
     if after is None:
         return known, Outcome.IGNORED_OLDER
-    return State(exact_json.encode(after).decode(), _last_updated(after)), Outcome.PATCHED
+    body = exact_json.encode(after).decode()
+    return known._replace(body=body, last_updated=_last_updated(after)), Outcome.PATCHED
 
 
 def _changed(

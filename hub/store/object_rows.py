@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.modules import MODULES
+from hub.ocpi.party import Party
 from hub.store.acceptance import State
 from hub.store.database import microseconds
 from schemas.v2_2_1 import Role
@@ -30,11 +31,15 @@ DELETABLE = tuple(
 KEY_COLUMNS = "module, object_id, country_code, party_id, variant"
 _UPSERT_OBJECT = text(
     "INSERT INTO object (module, country_code, party_id, object_id, variant, platform_id, last_updated,"  # noqa: S608 constants only
-    " is_deleted, change_seq, body) VALUES (:module, :country_code, :party_id, :object_id, :variant,"
-    " :platform_id, :last_updated, :is_deleted, :change_seq, :body)"
+    " is_deleted, change_seq, addressee_country_code, addressee_party_id, kept_at, body)"
+    " VALUES (:module, :country_code, :party_id, :object_id, :variant,"
+    " :platform_id, :last_updated, :is_deleted, :change_seq, :addressee_country_code, :addressee_party_id,"
+    " :kept_at, :body)"
     f" ON CONFLICT ({KEY_COLUMNS}) DO UPDATE SET platform_id = excluded.platform_id,"
     " last_updated = excluded.last_updated, is_deleted = excluded.is_deleted,"
-    " change_seq = coalesce(excluded.change_seq, object.change_seq), body = excluded.body"
+    " change_seq = coalesce(excluded.change_seq, object.change_seq),"
+    " addressee_country_code = excluded.addressee_country_code,"
+    " addressee_party_id = excluded.addressee_party_id, kept_at = excluded.kept_at, body = excluded.body"
 )
 _FORGET_OBJECT = text(
     "DELETE FROM object WHERE module = :module AND object_id = :object_id"
@@ -68,6 +73,8 @@ class ObjectWrite:
     state: State
     platform_id: int | None
     change_seq: int | None
+    #: When something between two parties is kept, in microseconds since 1970; None for everything else.
+    kept_at: int | None = None
 
 
 async def read_states(
@@ -81,7 +88,10 @@ async def read_states(
         rows = await connection.execute(_select_states(len(wanted), with_bodies=with_bodies), parameters)
         for row in rows:
             if row.last_updated is not None:
-                state = State(row.body, row.last_updated, bool(row.is_deleted))
+                addressee = None
+                if row.addressee_party_id is not None:
+                    addressee = Party(row.addressee_country_code, row.addressee_party_id)
+                state = State(row.body, row.last_updated, bool(row.is_deleted), addressee)
                 found[ObjectKey(*row[:KEY_LENGTH])] = KeptState(state, row.change_seq)
     return found
 
@@ -97,7 +107,8 @@ def _select_states(count: int, *, with_bodies: bool) -> TextClause:
     on = " AND ".join(f"object.{column} = wanted.{column}" for column in ObjectKey._fields)
     return text(
         f"WITH wanted ({', '.join(ObjectKey._fields)}) AS (VALUES {rows})"  # noqa: S608 constants only
-        f" SELECT wanted.*, {body} AS body, object.last_updated, object.is_deleted, object.change_seq"
+        f" SELECT wanted.*, {body} AS body, object.last_updated, object.is_deleted, object.change_seq,"
+        " object.addressee_country_code, object.addressee_party_id"
         f" FROM wanted LEFT JOIN object ON {on}"
     )
 
@@ -161,11 +172,16 @@ def change_row(
 
 
 def _object_row(write: ObjectWrite) -> dict[str, Any]:
+    addressee = write.state.addressee
+    country_code, party_id = (None, None) if addressee is None else addressee.folded
     return {
         **write.key._asdict(),
         "platform_id": write.platform_id,
         "last_updated": write.state.last_updated,
         "is_deleted": write.state.is_deleted,
         "change_seq": write.change_seq,
+        "addressee_country_code": country_code,
+        "addressee_party_id": party_id,
+        "kept_at": write.kept_at,
         "body": write.state.body,
     }

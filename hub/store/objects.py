@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.ocpi.description import Module, NestedKind, ObjectKey
 from hub.ocpi.errors import OcpiError
+from hub.ocpi.modules import MODULES
 from hub.ocpi.paging import PageRequest
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
@@ -21,6 +22,7 @@ from hub.store.acceptance import AcceptedChange, Outcome, State
 from hub.store.applying import Applied, Submitted, applied
 from hub.store.database import Database, microseconds
 from hub.store.group_commit import GroupCommit
+from hub.store.kept import Between, KeptSession, forget_kept, sessions_of
 from hub.store.object_rows import (
     KeptState,
     ObjectWrite,
@@ -34,7 +36,16 @@ from hub.store.pages import CLIENT_INFO, ObjectFilter, Page, Pages
 from schemas import exact_json
 from schemas.v2_2_1 import ClientInfo, Role
 
-__all__ = ["Acceptance", "AcceptedChange", "ObjectStore", "Outcome", "Page", "append_client_infos"]
+__all__ = [
+    "Acceptance",
+    "AcceptedChange",
+    "Between",
+    "KeptSession",
+    "ObjectStore",
+    "Outcome",
+    "Page",
+    "append_client_infos",
+]
 
 _OWNERS = text("SELECT DISTINCT country_code, party_id FROM object WHERE module = :module")
 _WITH_ID = text(
@@ -84,6 +95,21 @@ class ObjectStore:
         """
         return await self._writer.submit(Submitted(change, is_logged=False))
 
+    async def sessions_of(self, party: Party, session_id: str) -> tuple[KeptSession, ...]:
+        """The sessions with this id that the party may see: one for each owner (RT-49, RT-50)."""
+        async with self._database.reading() as connection:
+            return await sessions_of(connection, session_id, party)
+
+    async def forget_kept(self, before: datetime) -> int:
+        """Delete what is between two parties and was last kept before; how many objects there were."""
+        async with self._database.writing() as connection:
+            count = await forget_kept(connection, microseconds(before))
+        if count:
+            for module in MODULES.values():
+                if module.is_kept:
+                    self._pages.forgotten(module.id)
+        return count
+
     async def get(self, key: ObjectKey, inner: Sequence[tuple[NestedKind, str]] = ()) -> bytes | None:
         """The JSON text of an object, or of what lies inside it; None where it is not known."""
         async with self._database.reading() as connection:
@@ -114,6 +140,7 @@ class ObjectStore:
         request: PageRequest,
         owners: Iterable[Party] | None = None,
         except_platform: int | None = None,
+        between: Between | None = None,
     ) -> Page:
         """A page of a module's objects, oldest created first (PG-02 to PG-11).
 
@@ -122,12 +149,13 @@ class ObjectStore:
             request: Which of them.
             owners: The objects of these only, None for all.
             except_platform: A platform whose objects are left out.
+            between: Of what is between two parties, what somebody may see.
         """
         visible = None if owners is None else frozenset(owners)
         if visible is not None and visible >= await self.owners(module):
             visible = None
         return await self._pages.page(
-            ObjectFilter.of(module, request, visible, except_platform), request.offset, request.limit
+            ObjectFilter.of(module, request, visible, except_platform, between), request.offset, request.limit
         )
 
     async def owners(self, module: str) -> frozenset[Party]:
@@ -148,9 +176,9 @@ class ObjectStore:
             seqs = dict(zip(map(id, owed), numbers, strict=True))
             created = {each.change.key for each in done if each.outcome is Outcome.CREATED}
             await forget_objects(connection, created & kept.keys())
-            writes = {each.change.key: _object_write(each, seqs.get(id(each))) for each in done}
+            writes = {each.change.key: self._object_write(each, seqs.get(id(each))) for each in done}
             await write_objects(connection, writes.values())
-        self._notice(done)
+        self._notice(done, kept)
         return [
             each if isinstance(each, OcpiError) else Acceptance(each.outcome, seqs.get(id(each)))
             for each in results
@@ -170,11 +198,19 @@ class ObjectStore:
             accepted_at=self._clock(),
         )
 
-    def _notice(self, done: Iterable[Applied]) -> None:
+    def _object_write(self, applied: Applied, seq: int | None) -> ObjectWrite:
+        state, change = applied.state, applied.change
+        kept_at = None if state.addressee is None else microseconds(self._clock())
+        return ObjectWrite(change.key, state, change.sender_platform_id, seq, kept_at)
+
+    def _notice(self, done: Iterable[Applied], kept: Mapping[ObjectKey, KeptState]) -> None:
         """Tell the readers what is on disk now."""
+        addressees = {key: found.state.addressee for key, found in kept.items()}
         for each in done:
-            key = each.change.key
-            self._pages.changed(key, each.outcome)
+            key, addressee = each.change.key, each.state.addressee
+            has_moved = addressees.get(key, addressee) != addressee
+            self._pages.changed(key, each.outcome, addressee, has_moved=has_moved)
+            addressees[key] = addressee
             if key.module in self._owners:
                 self._owners[key.module].add(Party(key.country_code, key.party_id))
 
@@ -227,10 +263,6 @@ async def _kept(connection: AsyncConnection, changes: Sequence[AcceptedChange]) 
     as_a_whole = {change.key for change in changes} - in_part
     kept = await read_states(connection, list(in_part))
     return kept | await read_states(connection, list(as_a_whole), with_bodies=False)
-
-
-def _object_write(applied: Applied, seq: int | None) -> ObjectWrite:
-    return ObjectWrite(applied.change.key, applied.state, applied.change.sender_platform_id, seq)
 
 
 def _inside(body: str, inner: Sequence[tuple[NestedKind, str]]) -> bytes | None:

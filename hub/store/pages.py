@@ -17,6 +17,7 @@ from hub.ocpi.paging import PageRequest
 from hub.ocpi.party import Party
 from hub.store.acceptance import Outcome
 from hub.store.database import Database, microseconds
+from hub.store.kept import Between
 
 CLIENT_INFO = "hubclientinfo"
 #: Filters whose walk is remembered.
@@ -46,6 +47,8 @@ class ObjectFilter:
     date_to: int | None = None
     #: The platform whose own objects do not count.
     except_platform: int | None = None
+    #: Of what is between two parties, what somebody may see; None where that is not the question.
+    between: Between | None = None
 
     @classmethod
     def of(
@@ -54,6 +57,7 @@ class ObjectFilter:
         request: PageRequest,
         owners: Iterable[Party] | None,
         except_platform: int | None = None,
+        between: Between | None = None,
     ) -> "ObjectFilter":
         """The filter of a request, by somebody who may see these owners' objects."""
         return cls(
@@ -62,6 +66,7 @@ class ObjectFilter:
             None if request.date_from is None else microseconds(request.date_from),
             None if request.date_to is None else microseconds(request.date_to),
             except_platform,
+            between,
         )
 
     @property
@@ -85,12 +90,26 @@ class ObjectFilter:
         if self.except_platform is not None:
             conditions.append("platform_id <> :except_platform")
             parameters["except_platform"] = self.except_platform
+        if self.between is not None:
+            condition, more = self.between.where()
+            conditions.append(condition)
+            parameters |= more
         return " AND ".join(conditions), parameters
 
     def statement(self, form: str) -> TextClause:
         """The statement with this filter's condition in place of `{where}`."""
-        clause = text(form.format(where=self.where()[0]))
-        return clause if self.owners is None else clause.bindparams(bindparam("owners", expanding=True))
+        where, parameters = self.where()
+        clause = text(form.format(where=where))
+        for name in parameters.keys() & {"owners", "senders"}:
+            clause = clause.bindparams(bindparam(name, expanding=True))
+        return clause
+
+    def counts(self, key: ObjectKey, addressee: Party | None) -> bool:
+        """Whether an object of the module with this key and addressee is among them, whatever its date."""
+        owner = (key.country_code, key.party_id)
+        if self.between is not None and not self.between.includes(owner, addressee):
+            return False
+        return self.owners is None or owner in self.owners
 
 
 _COUNT = "SELECT count(*) FROM object WHERE {where}"
@@ -129,22 +148,36 @@ class Pages:
         self._memberships: Counter[str] = Counter()
         self._walks: OrderedDict[ObjectFilter, _Walk] = OrderedDict()
 
-    def changed(self, key: ObjectKey, outcome: Outcome) -> None:
-        """An object changed, and that is on disk."""
+    def changed(
+        self, key: ObjectKey, outcome: Outcome, addressee: Party | None = None, *, has_moved: bool = False
+    ) -> None:
+        """An object changed, and that is on disk.
+
+        Args:
+            key: Which one.
+            outcome: What became of it.
+            addressee: The only party, besides the owner, that may see it.
+            has_moved: Whether that was another one before.
+        """
         self._changes[key.module] += 1
         if outcome is Outcome.CREATED:
-            self._count_new(key)
-        elif outcome is Outcome.DELETED:
+            self._count_new(key, addressee)
+        elif outcome is Outcome.DELETED or has_moved:
             self._memberships[key.module] += 1
 
-    def _count_new(self, key: ObjectKey) -> None:
+    def forgotten(self, module: str) -> None:
+        """Objects of the module are gone."""
+        self._changes[module] += 1
+        self._memberships[module] += 1
+
+    def _count_new(self, key: ObjectKey, addressee: Party | None) -> None:
         """A new object stands at the end: where pages begin stays true, and the count is known."""
         before = self._memberships[key.module]
         self._memberships[key.module] = before + 1
         for wanted, walk in self._walks.items():
             if wanted.module == key.module and not wanted.has_dates and walk.version == before:
                 walk.version += 1
-                walk.total += wanted.owners is None or (key.country_code, key.party_id) in wanted.owners
+                walk.total += wanted.counts(key, addressee)
 
     async def page(self, wanted: ObjectFilter, offset: int, limit: int) -> Page:
         """The objects from the offset on."""

@@ -9,13 +9,15 @@ that every database orders them alike.
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 #: Numbers that were given out once stay given out, also when their rows are gone.
 NEVER_REUSED = {"sqlite_autoincrement": True}
 #: SQLite numbers rows by itself only in INTEGER columns.
 SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")
+BETWEEN_TWO = text("addressee_party_id IS NOT NULL")
+HAS_AN_AGE = text("kept_at IS NOT NULL")
 
 
 class PlatformRow(SQLModel, table=True):
@@ -127,6 +129,33 @@ class ObjectRow(SQLModel, table=True):
             "object_by_creation", "module", "is_deleted", "seq", "last_updated", "country_code", "party_id"
         ),
         Index("object_by_time", "module", "is_deleted", "last_updated", "seq", "country_code", "party_id"),
+        # Over what is between two parties alone, which most objects are not.
+        Index(
+            "object_by_addressee",
+            "module",
+            "is_deleted",
+            "addressee_country_code",
+            "addressee_party_id",
+            "seq",
+            "last_updated",
+            "country_code",
+            "party_id",
+            sqlite_where=BETWEEN_TWO,
+            postgresql_where=BETWEEN_TWO,
+        ),
+        Index(
+            "object_between_two_by_owner",
+            "module",
+            "is_deleted",
+            "country_code",
+            "party_id",
+            "seq",
+            "last_updated",
+            "addressee_party_id",
+            sqlite_where=BETWEEN_TWO,
+            postgresql_where=BETWEEN_TWO,
+        ),
+        Index("object_by_age", "kept_at", sqlite_where=HAS_AN_AGE, postgresql_where=HAS_AN_AGE),
         NEVER_REUSED,
     )
 
@@ -145,6 +174,11 @@ class ObjectRow(SQLModel, table=True):
     is_deleted: bool = False
     #: The newest change of it in the log, None where it was never owed to others.
     change_seq: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    #: The only party, besides the owner, that may see it; None where everybody concerned may.
+    addressee_country_code: str | None = None
+    addressee_party_id: str | None = None
+    #: When something between two parties was last kept, by the hub's clock: it is deleted by its age.
+    kept_at: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     body: str = Field(sa_column=Column(Text, nullable=False))
 
 

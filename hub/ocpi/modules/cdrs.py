@@ -7,7 +7,8 @@ MODULE = Module(
     id="cdrs",
     sender_roles=frozenset({Role.CPO}),
     receiver_roles=frozenset({Role.EMSP}),
-    kind=ObjectKind(CDR, id_field="id", id_parameter="cdr_id"),
+    is_kept=True,
+    kind=ObjectKind(CDR, id_field="id", id_parameter="cdr_id", is_final=True),
     operations=(
         sender("GET", paged=True, answer=CDR),
         receiver("POST", body=CDR, answers_location=True),

@@ -7,6 +7,7 @@ MODULE = Module(
     id="sessions",
     sender_roles=frozenset({Role.CPO}),
     receiver_roles=frozenset({Role.EMSP, Role.SCSP}),
+    is_kept=True,
     kind=ObjectKind(Session, id_field="id", id_parameter="session_id"),
     operations=(
         sender("GET", paged=True, answer=Session),

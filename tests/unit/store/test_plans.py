@@ -13,7 +13,7 @@ from hub.ocpi.modules import MODULES
 from hub.ocpi.paging import PageRequest
 from hub.ocpi.party import Party
 from hub.store.database import Database
-from hub.store.objects import ObjectStore
+from hub.store.objects import Between, ObjectStore
 from tests.fixtures.changes import LATER, change, evse, location, patch, put
 
 WHEN = datetime(2026, 5, 1, tzinfo=UTC)
@@ -24,6 +24,7 @@ MAY_SCAN = "SELECT seq FROM change WHERE accepted_at"
 async def _everything(database: Database, objects: ObjectStore) -> None:
     """Use every statement at least once."""
     log = ChangeLog(database, tail=1)
+    session = {"id": "S1", "last_updated": LATER}
     await log.open()
     await objects.accept(location(evses=[evse("1")]))
     await objects.accept(patch("locations", "/NL/TNM/LOC1/1", LATER, status="CHARGING"))
@@ -38,6 +39,13 @@ async def _everything(database: Database, objects: ObjectStore) -> None:
         for start, end in ((None, None), (WHEN, None), (None, WHEN), (WHEN, WHEN)):
             await objects.page("tariffs", PageRequest(0, 1, start, end), owners)
             await objects.page("locations", PageRequest(0, 1, start, end), owners)
+    bec, tnm = ("BE", "BEC"), ("NL", "TNM")
+    for between in (Between(bec), Between(None, tnm, frozenset({bec})), Between(bec, bec, frozenset({tnm}))):
+        for start in (None, WHEN):
+            await objects.remember(change("PUT", "sessions", "/BE/BEC/S1", session, addressee=Party(*tnm)))
+            await objects.page("sessions", PageRequest(0, 1, start), between=between)
+    await objects.sessions_of(Party(*tnm), "S1")
+    await objects.forget_kept(WHEN)
     await log.read_on()
     await log.after(0, 10)
     await log.trim(WHEN)

@@ -142,6 +142,9 @@ def upgrade() -> None:
         sa.Column("last_updated", sa.BigInteger(), nullable=False),
         sa.Column("is_deleted", sa.Boolean(), nullable=False),
         sa.Column("change_seq", sa.BigInteger(), nullable=True),
+        sa.Column("addressee_country_code", sa.String(), nullable=True),
+        sa.Column("addressee_party_id", sa.String(), nullable=True),
+        sa.Column("kept_at", sa.BigInteger(), nullable=True),
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("seq"),
         sa.UniqueConstraint("module", "object_id", "country_code", "party_id", "variant"),
@@ -157,6 +160,44 @@ def upgrade() -> None:
             "object_by_time",
             ["module", "is_deleted", "last_updated", "seq", "country_code", "party_id"],
             unique=False,
+        )
+        batch_op.create_index(
+            "object_by_addressee",
+            [
+                "module",
+                "is_deleted",
+                "addressee_country_code",
+                "addressee_party_id",
+                "seq",
+                "last_updated",
+                "country_code",
+                "party_id",
+            ],
+            unique=False,
+            sqlite_where=sa.text("addressee_party_id IS NOT NULL"),
+            postgresql_where=sa.text("addressee_party_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "object_between_two_by_owner",
+            [
+                "module",
+                "is_deleted",
+                "country_code",
+                "party_id",
+                "seq",
+                "last_updated",
+                "addressee_party_id",
+            ],
+            unique=False,
+            sqlite_where=sa.text("addressee_party_id IS NOT NULL"),
+            postgresql_where=sa.text("addressee_party_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "object_by_age",
+            ["kept_at"],
+            unique=False,
+            sqlite_where=sa.text("kept_at IS NOT NULL"),
+            postgresql_where=sa.text("kept_at IS NOT NULL"),
         )
 
     op.create_table(
@@ -247,6 +288,9 @@ def downgrade() -> None:
     op.drop_table("endpoint")
     op.drop_table("platform")
     with op.batch_alter_table("object", schema=None) as batch_op:
+        batch_op.drop_index("object_by_age")
+        batch_op.drop_index("object_between_two_by_owner")
+        batch_op.drop_index("object_by_addressee")
         batch_op.drop_index("object_by_time")
         batch_op.drop_index("object_by_creation")
 
