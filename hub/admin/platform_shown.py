@@ -43,6 +43,8 @@ class PlatformShown(Output):
     token_encoding: str
     when_unreachable: str
     bad_bodies: str
+    #: When its lists are pulled: auto, always or never.
+    pull: str
     roles: list[RoleShown]
     endpoints: list[EndpointShown]
     #: How far its receivers have come.
@@ -81,6 +83,7 @@ def shown(platform: Platform, progress: Iterable[ReceiverProgress]) -> PlatformS
         token_encoding=platform.token_encoding,
         when_unreachable=platform.when_unreachable,
         bad_bodies=platform.bad_bodies,
+        pull=platform.pull,
         roles=[
             RoleShown(
                 party=str(each.party),

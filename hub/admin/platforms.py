@@ -16,7 +16,7 @@ from hub.delivery.overview import overview
 from hub.delivery.pumps import Pumps
 from hub.ocpi.headers import TokenEncoding
 from hub.registry.current import CurrentDirectory
-from hub.registry.directory import BadBodies, WhenUnreachable
+from hub.registry.directory import BadBodies, Pull, WhenUnreachable
 from hub.registry.identity import HubIdentity
 from hub.registry.platforms import (
     HandshakeFailed,
@@ -58,6 +58,7 @@ class Arrangement(Input):
 
     when_unreachable: WhenUnreachable | None = None
     bad_bodies: BadBodies | None = None
+    pull: Pull | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,10 @@ class PlatformPages:
         name, asked = _name(request), await body_of(request, Arrangement)
         with refused_in_words():
             await self.platforms.arrange(
-                name, when_unreachable=asked.when_unreachable, bad_bodies=asked.bad_bodies
+                name,
+                when_unreachable=asked.when_unreachable,
+                bad_bodies=asked.bad_bodies,
+                pull=asked.pull,
             )
         return self._named(name)
 

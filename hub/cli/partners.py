@@ -10,7 +10,7 @@ from rich.text import Text
 from hub.cli.asking import Asking, asks_hub
 from hub.cli.deliveries import progress
 from hub.cli.words import pairs, plain, say, shown, table
-from hub.registry.directory import BadBodies, WhenUnreachable
+from hub.registry.directory import BadBodies, Pull, WhenUnreachable
 
 app = typer.Typer(help="Invite, register, look at and suspend partners.", no_args_is_help=True)
 
@@ -171,6 +171,12 @@ def arrange(
         BadBodies | None,
         typer.Option(help="Bodies for it that break the schema: `relay` them, or `refuse` them with 2001."),
     ] = None,
+    pull: Annotated[
+        Pull | None,
+        typer.Option(
+            help="Read its lists: `auto` (at connecting; later if it does not push), `always`, `never`."
+        ),
+    ] = None,
 ) -> None:
     """Set how a partner is dealt with; what you do not give stays as it is.
 
@@ -178,7 +184,7 @@ def arrange(
 
         ocpi-hub partner set acme --when-unreachable none --bad-bodies refuse
     """
-    given = {"when_unreachable": when_unreachable, "bad_bodies": bad_bodies}
+    given = {"when_unreachable": when_unreachable, "bad_bodies": bad_bodies, "pull": pull}
     body = {field: value for field, value in given.items() if value is not None}
     ask.answer(ask.hub.patch(f"/platforms/{_quoted(name)}", body), _platform)
 
@@ -263,6 +269,7 @@ def _platform(platform: Mapping[str, Any]) -> None:
             "token encoding": platform["token_encoding"],
             "when unreachable": platform["when_unreachable"],
             "bad bodies": platform["bad_bodies"],
+            "pulling": platform["pull"],
         }
     )
     table(

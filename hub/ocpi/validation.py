@@ -1,5 +1,6 @@
 """A body against its model, answered with a JSON pointer and what was expected (TR-12, TR-13, TR-27)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -8,6 +9,7 @@ from hub.ocpi.description import Operation
 from hub.ocpi.errors import BodyIsNotJson, InvalidParameters
 from schemas import exact_json
 from schemas.findings import Finding, findings
+from schemas.tolerance import TOLERANT
 
 #: How many findings an answer names.
 NAMED_FINDINGS = 5
@@ -25,15 +27,21 @@ def decoded(body: bytes) -> Any:
         raise BodyIsNotJson(f"the body is not JSON: {error}") from error
 
 
-def found_wrong(operation: Operation, value: Any) -> tuple[Finding, ...]:
-    """What the operation's model finds wrong with a decoded body, nothing if it is right."""
+def found_wrong(operation: Operation, value: Any, *, tolerant: bool = False) -> tuple[Finding, ...]:
+    """What the operation's model finds wrong with a decoded body, nothing if it is right.
+
+    Args:
+        operation: Whose body it is.
+        value: The body, decoded.
+        tolerant: Whether to put up with what `schemas.tolerance` lists.
+    """
     if operation.body is None or (value is None and not operation.body_required):
         return ()
     try:
         if operation.partial:
-            operation.body.check_patch(value)
+            operation.body.check_patch(value, tolerant=tolerant)
         else:
-            operation.body.model_validate(value)
+            operation.body.model_validate(value, context=TOLERANT if tolerant else None)
     except ValidationError as error:
         return findings(error)
     return ()
@@ -41,6 +49,11 @@ def found_wrong(operation: Operation, value: Any) -> tuple[Finding, ...]:
 
 def refusal(found: tuple[Finding, ...]) -> InvalidParameters:
     """The refusal that names what was found."""
+    return InvalidParameters(in_words(found))
+
+
+def in_words(found: Sequence[Finding]) -> str:
+    """The findings on one line: JSON pointer and what was expected there, the first few of them."""
     named = "; ".join(f"{finding.pointer or '/'}: {finding.message}" for finding in found[:NAMED_FINDINGS])
     more = len(found) - NAMED_FINDINGS
-    return InvalidParameters(f"{named}; and {more} more" if more > 0 else named)
+    return f"{named}; and {more} more" if more > 0 else named

@@ -13,6 +13,7 @@ from hub.registry.directory import (
     Endpoint,
     InboundToken,
     Platform,
+    Pull,
     RegisteredRole,
     WhenUnreachable,
 )
@@ -86,6 +87,7 @@ class CurrentDirectory:
             token_encoding=TokenEncoding(row.token_encoding),
             when_unreachable=WhenUnreachable(row.when_unreachable),
             bad_bodies=BadBodies(row.bad_bodies),
+            pull=Pull(row.pull),
             roles=roles,
             endpoints=endpoints,
             quirks=quirks,

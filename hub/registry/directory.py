@@ -36,6 +36,17 @@ class BadBodies(StrEnum):
     REFUSE = "refuse"
 
 
+class Pull(StrEnum):
+    """When the hub pulls the lists of a platform (2.2.1, Pull and Push; TR-30, TR-32)."""
+
+    #: At connecting and after an outage; in between only if it does not push.
+    AUTO = "auto"
+    #: Also in between.
+    ALWAYS = "always"
+    #: Only when an operator says so.
+    NEVER = "never"
+
+
 @dataclass(frozen=True, slots=True)
 class RegisteredRole:
     """A party in a role, with what it says of its business."""
@@ -66,6 +77,7 @@ class Platform:
     token_encoding: TokenEncoding = TokenEncoding.BASE64
     when_unreachable: WhenUnreachable = WhenUnreachable.STATE
     bad_bodies: BadBodies = BadBodies.RELAY
+    pull: Pull = Pull.AUTO
     roles: tuple[RegisteredRole, ...] = ()
     endpoints: Mapping[Endpoint, str] = field(default_factory=dict)
     #: Where it does otherwise than OCPI says, as far as that was found out.

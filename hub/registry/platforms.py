@@ -8,7 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.ocpi.timestamps import Clock
 from hub.registry.connections import forget_tokens, give_token
-from hub.registry.directory import BadBodies, WhenUnreachable
+from hub.registry.directory import BadBodies, Pull, WhenUnreachable
 from hub.registry.records import Records
 from hub.registry.tokens import Sealer, TokenPurpose, new_token
 from hub.store.tables import InboundTokenRow, PlatformRow
@@ -128,6 +128,7 @@ class Platforms:
         *,
         when_unreachable: WhenUnreachable | None = None,
         bad_bodies: BadBodies | None = None,
+        pull: Pull | None = None,
     ) -> None:
         """Set how the platform is dealt with; what is not given stays as it is (design D3, D5).
 
@@ -138,6 +139,7 @@ class Platforms:
             row = await named(session, name)
             row.when_unreachable = when_unreachable or row.when_unreachable
             row.bad_bodies = bad_bodies or row.bad_bodies
+            row.pull = pull or row.pull
 
     async def remove(self, name: str) -> None:
         """Forget the platform: its tokens die, its parties are free, and SUSPENDED for everybody (HCI-04).

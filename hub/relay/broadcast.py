@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from hub.ocpi.description import Operation
 from hub.ocpi.envelope import success
 from hub.ocpi.errors import ClientError
 from hub.ocpi.headers import Routing
 from hub.ocpi.identity import object_key
 from hub.ocpi.message import Message, Reply
 from hub.ocpi.timestamps import Clock
-from hub.ocpi.validation import found_wrong, refusal
+from hub.ocpi.validation import found_wrong, in_words, refusal
 from hub.registry.directory import Platform
 from hub.routing.destination import Broadcast
 from hub.store.objects import AcceptedChange, ObjectStore, Outcome
@@ -42,9 +43,7 @@ class Broadcasting:
         """
         if message.method == "POST":
             raise ClientError(f"{message.module.id} are pushed with PUT or PATCH, not with POST")
-        found = found_wrong(message.operation, value)
-        if found:
-            raise refusal(found)
+        note = _put_up_with(message.operation, value)
         acceptance = await self.objects.accept(
             AcceptedChange(
                 key=object_key(message),
@@ -61,4 +60,17 @@ class Broadcasting:
         )
         self.wake()
         is_new = acceptance.outcome is Outcome.CREATED and message.method == "PUT"
-        return Reply(CREATED if is_new else OK, success(self.clock()), routing, note=acceptance.outcome)
+        note = "; ".join(part for part in (acceptance.outcome, note) if part)
+        return Reply(CREATED if is_new else OK, success(self.clock()), routing, note=note)
+
+
+def _put_up_with(operation: Operation, value: Any) -> str:
+    """What is wrong with a body that is taken all the same, for the journal (AM-31 to AM-33).
+
+    Raises:
+        InvalidParameters: more is wrong than can be put up with.
+    """
+    found = found_wrong(operation, value)
+    if found and (too_wrong := found_wrong(operation, value, tolerant=True)):
+        raise refusal(too_wrong)
+    return in_words(found)

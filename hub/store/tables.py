@@ -41,6 +41,8 @@ class PlatformRow(SQLModel, table=True):
     when_unreachable: str = "state"
     #: Whether relayed bodies with findings are refused: `relay` or `refuse` (design D5).
     bad_bodies: str = "relay"
+    #: When its lists are pulled: `auto`, `always` or `never`.
+    pull: str = "auto"
     created_at: datetime
     connected_at: datetime | None = None
 

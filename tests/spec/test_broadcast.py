@@ -145,7 +145,7 @@ async def test_what_is_not_for_everybody_is_refused(
     ("change", "named"),
     [
         ({"city": None}, "/city"),
-        ({"country": "BELG"}, "/country"),
+        ({"publish": "yes"}, "/publish"),
         ({"coordinates": {"latitude": "51", "longitude": "3.729944"}}, "/coordinates/latitude"),
         ({"evses": [{"uid": "1"}]}, "/evses/0"),
         ({"last_updated": "yesterday"}, "/last_updated"),
@@ -161,6 +161,30 @@ async def test_a_broken_object_is_refused_by_name_and_nobody_gets_it(
     assert (answer.status, answer.code) == (200, 2001)
     assert named in answer.envelope["status_message"]
     assert (await world.emsp.call("GET", world.url("locations", "SENDER"), to=HUB, sender=EMSP)).data == []
+
+
+@pytest.mark.holds("AM-31", "AM-32", "AM-33", "RT-25", by="hub")
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"address": "A house number that is longer than 45 letters 12"}, "/address"),
+        ({"parking_type": "ON_THE_ROOF"}, "/parking_type"),
+        ({"x_new": {"of": [1.50]}}, ""),
+        ({"last_updated": "2026-01-01T12:00:00.123456+01:00"}, "/last_updated"),
+    ],
+)
+async def test_what_the_hub_can_live_with_is_kept_as_it_came_and_named_in_the_journal(
+    world: Roaming, change: dict[str, object], named: str
+) -> None:
+    """A receiver that minds may refuse it; the hub would only stand in the way."""
+    url = world.url("locations", "RECEIVER", "/BE/BEC/LOC1")
+    ids = {"X-Correlation-ID": "tolerated"}
+    answer = await world.cpo.call("PUT", url, LOCATION | change, to=HUB, sender=CPO, headers=ids)
+    assert (answer.status, answer.code) == (201, 1000)
+    assert (await world.emsp.receives("PUT", "/receiver/locations")).value == LOCATION | change
+    listed = await world.emsp.call("GET", world.url("locations", "SENDER"), to=HUB, sender=EMSP)
+    assert listed.data == [LOCATION | change]
+    assert any(named in each.note for each in world.noted("tolerated"))
 
 
 async def test_a_patch_without_last_updated_is_refused(world: Roaming) -> None:

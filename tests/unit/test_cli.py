@@ -81,6 +81,8 @@ class TestPartner:
         assert (done.json["when_unreachable"], done.json["bad_bodies"]) == ("none", "relay")
         done = await admin.run("partner", "set", "tnm", "--bad-bodies", "refuse", "--json")
         assert (done.json["when_unreachable"], done.json["bad_bodies"]) == ("none", "refuse")
+        done = await admin.run("partner", "set", "tnm", "--pull", "never", "--json")
+        assert (done.json["bad_bodies"], done.json["pull"]) == ("refuse", "never")
         assert (await admin.run("partner", "set", "tnm", "--bad-bodies", "eat")).code == 2
         assert (await admin.run("partner", "set", "nobody", "--bad-bodies", "refuse")).code == 1
 
