@@ -24,6 +24,7 @@ def pushed(world: Roaming) -> str:
     return world.url("locations", "RECEIVER", "/BE/BEC/LOC1")
 
 
+@pytest.mark.holds("TR-02", "TR-03", "TR-16", "TR-17", "VE-10", by="hub")
 @pytest.mark.parametrize("token", [None, "wrong", "x" * 5_000])
 @pytest.mark.parametrize("path", ["/versions", "/2.2.1", "/2.2.1/credentials", "/2.2.1/sender/locations"])
 async def test_without_a_known_token_nothing_opens(world: Roaming, token: str | None, path: str) -> None:
@@ -34,6 +35,7 @@ async def test_without_a_known_token_nothing_opens(world: Roaming, token: str | 
     assert answer.headers["X-Request-ID"] == "r"
 
 
+@pytest.mark.holds("TR-02", by="hub")
 @pytest.mark.parametrize("header", ["", "Token", "Bearer abc", "Token ====", "Basic YTpi"])
 async def test_a_header_that_shows_no_token_is_refused(world: Roaming, header: str) -> None:
     url = f"{world.hub.public_url}/ocpi/versions"
@@ -41,6 +43,7 @@ async def test_a_header_that_shows_no_token_is_refused(world: Roaming, header: s
     assert answer.status == 401
 
 
+@pytest.mark.holds("TR-04", "CR-06", by="hub")
 async def test_token_a_opens_the_handshake_only_and_dies_with_it(world: Roaming) -> None:
     """TR-04, CR-06."""
     async with Recorder([("EMSP", "DE", "NEW")]) as newcomer:
@@ -54,6 +57,7 @@ async def test_token_a_opens_the_handshake_only_and_dies_with_it(world: Roaming)
         assert (await newcomer.call("GET", functional, to=HUB, sender="DE/NEW")).status == 200
 
 
+@pytest.mark.holds("RT-11", "AM-12", by="hub")
 async def test_somebody_elses_party_cannot_be_the_sender(world: Roaming) -> None:
     """RT-11."""
     answer = await world.emsp.call("GET", world.url("locations", "SENDER"), to=CPO, sender="BE/BEC")
@@ -61,6 +65,7 @@ async def test_somebody_elses_party_cannot_be_the_sender(world: Roaming) -> None
     assert world.cpo.all("GET", "/sender/locations") == []
 
 
+@pytest.mark.holds("TR-13", "RT-03", by="hub")
 @pytest.mark.parametrize("half", ["OCPI-to-country-code", "OCPI-to-party-id", "OCPI-from-party-id"])
 async def test_half_a_pair_is_refused(world: Roaming, half: str) -> None:
     """RT-03."""
@@ -71,6 +76,7 @@ async def test_half_a_pair_is_refused(world: Roaming, half: str) -> None:
     assert world.cpo.all("GET", "/sender/locations") == []
 
 
+@pytest.mark.holds("TR-12", "TR-16", by="hub")
 @pytest.mark.parametrize("to", [EMSP, HUB])
 @pytest.mark.parametrize("body", [b'{"a":', b"", b"nonsense", b"\xff\xfe", b"{" * 5000])
 async def test_what_is_not_json_is_refused_with_400(world: Roaming, body: bytes, to: str) -> None:
@@ -80,6 +86,7 @@ async def test_what_is_not_json_is_refused_with_400(world: Roaming, body: bytes,
     assert world.emsp.all("PUT", "/receiver/locations") == []
 
 
+@pytest.mark.holds("TR-13", "ST-03", by="hub")
 @pytest.mark.parametrize("body", [b"[]", b"1", b'"x"', b"null"])
 async def test_json_that_is_no_object_is_refused(world: Roaming, body: bytes) -> None:
     answer = await world.cpo.call("PUT", pushed(world), body=body, to=EMSP, sender=CPO)
@@ -87,6 +94,7 @@ async def test_json_that_is_no_object_is_refused(world: Roaming, body: bytes) ->
     assert world.emsp.all("PUT", "/receiver/locations") == []
 
 
+@pytest.mark.holds("TR-13", "TR-27", "AM-07", by="hub")
 @pytest.mark.parametrize("to", [EMSP, HUB])
 @pytest.mark.parametrize(
     ("tail", "change", "named"),
@@ -125,6 +133,7 @@ async def test_a_body_above_the_limit_is_refused(world: Roaming) -> None:
     assert world.emsp.all("PUT", "/receiver/locations") == []
 
 
+@pytest.mark.holds("TR-16", "TR-17", "TR-18", "TR-24", "TR-40", "CR-14", "AM-45", by="hub")
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
@@ -159,6 +168,7 @@ async def test_what_does_not_exist_answers_with_an_envelope_and_the_ids(
         assert answer.envelope["timestamp"].endswith("Z")
 
 
+@pytest.mark.holds("RT-14", "HCI-14", by="hub")
 async def test_a_suspended_platform_gets_and_gives_nothing(world: Roaming) -> None:
     """HCI-14, RT-14."""
     await world.hub.platforms.suspend("cpo")
@@ -182,6 +192,7 @@ async def test_a_party_of_ones_own_platform_is_not_reached_through_the_hub(world
         assert (answer.status, answer.code) == (200, 4000)
 
 
+@pytest.mark.holds("RT-05", by="hub")
 async def test_without_a_sender_the_only_party_of_the_platform_is_meant(world: Roaming) -> None:
     """RT-05."""
     world.cpo.answers("GET", "/sender/locations", Reply({}))

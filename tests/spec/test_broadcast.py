@@ -24,6 +24,7 @@ async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
         yield made
 
 
+@pytest.mark.holds("TR-15", "ST-01", "RT-29", "RT-31", "RT-35", "RT-37", "RT-43", by="hub")
 @pytest.mark.parametrize("module", PUSHES)
 async def test_what_is_sent_to_the_hub_reaches_the_other_side(world: Roaming, module: str) -> None:
     """RT-28 to RT-31, RT-35 to RT-37, RT-43, TR-15."""
@@ -45,6 +46,7 @@ async def test_what_is_sent_to_the_hub_reaches_the_other_side(world: Roaming, mo
     assert sender.all("PUT", f"/receiver/{module}") == []
 
 
+@pytest.mark.holds("RT-31", "RT-33", "RT-34", "AM-58", by="hub")
 async def test_only_the_opposite_roles_with_that_module_get_it(world: Roaming) -> None:
     """RT-31 to RT-34, AM-58."""
     async with AsyncExitStack() as stack:
@@ -69,6 +71,7 @@ async def test_only_the_opposite_roles_with_that_module_get_it(world: Roaming) -
             assert nobody.all("PUT", "/receiver/locations") == []
 
 
+@pytest.mark.holds("ST-12", "RT-30", "RT-40", by="hub")
 async def test_the_sender_hears_nothing_of_the_receivers_troubles(world: Roaming) -> None:
     """RT-30, RT-40."""
     world.emsp.answers("PUT", "/receiver/locations", Fault.HANG, times=1)
@@ -80,6 +83,7 @@ async def test_the_sender_hears_nothing_of_the_receivers_troubles(world: Roaming
     await world.emsp.receives("PUT", "/receiver/tariffs")
 
 
+@pytest.mark.holds("TR-22", by="hub")
 async def test_a_patch_reaches_the_other_side_as_a_patch(world: Roaming) -> None:
     url = world.url("locations", "RECEIVER", "/BE/BEC/LOC1")
     await world.cpo.call("PUT", url, LOCATION, to=HUB, sender=CPO)
@@ -95,6 +99,7 @@ async def test_a_patch_reaches_the_other_side_as_a_patch(world: Roaming) -> None
     assert location["last_updated"] == location["evses"][0]["last_updated"] == LATER
 
 
+@pytest.mark.holds("TR-23", "RT-41", by="hub")
 async def test_a_receiver_that_lacks_the_object_gets_it_whole(world: Roaming) -> None:
     """RT-41."""
     url = world.url("locations", "RECEIVER", "/BE/BEC/LOC1")
@@ -107,6 +112,7 @@ async def test_a_receiver_that_lacks_the_object_gets_it_whole(world: Roaming) ->
     assert (whole.to, whole.sender) == (EMSP, HUB)
 
 
+@pytest.mark.holds("RT-42", "AM-06", by="hub")
 async def test_a_tariff_is_taken_back_everywhere(world: Roaming) -> None:
     """RT-42."""
     url = world.url("tariffs", "RECEIVER", "/BE/BEC/T1")
@@ -119,6 +125,7 @@ async def test_a_tariff_is_taken_back_everywhere(world: Roaming) -> None:
     assert (await world.cpo.call("DELETE", url, to=HUB, sender=CPO)).status == 404
 
 
+@pytest.mark.holds("RT-38", "RT-39", "AM-54", by="hub")
 @pytest.mark.parametrize(
     ("method", "module", "interface", "tail", "value"),
     [
@@ -141,6 +148,7 @@ async def test_what_is_not_for_everybody_is_refused(
     assert world.emsp.all("*", f"/{module}") == []
 
 
+@pytest.mark.holds("TR-13", "ST-03", by="hub")
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -187,6 +195,7 @@ async def test_what_the_hub_can_live_with_is_kept_as_it_came_and_named_in_the_jo
     assert any(named in each.note for each in world.noted("tolerated"))
 
 
+@pytest.mark.holds("ST-03", by="hub")
 async def test_a_patch_without_last_updated_is_refused(world: Roaming) -> None:
     """LOC-07, ST-03."""
     url = world.url("locations", "RECEIVER", "/BE/BEC/LOC1")
@@ -196,6 +205,7 @@ async def test_a_patch_without_last_updated_is_refused(world: Roaming) -> None:
     assert "last_updated" in answer.envelope["status_message"]
 
 
+@pytest.mark.holds("AM-18", by="hub")
 async def test_a_change_of_what_is_not_known_is_refused(world: Roaming) -> None:
     """LOC-22."""
     url = world.url("locations", "RECEIVER", "/BE/BEC/NOPE")

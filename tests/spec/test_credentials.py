@@ -58,6 +58,7 @@ async def posted(hub: RegistryHub, partner: Recorder, token_a: str, **other: Any
 # Registration.
 
 
+@pytest.mark.holds("CR-04", "CR-05", "CR-06", "CR-21", by="hub")
 async def test_a_partner_registers_and_gets_a_fresh_token(hub: RegistryHub, cpo: Recorder) -> None:
     """CR-03 to CR-06, CR-21: called back while it waits, with its own token B; then C works and A is dead."""
     token_a = (await hub.platforms.invite("TNM")).token
@@ -75,6 +76,7 @@ async def test_a_partner_registers_and_gets_a_fresh_token(hub: RegistryHub, cpo:
     assert await status_shown(hub, cpo, token_a) == 401
 
 
+@pytest.mark.holds("TR-35", by="hub")
 async def test_after_registration_the_directory_knows_the_partner(hub: RegistryHub, cpo: Recorder) -> None:
     await hub.platforms.invite("somebody else")
     await registered(hub, cpo)
@@ -87,6 +89,7 @@ async def test_after_registration_the_directory_knows_the_partner(hub: RegistryH
     assert platform.endpoint("credentials", InterfaceRole.SENDER) == cpo.endpoint("credentials", "SENDER")
 
 
+@pytest.mark.holds("CR-30", by="hub")
 async def test_handshakes_carry_ids_and_no_routing_headers(hub: RegistryHub, cpo: Recorder) -> None:
     """CR-30: the call-backs belong to the POST by its correlation id; each has a request id of its own."""
     token_a = (await hub.platforms.invite("TNM")).token
@@ -103,6 +106,7 @@ async def test_handshakes_carry_ids_and_no_routing_headers(hub: RegistryHub, cpo
     assert all(each.to is None and each.sender is None for each in cpo.received)
 
 
+@pytest.mark.holds("TR-06", "AM-02", by="hub")
 async def test_a_partner_that_shows_raw_tokens_is_shown_raw_tokens(hub: RegistryHub, cpo: Recorder) -> None:
     """AM-02."""
     token_a = (await hub.platforms.invite("TNM")).token
@@ -119,6 +123,7 @@ async def test_a_partner_that_shows_raw_tokens_is_shown_raw_tokens(hub: Registry
     assert hub.named("TNM").token_encoding is TokenEncoding.RAW
 
 
+@pytest.mark.holds("CR-20", by="hub")
 async def test_a_platform_may_bring_several_parties_and_one_party_in_two_roles(hub: RegistryHub) -> None:
     """CR-20."""
     roles = [("CPO", "NL", "ABC"), ("CPO", "BE", "ABC"), ("EMSP", "NL", "ABC"), ("CPO", "NL", "XYZ")]
@@ -127,6 +132,7 @@ async def test_a_platform_may_bring_several_parties_and_one_party_in_two_roles(h
     assert [str(each.key) for each in hub.named("ABC").roles] == [f"{c}/{p} {role}" for role, c, p in roles]
 
 
+@pytest.mark.holds("ST-08", "CR-15", "CR-28", by="hub")
 @pytest.mark.parametrize("path", [VERSIONS, DETAILS])
 @pytest.mark.parametrize("fault", list(Fault))
 async def test_a_call_back_that_fails_is_3001_and_leaves_nothing(
@@ -144,6 +150,7 @@ async def test_a_call_back_that_fails_is_3001_and_leaves_nothing(
     assert (await cpo.register(hub.versions_url, token_a)).code == 1000
 
 
+@pytest.mark.holds("ST-08", "CR-15", by="hub")
 async def test_a_partner_that_has_gone_away_is_3001(hub: RegistryHub, cpo: Recorder) -> None:
     """CR-15: it posts and listens to nobody."""
     token_a = (await hub.platforms.invite("TNM")).token
@@ -154,6 +161,7 @@ async def test_a_partner_that_has_gone_away_is_3001(hub: RegistryHub, cpo: Recor
     assert await hub.rows() == before
 
 
+@pytest.mark.holds("ST-08", "CR-15", by="hub")
 async def test_a_partner_that_refuses_its_own_token_is_3001(hub: RegistryHub, cpo: Recorder) -> None:
     """CR-15, CR-27: token B must work before the POST is answered."""
     token_a = (await hub.platforms.invite("TNM")).token
@@ -162,6 +170,7 @@ async def test_a_partner_that_refuses_its_own_token_is_3001(hub: RegistryHub, cp
     assert "401" in answer.envelope["status_message"]
 
 
+@pytest.mark.holds("ST-09", "CR-17", by="hub")
 async def test_without_a_version_in_common_it_is_3002(hub: RegistryHub, cpo: Recorder) -> None:
     """CR-17."""
     cpo.versions = ["2.1.1"]
@@ -172,6 +181,7 @@ async def test_without_a_version_in_common_it_is_3002(hub: RegistryHub, cpo: Rec
     assert hub.named("TNM").status is ConnectionStatus.PLANNED
 
 
+@pytest.mark.holds("ST-10", "CR-16", by="hub")
 async def test_without_a_credentials_endpoint_it_is_3003(hub: RegistryHub, cpo: Recorder) -> None:
     """CR-16."""
     endpoint = {"identifier": "locations", "role": "SENDER", "url": cpo.endpoint("locations", "SENDER")}
@@ -181,6 +191,7 @@ async def test_without_a_credentials_endpoint_it_is_3003(hub: RegistryHub, cpo: 
     assert hub.named("TNM").status is ConnectionStatus.PLANNED
 
 
+@pytest.mark.holds("VE-08", by="hub")
 async def test_modules_that_ocpi_does_not_know_are_passed_over(hub: RegistryHub, cpo: Recorder) -> None:
     """VE-08."""
     cpo.endpoints = [("nltnm-tokens", "SENDER"), ("locations", "SENDER"), ("sessions", "OBSERVER")]
@@ -188,6 +199,7 @@ async def test_modules_that_ocpi_does_not_know_are_passed_over(hub: RegistryHub,
     assert {module for module, _ in hub.named("TNM").endpoints} == {"credentials", "locations"}
 
 
+@pytest.mark.holds("ST-03", "CR-19", "CR-23", "CR-24", by="hub")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -210,6 +222,7 @@ async def test_credentials_that_are_not_right_are_2001(
     assert not cpo.received
 
 
+@pytest.mark.holds("CR-19", by="hub")
 async def test_a_role_named_twice_is_2001(hub: RegistryHub, cpo: Recorder) -> None:
     """CR-19: whatever the case."""
     cpo.roles = [("CPO", "NL", "TNM"), ("CPO", "nl", "tnm")]
@@ -224,6 +237,7 @@ async def test_a_party_id_that_cannot_be_one_is_2001(hub: RegistryHub, cpo: Reco
     assert not cpo.received
 
 
+@pytest.mark.holds("CR-26", "AM-12", by="hub")
 async def test_nobody_can_register_the_party_of_another_platform(
     hub: RegistryHub, cpo: Recorder, msp: Recorder
 ) -> None:
@@ -239,6 +253,7 @@ async def test_nobody_can_register_the_party_of_another_platform(
     assert await hub.rows() == before
 
 
+@pytest.mark.holds("RT-12", by="hub")
 async def test_two_platforms_may_have_one_party_in_different_roles(
     hub: RegistryHub, cpo: Recorder, msp: Recorder
 ) -> None:
@@ -248,12 +263,14 @@ async def test_two_platforms_may_have_one_party_in_different_roles(
     assert len(hub.directory.value.holders(hub.named("TNM").roles[0].party)) == 2
 
 
+@pytest.mark.holds("CR-26", by="hub")
 async def test_nobody_can_register_the_party_of_the_hub(hub: RegistryHub, cpo: Recorder) -> None:
     cpo.roles = [("CPO", "NL", "HUB")]
     answer = await posted(hub, cpo, (await hub.platforms.invite("HUB")).token)
     assert (answer.status, answer.code) == (200, 2001)
 
 
+@pytest.mark.holds("CR-07", "CR-28", by="hub")
 async def test_two_posts_with_one_token_register_once(hub: RegistryHub, cpo: Recorder) -> None:
     """CR-07, CR-28: both are called back, one is registered, the other is told 405."""
     token_a = (await hub.platforms.invite("TNM")).token
@@ -275,6 +292,7 @@ async def test_two_posts_with_one_token_register_once(hub: RegistryHub, cpo: Rec
     assert len(rows["platform_role"]) == len(rows["inbound_token"]) == 1
 
 
+@pytest.mark.holds("CR-26", by="hub")
 async def test_of_two_platforms_that_claim_one_party_at_once_one_gets_it(
     hub: RegistryHub, cpo: Recorder, msp: Recorder
 ) -> None:
@@ -286,6 +304,7 @@ async def test_of_two_platforms_that_claim_one_party_at_once_one_gets_it(
     assert len((await hub.rows())["platform_role"]) == 1
 
 
+@pytest.mark.holds("CR-28", by="hub")
 async def test_a_failure_of_the_database_leaves_nothing(hub: RegistryHub, cpo: Recorder) -> None:
     """CR-28: the last row of the transaction cannot be written; everything before it is undone."""
     token_a = (await hub.platforms.invite("TNM")).token
@@ -308,6 +327,7 @@ async def test_a_failure_of_the_database_leaves_nothing(hub: RegistryHub, cpo: R
 # Who may do what.
 
 
+@pytest.mark.holds("TR-03", "AM-47", by="hub")
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
 async def test_an_unknown_token_is_401(hub: RegistryHub, cpo: Recorder, method: str) -> None:
     """AM-47."""
@@ -315,6 +335,7 @@ async def test_an_unknown_token_is_401(hub: RegistryHub, cpo: Recorder, method: 
     assert answer.status == 401
 
 
+@pytest.mark.holds("CR-08", "CR-09", "AM-47", by="hub")
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 async def test_who_is_not_registered_can_neither_update_nor_leave(
     hub: RegistryHub, cpo: Recorder, method: str
@@ -330,6 +351,7 @@ async def test_who_is_not_registered_can_neither_update_nor_leave(
     assert (await posted(hub, cpo, token_a)).code == 1000
 
 
+@pytest.mark.holds("CR-07", by="hub")
 async def test_who_is_registered_cannot_register_again(hub: RegistryHub, cpo: Recorder) -> None:
     """CR-07: nothing changes."""
     await registered(hub, cpo)
@@ -340,12 +362,14 @@ async def test_who_is_registered_cannot_register_again(hub: RegistryHub, cpo: Re
     assert await hub.rows() == before
 
 
+@pytest.mark.holds("CR-14", by="hub")
 async def test_credentials_have_no_patch(hub: RegistryHub, cpo: Recorder) -> None:
     """CR-14."""
     await registered(hub, cpo)
     assert (await cpo.call("PATCH", hub.credentials_url, {"token": "x"})).status == 405
 
 
+@pytest.mark.holds("CR-12", "CR-21", "AM-16", by="hub")
 async def test_get_returns_the_credentials_with_which_the_caller_calls(
     hub: RegistryHub, cpo: Recorder, msp: Recorder
 ) -> None:
@@ -361,6 +385,7 @@ async def test_get_returns_the_credentials_with_which_the_caller_calls(
 # Updates.
 
 
+@pytest.mark.holds("CR-10", "CR-11", by="hub")
 async def test_an_update_fetches_the_endpoints_anew(hub: RegistryHub, cpo: Recorder) -> None:
     """CR-10, CR-11: both GETs with the new token B; the answer holds a new token for the caller."""
     await registered(hub, cpo)
@@ -375,6 +400,7 @@ async def test_an_update_fetches_the_endpoints_anew(hub: RegistryHub, cpo: Recor
     assert {module for module, _ in hub.named("TNM").endpoints} == {"credentials", "locations"}
 
 
+@pytest.mark.holds("AM-15", by="hub")
 async def test_the_token_before_works_until_the_new_one_is_used(hub: RegistryHub, cpo: Recorder) -> None:
     """AM-15: an answer that was lost locks nobody out."""
     await registered(hub, cpo)
@@ -387,6 +413,7 @@ async def test_the_token_before_works_until_the_new_one_is_used(hub: RegistryHub
     assert len((await hub.rows())["inbound_token"]) == 1
 
 
+@pytest.mark.holds("AM-15", by="hub")
 async def test_the_token_before_works_for_five_minutes_at_most(hub: RegistryHub, cpo: Recorder) -> None:
     """AM-15."""
     await registered(hub, cpo)
@@ -399,6 +426,7 @@ async def test_the_token_before_works_for_five_minutes_at_most(hub: RegistryHub,
     assert await status_shown(hub, cpo, cpo.outbound_token) == 200
 
 
+@pytest.mark.holds("AM-15", by="hub")
 async def test_an_update_whose_answer_was_lost_can_be_repeated(hub: RegistryHub, cpo: Recorder) -> None:
     """AM-15: with the token from before; of three tokens only the newest is left when it is used."""
     await registered(hub, cpo)
@@ -410,6 +438,7 @@ async def test_an_update_whose_answer_was_lost_can_be_repeated(hub: RegistryHub,
     assert [await status_shown(hub, cpo, token) for token in (old, lost)] == [401, 401]
 
 
+@pytest.mark.holds("CR-15", "CR-28", by="hub")
 @pytest.mark.parametrize("path", [VERSIONS, DETAILS])
 @pytest.mark.parametrize("fault", [Fault.HANG, Fault.CLOSE, Fault.SERVER_ERROR])
 async def test_an_update_whose_call_back_fails_changes_nothing(
@@ -427,6 +456,7 @@ async def test_an_update_whose_call_back_fails_changes_nothing(
     assert await status_shown(hub, cpo, cpo.outbound_token) == 200
 
 
+@pytest.mark.holds("CR-26", by="hub")
 async def test_an_update_cannot_claim_the_party_of_another_platform(
     hub: RegistryHub, cpo: Recorder, msp: Recorder
 ) -> None:
@@ -443,6 +473,7 @@ async def test_an_update_cannot_claim_the_party_of_another_platform(
 # Leaving.
 
 
+@pytest.mark.holds("CR-13", by="hub")
 async def test_who_leaves_is_unknown_from_then_on(hub: RegistryHub, cpo: Recorder) -> None:
     """CR-13: both tokens are dead, and nothing leads to the partner any more."""
     await registered(hub, cpo)

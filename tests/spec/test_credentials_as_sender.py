@@ -46,6 +46,7 @@ async def status_shown(hub: RegistryHub, partner: Recorder, token: str | None) -
 # Registration.
 
 
+@pytest.mark.holds("TR-01", "CR-03", "CR-06", "CR-21", by="hub")
 async def test_the_hub_registers_at_a_platform(hub: RegistryHub, msp: Recorder) -> None:
     """CR-03 to CR-06, CR-21: in the order of the specification, with token A; then C and B are in force."""
     token_a = msp.accept_new_token()
@@ -67,6 +68,7 @@ async def test_the_hub_registers_at_a_platform(hub: RegistryHub, msp: Recorder) 
     assert await hub.announced() == ["BE/BEC EMSP CONNECTED"]
 
 
+@pytest.mark.holds("CR-27", by="hub")
 async def test_the_platform_can_call_back_before_it_answers(hub: RegistryHub, msp: Recorder) -> None:
     """CR-27: token B opens versions and details while the POST is still open."""
     await registered(hub, msp)
@@ -74,6 +76,7 @@ async def test_the_platform_can_call_back_before_it_answers(hub: RegistryHub, ms
     assert ("locations", "SENDER") in msp.far_end
 
 
+@pytest.mark.holds("CR-27", by="hub")
 async def test_until_the_platform_has_answered_token_b_opens_nothing_more(
     hub: RegistryHub, msp: Recorder
 ) -> None:
@@ -101,6 +104,7 @@ async def test_until_the_platform_has_answered_token_b_opens_nothing_more(
     assert [each.status for each in answers] == [405, 405, 405]
 
 
+@pytest.mark.holds("CR-30", by="hub")
 async def test_all_legs_of_a_handshake_have_one_correlation_id(hub: RegistryHub, msp: Recorder) -> None:
     """CR-30: and each a request id of its own, and no routing headers."""
     await hub.registering.register_at("BEC", msp.versions_url, msp.accept_new_token())
@@ -112,6 +116,7 @@ async def test_all_legs_of_a_handshake_have_one_correlation_id(hub: RegistryHub,
 STEPS = [("GET", VERSIONS), ("GET", DETAILS), ("POST", CREDENTIALS)]
 
 
+@pytest.mark.holds("CR-28", by="hub")
 @pytest.mark.parametrize(("method", "path"), STEPS, ids=["versions", "details", "POST"])
 @pytest.mark.parametrize("fault", list(Fault))
 async def test_whatever_fails_nothing_stays(
@@ -141,6 +146,7 @@ REFUSALS: list[tuple[str, Behaviour]] = [
 ]
 
 
+@pytest.mark.holds("CR-28", by="hub")
 @pytest.mark.parametrize("behaviour", [each for _, each in REFUSALS], ids=[each for each, _ in REFUSALS])
 async def test_a_post_that_is_refused_leaves_nothing(
     hub: RegistryHub, msp: Recorder, behaviour: Behaviour
@@ -166,6 +172,7 @@ async def test_a_url_that_is_none_is_told_as_such(hub: RegistryHub) -> None:
         await hub.registering.register_at("BEC", "/ocpi/versions", "a")
 
 
+@pytest.mark.holds("CR-28", by="hub")
 async def test_a_handshake_that_is_given_up_leaves_nothing(hub: RegistryHub, msp: Recorder) -> None:
     """CR-28: the operator interrupts it while the platform holds the POST."""
     before = await hub.rows()
@@ -182,6 +189,7 @@ async def test_a_handshake_that_is_given_up_leaves_nothing(hub: RegistryHub, msp
     assert await status_shown(hub, msp, post.value["token"]) == 401
 
 
+@pytest.mark.holds("CR-28", by="hub")
 async def test_what_a_stop_of_the_hub_cut_short_is_forgotten_at_the_next_start(
     hub: RegistryHub, msp: Recorder
 ) -> None:
@@ -201,6 +209,7 @@ async def test_what_a_stop_of_the_hub_cut_short_is_forgotten_at_the_next_start(
         handshake.cancel()
 
 
+@pytest.mark.holds("CR-16", by="hub")
 async def test_without_a_credentials_endpoint_nothing_is_posted(hub: RegistryHub, msp: Recorder) -> None:
     """CR-16."""
     endpoint = {"identifier": "tokens", "role": "SENDER", "url": msp.endpoint("tokens", "SENDER")}
@@ -210,6 +219,7 @@ async def test_without_a_credentials_endpoint_nothing_is_posted(hub: RegistryHub
     assert not msp.all("POST")
 
 
+@pytest.mark.holds("CR-17", by="hub")
 async def test_without_a_version_in_common_nothing_is_posted(hub: RegistryHub, msp: Recorder) -> None:
     """CR-17."""
     msp.versions = ["2.1.1", "3.0"]
@@ -218,6 +228,7 @@ async def test_without_a_version_in_common_nothing_is_posted(hub: RegistryHub, m
     assert not msp.all("POST")
 
 
+@pytest.mark.holds("CR-26", "CR-28", by="hub")
 @pytest.mark.parametrize("role", [("CPO", "NL", "TNM"), ("ROAMER", "BE", "BEC"), ("EMSP", "BE", "B*C")])
 async def test_parties_that_cannot_be_taken_over_are_undone_at_the_platform(
     hub: RegistryHub, msp: Recorder, role: tuple[str, str, str]
@@ -248,6 +259,7 @@ async def test_a_name_that_is_taken_is_refused_before_anything_is_called(
     assert not msp.received
 
 
+@pytest.mark.holds("CR-27", by="hub")
 async def test_a_platform_that_uses_token_b_at_once_waits_for_our_commit(
     hub: RegistryHub, msp: Recorder
 ) -> None:
@@ -279,6 +291,7 @@ async def test_a_platform_that_uses_token_b_at_once_waits_for_our_commit(
 # Updates.
 
 
+@pytest.mark.holds("CR-18", by="hub")
 async def test_an_update_exchanges_both_tokens_and_reads_the_endpoints_anew(
     hub: RegistryHub, msp: Recorder
 ) -> None:
@@ -298,6 +311,7 @@ async def test_an_update_exchanges_both_tokens_and_reads_the_endpoints_anew(
     assert await hub.announced() == []
 
 
+@pytest.mark.holds("AM-15", by="hub")
 async def test_after_an_update_the_platform_may_finish_with_its_old_token(
     hub: RegistryHub, msp: Recorder
 ) -> None:
@@ -318,6 +332,7 @@ NOT_DONE: list[tuple[str, str, Behaviour]] = [
 ]
 
 
+@pytest.mark.holds("CR-28", by="hub")
 @pytest.mark.parametrize(("method", "path", "behaviour"), NOT_DONE)
 async def test_an_update_that_the_platform_refuses_changes_nothing(
     hub: RegistryHub, msp: Recorder, method: str, path: str, behaviour: Behaviour
@@ -334,6 +349,7 @@ async def test_an_update_that_the_platform_refuses_changes_nothing(
     assert await status_shown(hub, msp, msp.outbound_token) == 200
 
 
+@pytest.mark.holds("AM-15", by="hub")
 @pytest.mark.parametrize(
     "fault", [Fault.HANG, Fault.CLOSE, Fault.HALF_AN_ANSWER, Fault.SERVER_ERROR, Fault.NO_ENVELOPE]
 )
@@ -354,6 +370,7 @@ async def test_an_update_without_an_answer_leaves_both_tokens_to_the_platform_fo
     assert await status_shown(hub, msp, msp.outbound_token) == 200
 
 
+@pytest.mark.holds("CR-26", by="hub")
 async def test_an_update_with_somebody_elses_party_keeps_the_tokens_and_the_parties_before(
     hub: RegistryHub, msp: Recorder
 ) -> None:
@@ -369,6 +386,7 @@ async def test_an_update_with_somebody_elses_party_keeps_the_tokens_and_the_part
         assert await status_shown(hub, msp, msp.outbound_token) == 200
 
 
+@pytest.mark.holds("CR-29", by="hub")
 async def test_an_update_that_brings_a_party_announces_it(hub: RegistryHub, msp: Recorder) -> None:
     """CR-29."""
     await registered(hub, msp)
@@ -380,6 +398,7 @@ async def test_an_update_that_brings_a_party_announces_it(hub: RegistryHub, msp:
 # Leaving.
 
 
+@pytest.mark.holds("CR-13", by="hub")
 async def test_the_hub_leaves_a_platform(hub: RegistryHub, msp: Recorder) -> None:
     """CR-13: both tokens are dead at both ends; the parties are SUSPENDED."""
     await registered(hub, msp)

@@ -56,6 +56,21 @@ OPERATIONS: list[tuple[str, str, str, str, str, Any]] = [
 ]
 
 
+@pytest.mark.holds(
+    "TR-01",
+    "TR-17",
+    "TR-18",
+    "TR-35",
+    "RT-01",
+    "RT-06",
+    "RT-08",
+    "RT-19",
+    "RT-20",
+    "RT-21",
+    "RT-22",
+    "RT-26",
+    by="hub",
+)
 @pytest.mark.parametrize(("side", "method", "module", "interface", "tail", "value"), OPERATIONS)
 async def test_every_operation_reaches_the_addressee_as_it_was_sent(
     world: Roaming, side: str, method: str, module: str, interface: str, tail: str, value: Any
@@ -90,6 +105,7 @@ async def test_every_operation_reaches_the_addressee_as_it_was_sent(
     assert answer.headers["X-Correlation-ID"] == "story"
 
 
+@pytest.mark.holds("RT-24", "RT-25", by="hub")
 async def test_a_body_goes_through_byte_for_byte(world: Roaming) -> None:
     """RT-24, RT-25."""
     body = (
@@ -101,6 +117,7 @@ async def test_a_body_goes_through_byte_for_byte(world: Roaming) -> None:
     assert (await world.emsp.receives("PUT", "/receiver/locations")).body == body
 
 
+@pytest.mark.holds("RT-25", by="hub")
 async def test_a_body_that_breaks_the_schema_goes_on_and_is_noted_unless_the_addressee_wants_none(
     world: Roaming,
 ) -> None:
@@ -121,6 +138,7 @@ async def test_a_body_that_breaks_the_schema_goes_on_and_is_noted_unless_the_add
     assert len(world.emsp.all("PUT", "/receiver/locations")) == 2
 
 
+@pytest.mark.holds("RT-25", by="hub")
 async def test_an_answer_comes_back_byte_for_byte(world: Roaming) -> None:
     body = b'{"x": 1.50,\n"status_code":1000 ,"timestamp":"2026-01-01T00:00:00Z"}'
     world.cpo.answers("GET", "/sender/locations", Reply(body=body))
@@ -128,6 +146,7 @@ async def test_an_answer_comes_back_byte_for_byte(world: Roaming) -> None:
     assert answer.body == body
 
 
+@pytest.mark.holds("RT-26", "AM-35", by="hub")
 @pytest.mark.parametrize("tail", ["/a%2Fb", "/BE*BEC*E1", "/%C3%A9", "/a%20b", "/..x", "/a;b=c"])
 async def test_odd_ids_go_through_as_they_are_spelled(world: Roaming, tail: str) -> None:
     """RT-26, AM-35."""
@@ -146,6 +165,7 @@ async def test_nobody_climbs_out_of_a_module(world: Roaming, tail: str) -> None:
     assert len(world.cpo.received) == seen
 
 
+@pytest.mark.holds("AM-35", by="hub")
 @pytest.mark.parametrize("slashes", ["//LOC1", "/LOC1/"])
 async def test_doubled_and_trailing_slashes_are_put_up_with(world: Roaming, slashes: str) -> None:
     world.cpo.answers("GET", "/sender/locations", Reply({}))
@@ -153,6 +173,7 @@ async def test_doubled_and_trailing_slashes_are_put_up_with(world: Roaming, slas
     assert answer.code == 1000
 
 
+@pytest.mark.holds("RT-04", "AM-34", by="hub")
 @pytest.mark.parametrize("to", ["be/bec", "Be/bEc"])
 async def test_parties_are_the_same_whatever_their_case_and_go_on_as_spelled(world: Roaming, to: str) -> None:
     """RT-04."""
@@ -161,6 +182,7 @@ async def test_parties_are_the_same_whatever_their_case_and_go_on_as_spelled(wor
     assert (got.to, got.sender) == (to, "nl/TNM")
 
 
+@pytest.mark.holds("RT-17", "ST-12", by="hub")
 @pytest.mark.parametrize(
     ("status", "code"), [(200, 2003), (404, 2003), (201, 1000), (200, 3000), (405, 2000), (500, 3000)]
 )
@@ -172,6 +194,7 @@ async def test_the_addressees_own_word_is_handed_on(world: Roaming, status: int,
     assert (answer.status, answer.code, answer.envelope["status_message"]) == (status, code, "its own words")
 
 
+@pytest.mark.holds("RT-13", "ST-11", "ST-14", "AM-08", by="hub")
 async def test_unknown_receiver(world: Roaming) -> None:
     """RT-13."""
     answer = await world.emsp.call("GET", world.url("locations", "SENDER", "/X"), to="XX/XXX", sender=EMSP)
@@ -179,6 +202,7 @@ async def test_unknown_receiver(world: Roaming) -> None:
     assert (answer.to, answer.sender) == (EMSP, HUB)
 
 
+@pytest.mark.holds("TR-31", "ST-11", "ST-14", "RT-15", "RT-16", by="hub")
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
@@ -214,6 +238,7 @@ async def test_each_fault_of_the_addressee_has_its_code(
     assert len(world.cpo.all("*", "/somewhere")) == 0
 
 
+@pytest.mark.holds("TR-31", "ST-11", "RT-14", "RT-16", by="hub")
 async def test_a_platform_that_is_gone_is_not_connected_and_gets_nothing_late(world: Roaming) -> None:
     """RT-14, RT-16, TR-31."""
     await world.cpo.go_away()
@@ -224,6 +249,7 @@ async def test_a_platform_that_is_gone_is_not_connected_and_gets_nothing_late(wo
     assert world.cpo.all("PUT", "/receiver/tokens") == []
 
 
+@pytest.mark.holds("RT-18", by="hub")
 async def test_a_module_that_the_addressee_does_not_offer(world: Roaming) -> None:
     """RT-18."""
     async with Recorder([("CPO", "FR", "XYZ")], endpoints=[("locations", "SENDER")]) as small:
@@ -235,6 +261,7 @@ async def test_a_module_that_the_addressee_does_not_offer(world: Roaming) -> Non
         assert "commands" in answer.envelope["status_message"]
 
 
+@pytest.mark.holds("TR-17", "TR-18", "RT-23", by="hub")
 async def test_missing_ids_are_made_by_the_hub(world: Roaming) -> None:
     """RT-23."""
     headers = {"X-Request-ID": "", "X-Correlation-ID": ""}
@@ -245,6 +272,7 @@ async def test_missing_ids_are_made_by_the_hub(world: Roaming) -> None:
     assert got.request_id not in {"", answer.headers["X-Request-ID"]}
 
 
+@pytest.mark.holds("RT-19", by="hub")
 async def test_cookies_and_addresses_of_the_caller_stay_behind(world: Roaming) -> None:
     """RT-19."""
     secret = {"Cookie": "a=b", "X-Forwarded-For": "1.2.3.4", "Forwarded": "for=1.2.3.4", "X-Other": "z"}
@@ -254,6 +282,7 @@ async def test_cookies_and_addresses_of_the_caller_stay_behind(world: Roaming) -
     assert not set(secret) & {name.title() for name in got.headers}
 
 
+@pytest.mark.holds("RT-12", by="hub")
 async def test_one_party_on_two_platforms_gets_each_message_in_the_right_role(world: Roaming) -> None:
     """RT-12."""
     async with Recorder([("CPO", "SE", "TWO")]) as charging, Recorder([("EMSP", "SE", "TWO")]) as driving:

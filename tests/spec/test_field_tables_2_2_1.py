@@ -27,11 +27,13 @@ def test_the_enumerations_are_those_of_the_specification() -> None:
     assert ENUMS.keys() == TABLES["enumerations"].keys()
 
 
+@pytest.mark.holds("TR-36", by=("hub", "cpo", "emsp"))
 @pytest.mark.parametrize("name", TABLES["objects"])
 def test_a_model_has_the_fields_of_its_table_in_their_order(name: str) -> None:
     assert list(field_table(OBJECTS[name])) == list(TABLES["objects"][name])
 
 
+@pytest.mark.holds("TR-38", by=("hub", "cpo", "emsp"))
 @pytest.mark.parametrize(
     ("name", "field", "expected"),
     [

@@ -39,6 +39,7 @@ async def asked_for_locations(hub: RunningHub, emsp: Recorder, token: str | None
     return await emsp.call("GET", url, to=CPO, sender=EMSP, **shown)
 
 
+@pytest.mark.holds("CR-01", by="hub")
 async def test_partners_meet_whoever_began_the_handshake(
     hub: RunningHub, cpo: Recorder, emsp: Recorder
 ) -> None:
@@ -51,6 +52,7 @@ async def test_partners_meet_whoever_began_the_handshake(
     assert (relayed.to, relayed.sender) == (CPO, EMSP)
 
 
+@pytest.mark.holds("TR-04", "CR-06", by="hub")
 async def test_token_a_opens_no_functional_module(hub: RunningHub, cpo: Recorder, emsp: Recorder) -> None:
     """TR-04, CR-06: neither before nor after the registration."""
     await joined(hub, cpo, "cpo")
@@ -62,6 +64,7 @@ async def test_token_a_opens_no_functional_module(hub: RunningHub, cpo: Recorder
     assert len(cpo.all("GET", "/sender/locations")) == 1
 
 
+@pytest.mark.holds("CR-10", "CR-11", "AM-15", by="hub")
 async def test_after_an_update_messages_go_with_the_new_tokens(
     hub: RunningHub, cpo: Recorder, emsp: Recorder
 ) -> None:
@@ -78,6 +81,7 @@ async def test_after_an_update_messages_go_with_the_new_tokens(
     assert {each.token for each in cpo.all("GET", "/sender/locations")} == {newest}
 
 
+@pytest.mark.holds("CR-13", "RT-14", by="hub")
 async def test_whoever_has_left_is_neither_let_in_nor_called(
     hub: RunningHub, cpo: Recorder, emsp: Recorder
 ) -> None:
@@ -90,6 +94,7 @@ async def test_whoever_has_left_is_neither_let_in_nor_called(
     assert (await cpo.call("GET", hub.versions_url)).status == 401
 
 
+@pytest.mark.holds("CR-27", by="hub")
 async def test_a_platform_may_use_its_token_as_soon_as_it_has_answered_our_post(
     hub: RunningHub, cpo: Recorder, emsp: Recorder
 ) -> None:
@@ -110,6 +115,7 @@ async def test_a_platform_may_use_its_token_as_soon_as_it_has_answered_our_post(
     assert [each.code for each in first] == [1000]
 
 
+@pytest.mark.holds("CR-28", by="hub")
 async def test_a_handshake_that_failed_leaves_a_token_that_opens_nothing(
     hub: RunningHub, cpo: Recorder, emsp: Recorder
 ) -> None:
@@ -123,6 +129,7 @@ async def test_a_handshake_that_failed_leaves_a_token_that_opens_nothing(
     assert not cpo.all("GET", "/sender/locations")
 
 
+@pytest.mark.holds("HCI-16", by="hub")
 async def test_who_is_connected_is_the_same_after_a_restart(
     tmp_path: Path, cpo: Recorder, emsp: Recorder
 ) -> None:

@@ -31,6 +31,7 @@ async def registered(hub: RegistryHub, partner: Recorder) -> None:
     assert answer.code == 1000
 
 
+@pytest.mark.holds("HCI-02", "HCI-06", "AM-13", by="hub")
 async def test_there_is_one_object_for_each_party_in_each_role(hub: RegistryHub, partner: Recorder) -> None:
     """HCI-01, HCI-02, HCI-06: whole objects, spelled as the partner spells itself."""
     await registered(hub, partner)
@@ -43,18 +44,21 @@ async def test_there_is_one_object_for_each_party_in_each_role(hub: RegistryHub,
     assert {each.last_updated for each in infos} == {hub.clock()}
 
 
+@pytest.mark.holds("HCI-06", by="hub")
 async def test_the_hub_itself_is_not_listed(hub: RegistryHub, partner: Recorder) -> None:
     """HCI-06."""
     await registered(hub, partner)
     assert "HUB" not in {each["role"] for each in await hub.client_infos()}
 
 
+@pytest.mark.holds("HCI-15", by="hub")
 async def test_a_platform_that_is_planned_has_no_parties_yet(hub: RegistryHub) -> None:
     """HCI-15: parties come with the handshake."""
     await hub.platforms.invite("ABC")
     assert await hub.client_infos() == []
 
 
+@pytest.mark.holds("HCI-03", by="hub")
 @pytest.mark.parametrize(
     "status", [ConnectionStatus.OFFLINE, ConnectionStatus.CONNECTED], ids=["goes", "stays"]
 )
@@ -74,6 +78,7 @@ async def test_last_updated_moves_with_the_status_alone(
     assert has_moved == [status is ConnectionStatus.OFFLINE] * 2
 
 
+@pytest.mark.holds("HCI-03", by="hub")
 async def test_each_change_is_owed_to_the_others_once(hub: RegistryHub, partner: Recorder) -> None:
     """HCI-03: OFFLINE and CONNECTED again are two changes, of two objects each."""
     await registered(hub, partner)
@@ -98,6 +103,7 @@ async def test_the_change_log_says_whose_request_changed_it(hub: RegistryHub, pa
     assert [tuple(row) for row in rows] == [("the-registration", hub.named("ABC").id)] * 2
 
 
+@pytest.mark.holds("HCI-15", by="hub")
 @pytest.mark.parametrize("decided", [ConnectionStatus.PLANNED, ConnectionStatus.SUSPENDED])
 async def test_what_people_decided_is_not_changed_by_what_is_found(
     hub: RegistryHub, partner: Recorder, decided: ConnectionStatus
@@ -115,6 +121,7 @@ async def test_what_people_decided_is_not_changed_by_what_is_found(
     assert await hub.announced() == []
 
 
+@pytest.mark.holds("CR-29", "HCI-04", by="hub")
 async def test_roles_that_change_are_announced(hub: RegistryHub, partner: Recorder) -> None:
     """CR-29, HCI-04: what is gone is SUSPENDED, what is new is CONNECTED, what stays is not touched."""
     await registered(hub, partner)
@@ -124,6 +131,7 @@ async def test_roles_that_change_are_announced(hub: RegistryHub, partner: Record
     assert sorted(await hub.announced()) == ["BE/ABC CPO CONNECTED", "NL/ABC EMSP SUSPENDED"]
 
 
+@pytest.mark.holds("HCI-16", by="hub")
 async def test_after_a_restart_nothing_is_announced_that_is_known(
     hub: RegistryHub, partner: Recorder
 ) -> None:
@@ -147,6 +155,7 @@ async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
         yield world
 
 
+@pytest.mark.holds("CR-22", "HCI-01", "HCI-02", "HCI-07", by="hub")
 async def test_whoever_may_know_is_told_of_a_new_party(world: Roaming) -> None:
     """HCI-01, HCI-02, HCI-07: a whole object, at the address of the party that it is about."""
     async with Recorder([("EMSP", "DE", "ALL")]) as third:
@@ -162,6 +171,7 @@ async def test_whoever_may_know_is_told_of_a_new_party(world: Roaming) -> None:
     assert (put.to, put.sender) == (None, None)
 
 
+@pytest.mark.holds("RT-14", "HCI-03", "HCI-12", "HCI-15", by="hub")
 async def test_a_partner_that_cannot_be_reached_is_offline_for_the_others_until_it_calls(
     world: Roaming,
 ) -> None:
@@ -178,6 +188,7 @@ async def test_a_partner_that_cannot_be_reached_is_offline_for_the_others_until_
     assert put.value["status"] == "CONNECTED"
 
 
+@pytest.mark.holds("CR-13", "HCI-04", by="hub")
 async def test_whoever_leaves_is_suspended_for_the_others(world: Roaming) -> None:
     """HCI-04, CR-13: and is told nothing any more."""
     await world.cpo.call("DELETE", world.cpo.far_end["credentials", "SENDER"])
@@ -189,6 +200,7 @@ async def test_whoever_leaves_is_suspended_for_the_others(world: Roaming) -> Non
     assert not world.cpo.all("PUT", "DE/ALL")
 
 
+@pytest.mark.holds("CR-22", "HCI-05", "HCI-06", by="hub")
 async def test_the_list_names_the_others_with_their_state(world: Roaming) -> None:
     """HCI-05, HCI-06."""
     answer = await world.cpo.call("GET", world.url("hubclientinfo", "SENDER"))

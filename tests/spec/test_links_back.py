@@ -40,6 +40,7 @@ async def test_a_callback_does_not_follow_a_platform_to_a_host_that_it_has_left(
         assert world.emsp.all("POST", "/callbacks/") == moved.all("POST", "/callbacks/") == []
 
 
+@pytest.mark.holds("RT-11", by="hub")
 async def test_a_callback_ends_with_the_party_that_it_is_from(world: Roaming) -> None:
     """RT-11: nobody speaks for a party that it gave up."""
     given = await given_url(world)
@@ -59,6 +60,7 @@ async def test_a_callback_to_a_platform_that_was_removed_is_not_known(world: Roa
     assert world.emsp.all("POST", "/callbacks/") == []
 
 
+@pytest.mark.holds("RT-15", by="hub")
 async def test_an_answer_that_came_too_late_may_still_be_followed_by_its_result(world: Roaming) -> None:
     """CMD-11, RT-15."""
     world.cpo.answers("POST", "/commands/", Fault.HANG)
@@ -91,6 +93,7 @@ async def test_links_outlive_a_restart_of_the_hub(tmp_path: Path) -> None:
             await emsp.receives("POST", "/callbacks/1")
 
 
+@pytest.mark.holds("RT-01", "RT-07", by="hub")
 async def test_the_refusals_of_a_link_are_from_the_hub_to_its_user(world: Roaming) -> None:
     """RT-01, RT-07."""
     given = await given_url(world)
@@ -142,6 +145,7 @@ async def test_whoever_is_removed_while_a_request_is_under_way_does_no_harm(
     assert (answer.status, answer.code) == ((200, 4001) if leaving == "cpo" else (401, 2000))
 
 
+@pytest.mark.holds("RT-10", "RT-11", by="hub")
 async def test_another_hub_speaks_for_its_own_parties_and_for_nobody_who_is_here(world: Roaming) -> None:
     """RT-10, RT-11."""
     async with Recorder([("HUB", "DE", "HUB")]) as other:

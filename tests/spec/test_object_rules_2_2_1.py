@@ -286,6 +286,8 @@ RIGHT: dict[str, tuple[str, Any]] = {
 }
 
 
+@pytest.mark.holds("CDR-05", "CDR-08", "CDR-11", "SES-13", by="cpo")
+@pytest.mark.holds("CR-19", "VE-04", by=("hub", "cpo", "emsp"))
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_rule_is_told_with_its_field_and_what_was_expected(case: str) -> None:
     name, value, pointer, words = BROKEN[case]
@@ -297,12 +299,15 @@ def test_a_broken_rule_is_told_with_its_field_and_what_was_expected(case: str) -
     assert words in finding.message
 
 
+@pytest.mark.holds("CDR-05", "SES-13", "SES-19", by="cpo")
+@pytest.mark.holds("CR-20", by=("hub", "cpo", "emsp"))
 @pytest.mark.parametrize("case", RIGHT)
 def test_what_a_rule_allows_is_accepted(case: str) -> None:
     name, value = RIGHT[case]
     assert OBJECTS[name].model_validate(value).to_wire() == value
 
 
+@pytest.mark.holds("AM-22", by=("cpo", "emsp"))
 @pytest.mark.parametrize("end", ["00:00", "02:00"])
 def test_tolerant_reading_lets_opening_hours_run_over_midnight(end: str) -> None:
     """AM-22."""
@@ -310,6 +315,7 @@ def test_tolerant_reading_lets_opening_hours_run_over_midnight(end: str) -> None
     assert hours.period_end == end
 
 
+@pytest.mark.holds("ST-03", by=("hub", "cpo", "emsp"))
 @pytest.mark.parametrize("model", [Location, EVSE, Connector, Session, Token])
 def test_a_patch_needs_last_updated(model: type[WireObject]) -> None:
     """ST-03, LOC-07, SES-07, TOK-04."""
@@ -344,6 +350,7 @@ def test_a_patch_holds_right_fields_and_whole_objects(
     assert findings(refused.value)[0].pointer == pointer
 
 
+@pytest.mark.holds("AM-19", "AM-32", by=("hub", "cpo", "emsp"))
 def test_a_patch_may_unset_an_optional_field_and_hold_unknown_ones() -> None:
     """AM-19, AM-32."""
     Location.check_patch({"name": None, "x_new": {"a": 1}, "last_updated": NOW})

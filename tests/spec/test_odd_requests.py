@@ -22,6 +22,7 @@ async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
         yield made
 
 
+@pytest.mark.holds("RT-01", "RT-07", by="hub")
 @pytest.mark.parametrize(
     ("method", "module", "interface", "tail", "status"),
     [
@@ -48,6 +49,7 @@ async def test_every_refusal_of_a_functional_module_is_from_the_hub_to_the_asker
     assert (answer.to, answer.sender) == (CPO, HUB)
 
 
+@pytest.mark.holds("TR-03", "RT-01", "RT-03", "RT-07", by="hub")
 async def test_refusals_at_the_door_are_from_the_hub_too(world: Roaming) -> None:
     """RT-01, RT-03, TR-02."""
     url = world.url("locations", "SENDER")
@@ -62,6 +64,7 @@ async def test_refusals_at_the_door_are_from_the_hub_too(world: Roaming) -> None
     assert (answer.status, answer.to, answer.sender) == (413, CPO, HUB)
 
 
+@pytest.mark.holds("RT-02", "HCI-07", "CR-30", by="hub")
 async def test_configuration_modules_carry_no_routing_headers(world: Roaming) -> None:
     """RT-02, HCI-07: and those that come in are ignored."""
     for path in ("versions", "2.2.1", "2.2.1/credentials", "2.2.1/sender/hubclientinfo"):
@@ -130,6 +133,7 @@ async def test_a_packed_body_counts_as_large_as_it_is_unpacked(world: Roaming) -
     assert (await raw(world, head_of_body + packed)).startswith(b"HTTP/1.1 413 ")
 
 
+@pytest.mark.holds("TR-07", "TR-20", by="hub")
 @pytest.mark.parametrize(
     "rest",
     [
@@ -254,6 +258,7 @@ def _names(world: Roaming) -> list[str]:
     return [got.value["name"] for got in world.emsp.all("PUT", "/receiver/locations")]
 
 
+@pytest.mark.holds("HCI-05", "HCI-06", by="hub")
 async def test_the_list_of_clients_comes_in_pages_and_within_dates(world: Roaming) -> None:
     """HCI-05, HCI-06, PG-01 to PG-10."""
     async with Recorder([("CPO", "FR", "AAA"), ("EMSP", "FR", "AAA")]) as both:
@@ -278,6 +283,7 @@ async def test_the_list_of_clients_comes_in_pages_and_within_dates(world: Roamin
     assert (bad.status, bad.code) == (200, 2001)
 
 
+@pytest.mark.holds("RT-12", "HCI-06", by="hub")
 async def test_who_shares_a_party_with_another_platform_hears_of_its_other_role(world: Roaming) -> None:
     """HCI-06, RT-12."""
     async with Recorder([("CPO", "SE", "TWO")]) as charging, Recorder([("EMSP", "SE", "TWO")]) as driving:

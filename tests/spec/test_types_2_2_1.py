@@ -102,6 +102,7 @@ def test_anything_else_is_no_date_time(wrong: Any) -> None:
     assert finding.got == wrong
 
 
+@pytest.mark.holds("AM-21", by=("hub", "cpo", "emsp"))
 @pytest.mark.parametrize(
     ("moment", "expected"),
     [
@@ -166,6 +167,8 @@ def test_a_percentage_of_the_energy_mix_is_from_0_to_100() -> None:
     assert finding[:2] == ("/percentage", "expected a JSON number, at least 0, at most 100")
 
 
+@pytest.mark.holds("CHP-13", by="hub")
+@pytest.mark.holds("CHP-13", by=("cpo", "emsp"))
 @pytest.mark.parametrize(("limit", "is_right"), [("8", 1), ("8.1", 1), ("8.10", 1), ("8.15", 0), ("0.01", 0)])
 def test_a_charging_limit_has_at_most_one_decimal(limit: str, is_right: int) -> None:
     """CHP-13."""
@@ -249,6 +252,7 @@ def test_a_longitude_is_degrees_in_text(longitude: str, is_right: bool) -> None:
         assert "a longitude from -180 to 180" in the_finding(GeoLocation, point).message
 
 
+@pytest.mark.holds("TR-34", by=("hub", "cpo", "emsp"))
 def test_what_cannot_exist_is_na_in_a_required_text_field_only() -> None:
     """TR-34: an optional field is left out instead."""
     assert RegularHours.model_validate({"weekday": 1, "period_begin": "#NA", "period_end": "#NA"})
@@ -257,6 +261,7 @@ def test_what_cannot_exist_is_na_in_a_required_text_field_only() -> None:
     assert the_finding(Price, {"excl_vat": "#NA"}).pointer == "/excl_vat"
 
 
+@pytest.mark.holds("TR-38", by=("hub", "cpo", "emsp"))
 def test_an_optional_field_that_is_null_is_absent() -> None:
     """TR-38."""
     connector = Connector.model_validate(CONNECTOR | {"max_electric_power": None, "tariff_ids": None})
@@ -265,6 +270,7 @@ def test_an_optional_field_that_is_null_is_absent() -> None:
     assert "max_electric_power" not in connector.to_wire()
 
 
+@pytest.mark.holds("TR-38", by=("hub", "cpo", "emsp"))
 def test_a_required_field_must_not_be_null_and_a_list_of_at_least_one_not_empty() -> None:
     """TR-38."""
     evse = {"uid": "1", "status": "AVAILABLE", "last_updated": NOW}
@@ -280,6 +286,7 @@ def test_a_list_field_never_given_is_empty_to_read_and_absent_when_written() -> 
     assert references.to_wire() == {"location_id": "LOC1"}
 
 
+@pytest.mark.holds("AM-32", by=("hub", "cpo", "emsp"))
 def test_unknown_fields_survive_with_everything_in_them() -> None:
     """AM-32."""
     text = b'{"excl_vat":1.50,"x_note":{"deep":[null,1.10,"\xc3\xa9"]},"x_null":null}'
@@ -295,6 +302,7 @@ def test_an_enumeration_is_exact_in_its_case() -> None:
 PARTY = {"party_id": "ABC", "country_code": "NL", "business_details": {"name": "ABC"}}
 
 
+@pytest.mark.holds("VE-08", by=("hub", "cpo", "emsp"))
 def test_parties_may_add_modules_and_speak_later_versions() -> None:
     """VE-08."""
     own = {"identifier": "nltnm-tokens", "role": "SENDER", "url": "https://example.com/x"}
@@ -321,6 +329,7 @@ def test_a_secret_is_neither_in_what_is_printed_nor_in_what_is_raised() -> None:
     assert "hush" not in str(findings(refused.value)[0])
 
 
+@pytest.mark.holds("CR-23", by=("hub", "cpo", "emsp"))
 def test_a_token_of_credentials_has_no_blanks() -> None:
     value = {"token": "a b", "url": "https://example.com", "roles": [{"role": "CPO"} | PARTY]}
     assert the_finding(Credentials, value)[:2] == (
@@ -329,6 +338,7 @@ def test_a_token_of_credentials_has_no_blanks() -> None:
     )
 
 
+@pytest.mark.holds("AM-33", by=("hub", "cpo", "emsp"))
 def test_tolerant_reading_keeps_values_that_later_versions_added() -> None:
     """AM-33."""
     value = {
@@ -346,6 +356,7 @@ def test_tolerant_reading_keeps_values_that_later_versions_added() -> None:
     assert {finding.pointer for finding in findings(refused.value)} == {"/status", "/connectors/0/standard"}
 
 
+@pytest.mark.holds("AM-31", by="hub")
 def test_tolerant_reading_keeps_long_text_and_line_breaks() -> None:
     """AM-31."""
     value = b'{"language":"de-DE","text":"%s"}' % (b"long\\n" * 200)
@@ -362,6 +373,7 @@ def test_tolerant_reading_still_wants_text_where_text_belongs() -> None:
         CredentialsRole.model_validate({"role": 7} | PARTY, context={"tolerant": True})
 
 
+@pytest.mark.holds("AM-21", by=("hub", "cpo", "emsp"))
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -385,6 +397,7 @@ def test_tolerant_reading_still_wants_a_moment(wrong: Any) -> None:
         StatusSchedule.model_validate(value, context={"tolerant": True})
 
 
+@pytest.mark.holds("AM-23", by=("cpo", "emsp"))
 def test_tolerant_reading_knows_what_the_prose_calls_a_reservation() -> None:
     """AM-23."""
     assert SessionStatus.tolerated("RESERVED") is SessionStatus.RESERVATION

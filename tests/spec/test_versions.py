@@ -30,6 +30,7 @@ async def details_of(hub: RegistryHub, partner: Recorder) -> VersionDetails:
     return VersionDetails.model_validate((await partner.call("GET", version["url"])).data)
 
 
+@pytest.mark.holds("VE-01", "VE-02", by="hub")
 async def test_the_hub_offers_one_version_at_an_absolute_url(hub: RegistryHub, partner: Recorder) -> None:
     """VE-01, VE-02; the version's number is no more than that."""
     answer = await partner.call("GET", hub.versions_url)
@@ -38,6 +39,7 @@ async def test_the_hub_offers_one_version_at_an_absolute_url(hub: RegistryHub, p
     ]
 
 
+@pytest.mark.holds("VE-03", "VE-04", "VE-07", "VE-12", by="hub")
 async def test_every_routed_module_is_offered_with_both_interfaces(
     hub: RegistryHub, partner: Recorder
 ) -> None:
@@ -53,6 +55,7 @@ async def test_every_routed_module_is_offered_with_both_interfaces(
     )
 
 
+@pytest.mark.holds("VE-04", "VE-05", "AM-44", by="hub")
 async def test_both_interfaces_of_a_module_have_urls_of_their_own(
     hub: RegistryHub, partner: Recorder
 ) -> None:
@@ -66,6 +69,7 @@ async def test_both_interfaces_of_a_module_have_urls_of_their_own(
     assert len(set(urls.values())) == len(urls)
 
 
+@pytest.mark.holds("TR-04", by="hub")
 async def test_token_a_opens_versions_and_details(hub: RegistryHub, partner: Recorder) -> None:
     """TR-04, CR-03."""
     token_a = (await hub.platforms.invite("next")).token
@@ -73,6 +77,7 @@ async def test_token_a_opens_versions_and_details(hub: RegistryHub, partner: Rec
     assert ("credentials", "SENDER") in partner.far_end
 
 
+@pytest.mark.holds("TR-02", "TR-03", "VE-10", by="hub")
 @pytest.mark.parametrize("token", [None, "nobody's"])
 async def test_without_a_token_that_is_known_there_are_no_versions(
     hub: RegistryHub, partner: Recorder, token: str | None
@@ -82,6 +87,7 @@ async def test_without_a_token_that_is_known_there_are_no_versions(
         assert (await partner.call("GET", url, token=token)).status == 401
 
 
+@pytest.mark.holds("VE-11", by="hub")
 async def test_versions_may_be_asked_for_as_often_as_one_likes(hub: RegistryHub, partner: Recorder) -> None:
     """VE-11: nothing changes by it."""
     before = await hub.rows()

@@ -135,6 +135,7 @@ def runner_and_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple
         runner.run(stack.aclose())
 
 
+@pytest.mark.holds("TR-08", "TR-16", "TR-17", "TR-18", "RT-11", "RT-19", "RT-20", by="hub")
 @settings(max_examples=1_000, deadline=None)
 @given(request=requests())
 def test_whatever_is_sent_has_an_answer_of_ocpi_and_harms_nobody(

@@ -41,6 +41,7 @@ MATRIX = [
 ]
 
 
+@pytest.mark.holds("TR-24", "TR-40", "CR-14", by="hub")
 @pytest.mark.parametrize(("module", "interface", "path", "methods"), MATRIX)
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "BREW"])
 def test_a_path_has_the_methods_of_the_matrix_and_no_others(
@@ -54,6 +55,7 @@ def test_a_path_has_the_methods_of_the_matrix_and_no_others(
             described.match(interface, method, path)
 
 
+@pytest.mark.holds("TR-40", by="hub")
 @pytest.mark.parametrize(
     ("module", "interface", "path"),
     [
@@ -71,14 +73,17 @@ def test_other_paths_do_not_exist(module: str, interface: InterfaceRole, path: s
         MODULES[module].match(interface, "GET", path)
 
 
+@pytest.mark.holds("AM-35", by="hub")
 def test_doubled_and_trailing_slashes_are_put_up_with() -> None:
     match = MODULES["locations"].match(RECEIVER, "GET", "//NL//TNM/L%2F1/")
     assert match.parameters == {"country_code": "NL", "party_id": "TNM", "location_id": "L/1"}
 
 
+@pytest.mark.holds("RT-02", by="hub")
 def test_configuration_modules_are_not_routed() -> None:
     assert {each.id for each in MODULES.values() if not each.is_routed} == {"credentials", "hubclientinfo"}
 
 
+@pytest.mark.holds("RT-39", by="hub")
 def test_only_data_for_everybody_may_be_broadcast() -> None:
     assert {each.id for each in MODULES.values() if each.is_broadcast} == {"locations", "tariffs", "tokens"}

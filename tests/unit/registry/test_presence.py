@@ -120,6 +120,7 @@ async def watched(hub: RegistryHub) -> AsyncIterator[Watched]:
             yield watched
 
 
+@pytest.mark.holds("HCI-10", by="hub")
 async def test_who_calls_is_not_asked(watched: Watched) -> None:
     """HCI-10: the time runs from the last request."""
     for _ in range(5):
@@ -128,6 +129,7 @@ async def test_who_calls_is_not_asked(watched: Watched) -> None:
     assert watched.questions == 0
 
 
+@pytest.mark.holds("VE-11", "HCI-10", by="hub")
 async def test_who_is_silent_for_too_long_is_asked_for_its_versions(watched: Watched) -> None:
     """HCI-10, VE-11: with the token that it gave us; an answer is a sign of life, too."""
     await watched.passes(SILENCE)
@@ -141,6 +143,7 @@ async def test_who_is_silent_for_too_long_is_asked_for_its_versions(watched: Wat
     assert watched.questions == 2
 
 
+@pytest.mark.holds("HCI-10", "HCI-15", by="hub")
 @pytest.mark.parametrize("fault", list(Fault))
 async def test_who_does_not_answer_is_offline(watched: Watched, fault: Fault) -> None:
     """HCI-10, HCI-15: and whoever may know is told. A page for people comes from a proxy, not from OCPI."""
@@ -164,6 +167,7 @@ async def test_who_says_no_in_ocpi_is_alive(watched: Watched, answer: Behaviour)
     assert watched.status is CONNECTED
 
 
+@pytest.mark.holds("HCI-15", by="hub")
 async def test_a_connection_that_fails_makes_the_hub_ask_at_once(watched: Watched) -> None:
     """HCI-15: one failure of one connection proves nothing; two do."""
     watched.presence.unreachable(watched.platform_id)
@@ -181,6 +185,7 @@ async def test_failing_connections_do_not_make_the_hub_ask_without_end(watched: 
     assert watched.questions == 2
 
 
+@pytest.mark.holds("HCI-15", by="hub")
 async def test_who_has_gone_away_is_offline(watched: Watched) -> None:
     """HCI-15: nobody listens any more."""
     await watched.partner.go_away()
@@ -201,6 +206,7 @@ async def test_who_is_offline_is_asked_again_and_again_but_ever_more_rarely(watc
     assert watched.status is OFFLINE
 
 
+@pytest.mark.holds("HCI-03", "HCI-15", by="hub")
 async def test_who_answers_again_is_connected(watched: Watched) -> None:
     """HCI-15, HCI-03: OFFLINE and back are two changes."""
     await watched.goes_offline()
@@ -210,6 +216,7 @@ async def test_who_answers_again_is_connected(watched: Watched) -> None:
     assert len(await watched.hub.announced()) == 2
 
 
+@pytest.mark.holds("HCI-15", by="hub")
 async def test_who_calls_again_is_connected_at_once(watched: Watched) -> None:
     """HCI-15: no question, no waiting."""
     await watched.goes_offline()
@@ -265,6 +272,7 @@ async def test_a_question_from_before_its_return_does_not_send_a_platform_away_a
     assert await watched.hub.announced() == []
 
 
+@pytest.mark.holds("HCI-15", by="hub")
 @pytest.mark.parametrize("decided", ["suspended", "planned", "left"])
 async def test_nobody_is_asked_whose_state_people_decided(watched: Watched, decided: str) -> None:
     """HCI-15: PLANNED and SUSPENDED stay, whatever is seen or not seen."""
@@ -286,6 +294,7 @@ async def test_nobody_is_asked_whose_state_people_decided(watched: Watched, deci
     assert await hub.announced() == []
 
 
+@pytest.mark.holds("HCI-16", by="hub")
 async def test_after_a_start_everybody_is_asked_once_and_only_differences_are_told(watched: Watched) -> None:
     """HCI-16: within ten seconds; what is as it was stored changes nothing."""
     async with watching(watched.hub, watched.partner) as restarted:

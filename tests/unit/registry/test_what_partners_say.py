@@ -81,6 +81,7 @@ def test_roles_are_parties_or_refused(said: dict[str, Any]) -> None:
             assert exact_json.decode(business_details) in [each["business_details"] for each in said["roles"]]
 
 
+@pytest.mark.holds("VE-08", by="hub")
 @given(details)
 def test_endpoints_are_of_known_modules_or_passed_over(said: dict[str, Any]) -> None:
     """VE-08."""
@@ -121,6 +122,7 @@ def test_no_answer_is_too_strange_for_a_check(reply: HttpReply) -> None:
     assert all(str(each) for each in found)
 
 
+@pytest.mark.holds("CR-26", "RT-04", by="hub")
 @pytest.mark.parametrize("spelled", [Party("nl", "tnm"), Party("NL", "TNM"), Party("Nl", "tNm")])
 def test_a_party_is_claimed_whatever_its_case(spelled: Party) -> None:
     """CR-26, RT-04."""
