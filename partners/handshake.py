@@ -20,7 +20,7 @@ from hub.ocpi.errors import (
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.party import NotAParty
 from hub.ocpi.transport import BrokenAnswer, CallFailed, NoAnswerInTime, Transport
-from partners.peers import Caller, Endpoints, InvitationSpent, Peer, Peers, party_roles
+from partners.peers import Caller, Endpoints, InvitationSpent, Peer, Peers, business_names, party_roles
 from schemas.v2_2_1 import Credentials, InterfaceRole
 
 CREDENTIALS = ("credentials", InterfaceRole.SENDER)
@@ -181,7 +181,7 @@ def _registered(caller: Caller) -> Peer:
 
 def _peer(theirs: Credentials, endpoints: Endpoints, encoding: TokenEncoding) -> Peer:
     try:
-        roles = party_roles(theirs)
+        roles, names = party_roles(theirs), business_names(theirs)
     except NotAParty as error:
         raise UnusableRoles(str(error)) from error
     return Peer(
@@ -190,4 +190,5 @@ def _peer(theirs: Credentials, endpoints: Endpoints, encoding: TokenEncoding) ->
         roles=roles,
         endpoints=endpoints,
         encoding=encoding,
+        names=names,
     )

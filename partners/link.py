@@ -144,6 +144,7 @@ class Link:
         whole: WireObject,
         *,
         to: Party,
+        query: str = "",
         correlation_id: str | None = None,
     ) -> Answer:
         """A PATCH of an object of ours; where the far end lacks the object it gets all of it (TR-23).
@@ -153,22 +154,32 @@ class Link:
             tail: Where the object is, below the module's Receiver interface.
             changed: The fields that changed, with `last_updated`.
             whole: The object as it is now.
-            to: The party it is for.
+            to: The party it is for, `Link.hub` for a broadcast.
+            query: The query string, percent-encoded.
             correlation_id: That of the message which led to this one.
 
         Raises:
             NotRegistered, NotOffered, PartyNotConnected, CallFailed: as for `send`.
         """
-        receiver = InterfaceRole.RECEIVER
-        answer = await self.send(
-            "PATCH", module, receiver, tail, changed, to=to, correlation_id=correlation_id
-        )
-        if answer.is_success or to == self.peers.partner().hub_party:
-            return answer  # what a hub broadcasts, it completes itself (RT-41)
-        there = await self.send("GET", module, receiver, tail, to=to, correlation_id=correlation_id)
-        if there.reply.status != HTTP_NOT_FOUND:
+
+        async def sent(method: str, value: WireObject | Mapping[str, Any] | None = None) -> Answer:
+            return await self.send(
+                method,
+                module,
+                InterfaceRole.RECEIVER,
+                tail,
+                value,
+                to=to,
+                query=query,
+                correlation_id=correlation_id,
+            )
+
+        answer = await sent("PATCH", changed)
+        if answer.is_success:
             return answer
-        return await self.send("PUT", module, receiver, tail, whole, to=to, correlation_id=correlation_id)
+        # A hub that broadcasts is asked no GET (RT-38): its own 404 says that it has no such object.
+        there = answer if to == self.peers.partner().hub_party else await sent("GET")
+        return await sent("PUT", whole) if there.reply.status == HTTP_NOT_FOUND else answer
 
     async def pages(
         self, module: str, *, to: Party, since: datetime | None = None, limit: int | None = None

@@ -41,13 +41,13 @@ def new_token() -> str:
 
 
 class Node:
-    """One platform with one party: the parts that the CPO and the eMSP share.
+    """One platform: the parts that the CPO and the eMSP share.
 
     Construct it, build handlers over its parts, `start` it with what they offer, `stop` it.
 
     Args:
         settings: Who it is and where it listens.
-        role: The role of its party.
+        role: The role of its parties.
         needs: The interfaces without which it does not register (CR-16).
         clock: Tells the time.
         new_id: Makes ids.
@@ -73,7 +73,7 @@ class Node:
         self.changes = Changes()
         self.database = Database(settings.database)
         self.peers = Peers(self.database, self.changes, clock)
-        self.objects = Objects(self.database, clock)
+        self.objects = Objects(self.database, clock, settings.party)
         self.clients = HubClients(self.database, self.changes)
         self.transport = AiohttpTransport()
         self.link = Link(
@@ -105,7 +105,7 @@ class Node:
         receiver = InterfaceRole.RECEIVER
         info = offer("hubclientinfo", receiver, self.clients.handlers())
         server = Server(
-            party=self.settings.party,
+            parties=tuple(each.party for each in self.settings.parties),
             offers=(*offers, info),
             peers=self.peers,
             handshake=self.handshake,
@@ -200,7 +200,6 @@ class Node:
         return self.link.is_up
 
     def _credentials(self, token: str) -> Credentials:
-        party = self.settings.party
         return Credentials.model_validate(
             {
                 "token": token,
@@ -208,10 +207,11 @@ class Node:
                 "roles": [
                     {
                         "role": self.role.value,
-                        "business_details": {"name": self.settings.name},
+                        "business_details": {"name": name},
                         "party_id": party.party_id,
                         "country_code": party.country_code,
                     }
+                    for party, name in self.settings.parties
                 ],
             }
         )
@@ -228,7 +228,7 @@ class Node:
 
     async def _admin_state(self, _request: AdminRequest) -> Any:
         return {
-            "party": str(self.settings.party),
+            "parties": [str(each.party) for each in self.settings.parties],
             "role": self.role.value,
             "versions_url": self.versions_url,
             "peers": [_shown(peer) for peer in self.peers.all()],

@@ -18,6 +18,8 @@ TABLES = """
 CREATE TABLE IF NOT EXISTS object (
     -- The order of creation, which is the order of every list (PG-11).
     id INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- The party of ours that has it: what was sent to one is never shown to another.
+    holder TEXT NOT NULL,
     module TEXT NOT NULL,
     country_code TEXT NOT NULL,
     party_id TEXT NOT NULL,
@@ -30,7 +32,7 @@ CREATE TABLE IF NOT EXISTS object (
     -- Whether the hub holds the object, too, so that it must be in a full list of the hub.
     through_hub INTEGER NOT NULL,
     is_valid INTEGER NOT NULL DEFAULT 1,
-    UNIQUE (module, country_code, party_id, object_id, variant)
+    UNIQUE (holder, module, country_code, party_id, object_id, variant)
 );
 """
 
@@ -53,19 +55,30 @@ class StoredObject:
 
 
 class Objects:
-    """The table of all objects."""
+    """The objects that one party of the node has.
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    Args:
+        database: Where they are kept.
+        clock: Tells the time.
+        holder: The party; None where the node has only one.
+    """
+
+    def __init__(self, database: Database, clock: Clock, holder: Party | None = None) -> None:
         self._database = database
         self._clock = clock
+        self._holder = "" if holder is None else str(holder)
         database.define(TABLES)
+
+    def held_by(self, holder: Party) -> "Objects":
+        """The objects that another party of the node has."""
+        return Objects(self._database, self._clock, holder)
 
     def get(self, key: ObjectKey) -> StoredObject | None:
         """The object with this key, None where there is none."""
         row = self._database.row(
-            "SELECT * FROM object WHERE module = ? AND country_code = ? AND party_id = ? AND object_id = ?"
-            " AND variant = ?",
-            key,
+            "SELECT * FROM object WHERE holder = ? AND module = ? AND country_code = ? AND party_id = ?"
+            " AND object_id = ? AND variant = ?",
+            (self._holder, *key),
         )
         return None if row is None else _read(row)
 
@@ -73,12 +86,13 @@ class Objects:
         """Keep the object, a new one or in place of the one with this key; whether it is new."""
         is_new = self.get(key) is None
         self._database.execute(
-            "INSERT INTO object (module, country_code, party_id, object_id, variant, text, last_updated,"
-            " received_at, through_hub) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (module, country_code, party_id, object_id, variant) DO UPDATE"
+            "INSERT INTO object (holder, module, country_code, party_id, object_id, variant, text,"
+            " last_updated, received_at, through_hub) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (holder, module, country_code, party_id, object_id, variant) DO UPDATE"
             " SET text = excluded.text, last_updated = excluded.last_updated,"
             " received_at = excluded.received_at, through_hub = excluded.through_hub, is_valid = 1",
             (
+                self._holder,
                 *key,
                 exact_json.encode(value).decode(),
                 _microseconds(last_updated(value)),
@@ -92,9 +106,9 @@ class Objects:
         """Forget the object; whether there was one."""
         return bool(
             self._database.execute(
-                "DELETE FROM object WHERE module = ? AND country_code = ? AND party_id = ? AND object_id = ?"
-                " AND variant = ?",
-                key,
+                "DELETE FROM object WHERE holder = ? AND module = ? AND country_code = ? AND party_id = ?"
+                " AND object_id = ? AND variant = ?",
+                (self._holder, *key),
             )
         )
 
@@ -102,15 +116,16 @@ class Objects:
         """The valid objects of a module, oldest first; perhaps of one owner only."""
         condition, parameters = _of_owner(owner)
         rows = self._database.rows(
-            f"SELECT * FROM object WHERE module = ? AND is_valid{condition} ORDER BY id",  # noqa: S608 no input in it
-            (module, *parameters),
+            f"SELECT * FROM object WHERE holder = ? AND module = ? AND is_valid{condition} ORDER BY id",  # noqa: S608 no input in it
+            (self._holder, module, *parameters),
         )
         return [_read(row) for row in rows]
 
     def with_id(self, module: str, object_id: str) -> list[StoredObject]:
         """The objects with this id, of whichever owner: ids are unique for one owner only (AM-28)."""
         rows = self._database.rows(
-            "SELECT * FROM object WHERE module = ? AND object_id = ? ORDER BY id", (module, object_id.upper())
+            "SELECT * FROM object WHERE holder = ? AND module = ? AND object_id = ? ORDER BY id",
+            (self._holder, module, object_id.upper()),
         )
         return [_read(row) for row in rows]
 
@@ -123,11 +138,12 @@ class Objects:
         if asked.date_to is not None:
             condition += " AND last_updated < ?"
             parameters += (_microseconds(asked.date_to),)
-        where = f"FROM object WHERE module = ? AND is_valid{condition}"
-        total = self._database.rows(f"SELECT count(*) {where}", (module, *parameters))[0][0]
+        where = f"FROM object WHERE holder = ? AND module = ? AND is_valid{condition}"
+        parameters = (self._holder, module, *parameters)
+        total = self._database.rows(f"SELECT count(*) {where}", parameters)[0][0]
         rows = self._database.rows(
             f"SELECT text {where} ORDER BY id LIMIT ? OFFSET ?",
-            (module, *parameters, asked.limit, asked.offset),
+            (*parameters, asked.limit, asked.offset),
         )
         return [row["text"].encode() for row in rows], total
 
@@ -143,8 +159,9 @@ class Objects:
         """
         kept = set(listed)
         rows = self._database.rows(
-            "SELECT * FROM object WHERE module = ? AND is_valid AND through_hub AND received_at < ?",
-            (module, _microseconds(since)),
+            "SELECT * FROM object WHERE holder = ? AND module = ? AND is_valid AND through_hub"
+            " AND received_at < ?",
+            (self._holder, module, _microseconds(since)),
         )
         gone = [row["id"] for row in rows if _read(row).key not in kept]
         with self._database.transaction():

@@ -4,7 +4,7 @@ One Receiver interface for every client-owned module, read from the module's des
 Objects). What a request makes of the stored object is decided by pure functions of values.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,6 +30,15 @@ Value = dict[str, Any]
 Guard = Callable[[Value | None, Value], None]
 
 
+#: Whether a party is one whose objects a hub may bring (RT-37).
+Acquaintance = Callable[[Party], Awaitable[bool]]
+
+
+async def _everybody(_owner: Party) -> bool:
+    """Whoever the hub names."""
+    return True
+
+
 def _no_guard(_stored: Value | None, _new: Value) -> None:
     """Whatever its model finds right."""
 
@@ -43,6 +52,7 @@ class OwnedObjects:
     objects: Objects
     changes: Changes
     guard: Guard = _no_guard
+    is_known: Acquaintance = _everybody
 
     def handlers(self) -> Mapping[str, Handler]:
         """A handler for every operation that the description names."""
@@ -53,7 +63,7 @@ class OwnedObjects:
         }
 
     async def _get(self, request: Request) -> Answer:
-        key = self._key(request)
+        key = await self._key(request)
         stored = self.objects.get(key)
         if stored is None:
             raise self._unknown()
@@ -66,7 +76,7 @@ class OwnedObjects:
         return Answer.of(inner)
 
     async def _put(self, request: Request) -> Answer:
-        key, given, path = self._key(request), request.value, self._path(request)
+        key, given, path = await self._key(request), request.value, self._path(request)
         check_ids(self.kind, request.parameters, key.variant, given, path)
         stored = self._stored(key)
         if not path:
@@ -83,7 +93,7 @@ class OwnedObjects:
         return CREATED if is_new else DONE
 
     async def _patch(self, request: Request) -> Answer:
-        key, path = self._key(request), self._path(request)
+        key, path = await self._key(request), self._path(request)
         stored = self._stored(key)
         if stored is None:
             raise self._unknown()
@@ -100,7 +110,7 @@ class OwnedObjects:
         return self._keep(request, key, stored, whole)
 
     async def _delete(self, request: Request) -> Answer:
-        if not self.objects.delete(self._key(request)):
+        if not self.objects.delete(await self._key(request)):
             raise self._unknown()
         self.changes.announce()
         return DONE
@@ -119,11 +129,12 @@ class OwnedObjects:
         found = self.objects.get(key)
         return None if found is None else found.value()
 
-    def _key(self, request: Request) -> ObjectKey:
+    async def _key(self, request: Request) -> ObjectKey:
         """The key in the address.
 
         Raises:
-            NotFound: the owner cannot be one, or is no party of the platform that calls (TR-26).
+            NotFound: the owner cannot be one, is no party of the platform that calls (TR-26), or the hub that
+                calls has never told us of it (RT-37).
             InvalidParameters: on a direct link somebody pushes what somebody else owns (AM-07).
         """
         parameters = request.parameters
@@ -136,6 +147,8 @@ class OwnedObjects:
         sender = request.routing.sender
         if sender is not None and sender not in (owner, request.peer.hub_party):
             raise InvalidParameters(f"{sender} cannot speak about what {owner} owns")
+        if request.peer.is_hub and not await self.is_known(owner):
+            raise NotFound(f"{owner} is not a party at the hub")
         name, default = self.kind.variant or ("", "")
         variant = request.argument(name, default) if name else ""
         return ObjectKey(self.module.id, *owner.folded, parameters[self.kind.id_parameter].upper(), variant)

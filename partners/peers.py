@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS peer (
     outbound_token TEXT NOT NULL,
     encoding TEXT NOT NULL,
     roles TEXT NOT NULL,
+    names TEXT NOT NULL,
     endpoints TEXT NOT NULL
 );
 -- The newest token of a peer is the one with the largest id.
@@ -53,6 +54,8 @@ class Peer:
     #: Its URLs by module and interface.
     endpoints: Endpoints
     encoding: TokenEncoding = TokenEncoding.BASE64
+    #: The business names of its parties (CR-24).
+    names: Mapping[Party, str] = field(default_factory=dict)
     #: The row in our database; 0 before it has one.
     id: int = 0
 
@@ -174,8 +177,8 @@ class Peers:
                 raise InvitationSpent
             self._database.execute("DELETE FROM peer WHERE versions_url = ?", (peer.versions_url,))
             peer_id = self._database.insert(
-                "INSERT INTO peer (versions_url, outbound_token, encoding, roles, endpoints)"
-                " VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO peer (versions_url, outbound_token, encoding, roles, names, endpoints)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
                 _columns(peer),
             )
             self._add_token(peer_id, inbound_token)
@@ -192,8 +195,8 @@ class Peers:
             )
             self._add_token(peer.id, inbound_token)
             self._database.execute(
-                "UPDATE peer SET versions_url = ?, outbound_token = ?, encoding = ?, roles = ?, endpoints = ?"
-                " WHERE id = ?",
+                "UPDATE peer SET versions_url = ?, outbound_token = ?, encoding = ?, roles = ?, names = ?,"
+                " endpoints = ? WHERE id = ?",
                 (*_columns(peer), peer.id),
             )
         self._changes.announce()
@@ -235,14 +238,25 @@ def party_roles(credentials: Credentials) -> tuple[PartyRole, ...]:
     )
 
 
+def business_names(credentials: Credentials) -> dict[Party, str]:
+    """The business name of each party that a platform registers.
+
+    Raises:
+        NotAParty: a country code or party id cannot be one.
+    """
+    return {Party(each.country_code, each.party_id): each.business_details.name for each in credentials.roles}
+
+
 def _columns(peer: Peer) -> tuple[str, ...]:
     roles = [[each.party.country_code, each.party.party_id, each.role] for each in peer.roles]
+    names = [[party.country_code, party.party_id, name] for party, name in peer.names.items()]
     endpoints = [[module, side, url] for (module, side), url in peer.endpoints.items()]
     return (
         peer.versions_url,
         peer.outbound_token,
         peer.encoding.value,
         exact_json.encode(roles).decode(),
+        exact_json.encode(names).decode(),
         exact_json.encode(endpoints).decode(),
     )
 
@@ -259,5 +273,9 @@ def _read(row: Any) -> Peer:
             (module, InterfaceRole(side)): url for module, side, url in exact_json.decode(row["endpoints"])
         },
         encoding=TokenEncoding(row["encoding"]),
+        names={
+            Party(country_code, party_id): name
+            for country_code, party_id, name in exact_json.decode(row["names"])
+        },
         id=row["id"],
     )

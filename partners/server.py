@@ -43,7 +43,8 @@ def module_url(public_url: str, module_id: str, interface: InterfaceRole) -> str
 class Server:
     """What answering requests takes."""
 
-    party: Party
+    #: Ours; the first one answers where nobody is named.
+    parties: Sequence[Party]
     offers: Sequence[Offer]
     peers: Peers
     handshake: Handshake
@@ -57,7 +58,7 @@ class Server:
         """The application with every route."""
         application = web.Application(
             middlewares=[
-                ids_and_envelope(self.party, self.clock, self.new_id),
+                ids_and_envelope(self.parties[0], self.clock, self.new_id),
                 authentication(self.peers),
             ],
             client_max_size=self.max_body_bytes,
@@ -142,7 +143,7 @@ class Server:
 
     def _check_parties(self, routing: Routing, peer: Peer) -> None:
         """Through a hub everybody may speak to us, otherwise only the parties that registered (AM-03)."""
-        if routing.to is not None and routing.to != self.party:
+        if routing.to is not None and routing.to not in self.parties:
             raise InvalidParameters(f"OCPI-to: {routing.to} is not a party of this platform")
         if routing.sender is not None and not peer.is_hub and not peer.has_party(routing.sender):
             raise InvalidParameters(f"OCPI-from: {routing.sender} is not a party that you registered")

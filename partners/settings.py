@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hub.ocpi.party import Party
 from partners.configuration_file import (
@@ -22,6 +22,14 @@ from partners.configuration_file import (
 )
 
 
+class NamedParty(NamedTuple):
+    """A party of a node."""
+
+    party: Party
+    #: Business name, shown to those we register with (CR-24).
+    name: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSettings:
     """Who the node is and where it listens."""
@@ -29,6 +37,8 @@ class NodeSettings:
     party: Party
     #: Business name, shown to those we register with (CR-24).
     name: str
+    #: Parties of the same platform beside the first, in the same role (CR-20).
+    more_parties: tuple[NamedParty, ...] = ()
     host: str = "127.0.0.1"
     #: Port for OCPI; 0 takes a free one.
     port: int = 0
@@ -46,6 +56,11 @@ class NodeSettings:
     max_body_bytes: int = 8 * 1024 * 1024
     #: Objects in one page of a list.
     page_limit: int = 100
+
+    @property
+    def parties(self) -> tuple[NamedParty, ...]:
+        """All parties of the platform, the first one first."""
+        return (NamedParty(self.party, self.name), *self.more_parties)
 
 
 def node_settings(

@@ -17,6 +17,7 @@ from hub.ocpi.headers import (
     JSON_CONTENT_TYPE,
     LINK,
     NO_ROUTING,
+    TOTAL_COUNT,
     Header,
     MessageIds,
     Routing,
@@ -24,7 +25,7 @@ from hub.ocpi.headers import (
     write_authorization,
 )
 from hub.ocpi.modules import VERSION
-from hub.ocpi.paging import read_next_link
+from hub.ocpi.paging import lowered, read_next_link, read_total
 from hub.ocpi.transport import DEFAULT_TIMEOUT, HttpReply, HttpRequest, Transport
 from schemas import exact_json
 from schemas.findings import findings
@@ -200,22 +201,36 @@ class PlatformClient:
     ) -> AsyncIterator[list[Any]]:
         """The pages of a list, following its links to the letter (PG-13), each as decoded objects.
 
+        Where the total falls on the way, as many objects slipped into pages that were read: the page is read
+        again from so much earlier, if its URL says where it begins (PG-12). So an object may come twice.
+
         Raises:
             CallFailed, PeerRefused: a page cannot be had; those before it were given out.
             PeerOffers: a page is not a list, a Link leads to another host or there is no end.
         """
         host = urlsplit(url).netloc
+        followed: set[str] = set()
+        total: int | None = None
         for _ in range(MAX_PAGES):
             answer = await self.call("GET", url, routing=routing, correlation_id=correlation_id)
             data = answer.data()
             if not isinstance(data, list):
                 raise PeerOffers("expected a list in data of a paged answer")
             yield data
+            before, total = total, read_total(answer.reply.header(TOTAL_COUNT))
+            fallen = 0 if before is None or total is None else before - total
+            if earlier := lowered(url, fallen):
+                url = earlier
+                followed.clear()  # small pages lead to some of them once more
+                continue
             following = read_next_link(answer.reply.header(LINK))
             if following is None:
                 return
             if urlsplit(following).netloc != host:
                 raise ForeignLink(f"the Link to the next page leads to another host than {host}")
+            if following in followed:
+                raise PeerOffers("the links from page to page go round in a circle")
+            followed.add(following)
             url = following
         raise PeerOffers(f"more than {MAX_PAGES} pages")
 

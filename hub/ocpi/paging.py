@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from hub.ocpi.errors import InvalidParameters
 from hub.ocpi.headers import LIMIT, LINK, TOTAL_COUNT, Header
@@ -75,6 +75,32 @@ def read_next_link(header: str | None) -> str | None:
         if _REL_NEXT.search(match[2]):
             return match[1].strip() or None
     return None
+
+
+def read_total(header: str | None) -> int | None:
+    """The number in an X-Total-Count header, None where there is none that is one."""
+    text = (header or "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _LONGEST_COUNT else None
+
+
+def lowered(url: str, by: int) -> str | None:
+    """The URL of a page with its offset lowered, never below 0, and everything else as it was (PG-12).
+
+    None where there is nothing to lower: the offset is 0 already, or the URL has none that one could read.
+    """
+    parts = urlsplit(url)
+    fields = parts.query.split("&")
+    for place, field in enumerate(fields):
+        name, _, text = field.partition("=")
+        if name == "offset" and text.isascii() and text.isdigit() and len(text) < _LONGEST_COUNT:
+            if int(text) == 0 or by <= 0:
+                return None
+            fields[place] = f"offset={max(int(text) - by, 0)}"
+            return urlunsplit(parts._replace(query="&".join(fields)))
+    return None
+
+
+_LONGEST_COUNT = 18
 
 
 def _whole_number(given: Mapping[str, str], name: str, *, default: int, least: int) -> int:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.ocpi.errors import InvalidParameters
-from hub.ocpi.paging import PageRequest, page_headers, read_next_link, write_next_link
+from hub.ocpi.paging import PageRequest, lowered, page_headers, read_next_link, read_total, write_next_link
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -97,3 +97,31 @@ def test_no_link_header_breaks_the_reader(header: str) -> None:
 
 def test_a_link_that_is_written_is_read() -> None:
     assert read_next_link(write_next_link("https://hub/x?a=b&c=d")[1]) == "https://hub/x?a=b&c=d"
+
+
+@pytest.mark.parametrize(
+    ("url", "by", "expected"),
+    [
+        ("http://x/l?offset=100&limit=50", 1, "http://x/l?offset=99&limit=50"),
+        (
+            "http://x/l?date_from=2026-01-01T00%3A00Z&offset=3",
+            5,
+            "http://x/l?date_from=2026-01-01T00%3A00Z&offset=0",
+        ),
+        ("http://x/l?offset=0", 1, None),
+        ("http://x/l?offset=7", 0, None),
+        ("http://x/l?offset=7", -1, None),
+        ("http://x/l?cursor=7", 1, None),
+        ("http://x/l?offset=seven", 1, None),
+    ],
+)
+def test_an_offset_is_lowered_and_nothing_else_changes(url: str, by: int, expected: str | None) -> None:
+    """PG-12."""
+    assert lowered(url, by) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "total"), [("12", 12), (" 0 ", 0), (None, None), ("", None), ("-1", None), ("many", None)]
+)
+def test_a_total_is_a_number_or_nothing(header: str | None, total: int | None) -> None:
+    assert read_total(header) == total

@@ -148,9 +148,16 @@ class TestPatch:
         assert not answer.is_success
         assert [each.method for each in hub.received] == ["PATCH", "GET"]
 
-    async def test_a_broadcast_is_the_hubs_to_complete(self, node: Node, hub: Recorder) -> None:
-        """RT-41."""
+    @pytest.mark.holds("TR-23", "RT-38", by=("cpo", "emsp"))
+    async def test_a_hub_that_lacks_the_object_gets_it_whole_without_a_get(
+        self, node: Node, hub: Recorder
+    ) -> None:
+        """What receivers of the broadcast lack is the hub's to complete (RT-41)."""
         hub.answers("PATCH", "", Reply(status=404, status_code=2003))
+        await node.link.patch("locations", TAIL, CHANGED, WHOLE, to=node.link.hub)
+        assert [each.method for each in hub.received] == ["PATCH", "PUT"]
+        hub.received.clear()
+        hub.answers("PATCH", "", Reply(status_code=2001))
         await node.link.patch("locations", TAIL, CHANGED, WHOLE, to=node.link.hub)
         assert [each.method for each in hub.received] == ["PATCH"]
 

@@ -63,7 +63,7 @@ async def test_the_whole_life_of_a_registration(node: Node) -> None:
         assert (await ask(node, "POST", "/node/credentials"))[0] == 200
         assert hub.outbound_token != first
         status, state = await ask(node, "GET", "/node/state")
-        assert state["party"] == "NL/EMA"
+        assert state["parties"] == ["NL/EMA"]
         assert [each["versions_url"] for each in state["peers"]] == [hub.versions_url]
         assert hub.outbound_token not in exact_json.encode(state).decode()
         assert (await ask(node, "DELETE", "/node/credentials"))[0] == 200
