@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from hub.ocpi.client import PlatformClient
 from hub.ocpi.envelope import NotAnEnvelope, read_envelope
@@ -11,6 +12,22 @@ from hub.ocpi.timestamps import Clock
 from hub.ocpi.transport import CallFailed, HttpReply, HttpRequest, Transport, first
 from hub.registry.directory import Platform
 from hub.store.journal import Direction, Journal, JournalEntry, Purpose
+
+
+#: How a platform refuses a token (TR-03).
+UNAUTHORIZED = 401
+
+
+class TokenBefore(Protocol):
+    """The token that we showed a platform before, in case it refuses the new one (AM-15)."""
+
+    def instead(self, platform_id: int | None, request: HttpRequest) -> HttpRequest | None:
+        """The request with the token before, None where there is none."""
+        ...
+
+    async def restore(self, platform_id: int | None) -> None:
+        """Show that one again from now on: the platform takes it, and refused the new one."""
+        ...
 
 
 class NotRegistered(Exception):
@@ -25,6 +42,7 @@ class Calls:
     journal: Journal
     clock: Clock
     new_id: Callable[[], str]
+    token_before: TokenBefore | None = None
 
     def client(
         self, platform: Platform, purpose: Purpose, timeout: timedelta, module: str | None = None
@@ -62,7 +80,24 @@ class JournaledTransport:
     module: str | None = None
 
     async def send(self, request: HttpRequest) -> HttpReply:
-        """The platform's answer; the leg is in the journal whether it comes or not."""
+        """The platform's answer; the leg is in the journal whether it comes or not.
+
+        A platform that refuses a new token, and takes the one before, did not do what was asked the first
+        time: what it answers the second time is its answer.
+        """
+        reply = await self._sent(request)
+        before = self.calls.token_before
+        if reply.status != UNAUTHORIZED or before is None:
+            return reply
+        instead = before.instead(self.platform_id, request)
+        if instead is None:
+            return reply
+        again = await self._sent(instead)
+        if again.status != UNAUTHORIZED:
+            await before.restore(self.platform_id)
+        return again
+
+    async def _sent(self, request: HttpRequest) -> HttpReply:
         at = self.calls.clock()
         try:
             reply = await self.calls.transport.send(request)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -13,12 +13,11 @@ from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.modules import MODULES
 from hub.ocpi.party import NotAParty, Party, PartyRole
 from hub.registry.directory import Endpoint
+from hub.registry.rotation import keep_outbound_token
 from hub.registry.tokens import Sealer, TokenPurpose, token_hash
 from hub.store.tables import EndpointRow, InboundTokenRow, PlatformRoleRow, PlatformRow
 from schemas.v2_2_1 import ConnectionStatus, Credentials, InterfaceRole, Role, VersionDetails
 
-#: How long a token works beside the one that follows it, unless that is used first (AM-15).
-ROTATION = timedelta(minutes=5)
 CREDENTIALS: Endpoint = ("credentials", InterfaceRole.SENDER)
 
 
@@ -121,6 +120,7 @@ async def connect(
     )
     row.versions_url = made.versions_url
     row.version = made.version
+    keep_outbound_token(row)
     row.outbound_token = sealer.sealed(made.outbound_token)
     row.token_encoding = made.encoding
     row.connected_at = now
@@ -138,7 +138,7 @@ async def disconnect(session: AsyncSession, row: PlatformRow) -> None:
 async def forget_tokens(session: AsyncSession, row: PlatformRow) -> None:
     """Let every token die that the platform shows us, and the one that we show it."""
     await session.exec(delete(InboundTokenRow).where(col(InboundTokenRow.platform_id) == row.id))
-    row.outbound_token = None
+    row.outbound_token = row.previous_outbound_token = None
 
 
 async def give_token(
@@ -168,40 +168,18 @@ async def find_token(session: AsyncSession, token: str) -> InboundTokenRow | Non
     return found.first()
 
 
-async def open_token(session: AsyncSession, token: str, expires_at: datetime | None = None) -> None:
-    """Let a pending token open everything, for good or until it expires."""
+async def open_token(session: AsyncSession, token: str) -> None:
+    """Let a pending token open everything."""
     await session.exec(
         update(InboundTokenRow)
         .where(col(InboundTokenRow.token_hash) == token_hash(token))
-        .values(purpose=TokenPurpose.CREDENTIALS, expires_at=expires_at)
+        .values(purpose=TokenPurpose.CREDENTIALS)
     )
 
 
 async def forget_token(session: AsyncSession, token: str) -> None:
     """Let one token die."""
     await session.exec(delete(InboundTokenRow).where(col(InboundTokenRow.token_hash) == token_hash(token)))
-
-
-async def retire_tokens(session: AsyncSession, row: PlatformRow, now: datetime) -> None:
-    """Let the tokens that the platform shows us end soon: it is given a new one (AM-15)."""
-    await session.exec(
-        update(InboundTokenRow)
-        .where(
-            col(InboundTokenRow.platform_id) == row.id,
-            col(InboundTokenRow.purpose) == TokenPurpose.CREDENTIALS,
-            col(InboundTokenRow.expires_at).is_(None),
-        )
-        .values(expires_at=now + ROTATION)
-    )
-
-
-async def end_rotation(session: AsyncSession, platform_id: int) -> None:
-    """Let the tokens die that were to end soon."""
-    await session.exec(
-        delete(InboundTokenRow).where(
-            col(InboundTokenRow.platform_id) == platform_id, col(InboundTokenRow.expires_at).is_not(None)
-        )
-    )
 
 
 def _role_row(row: PlatformRow, each: PartyRole, business_details: str) -> PlatformRoleRow:

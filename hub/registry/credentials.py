@@ -8,8 +8,7 @@
                                          <-   token C, role HUB
 
 Until that transaction nothing has happened: token A still works, and nobody is registered (CR-28). An update
-by PUT has the same shape; there the token before the new one works on until the new one is used, or for five
-minutes (AM-15).
+by PUT has the same shape; there the token before the new one works on, as `rotation` says (AM-15).
 """
 
 from collections.abc import Callable
@@ -37,18 +36,17 @@ from hub.registry.connections import (
     connect,
     connection,
     disconnect,
-    end_rotation,
     find_token,
     forget_tokens,
     give_token,
     missing_modules,
     party_roles,
-    retire_tokens,
 )
 from hub.registry.current import CurrentDirectory
 from hub.registry.directory import Caller
 from hub.registry.identity import HubIdentity
 from hub.registry.records import Records
+from hub.registry.rotation import retire_tokens, settle
 from hub.registry.tokens import Sealer, TokenPurpose, new_token
 from hub.store.journal import Purpose
 from hub.store.tables import PlatformRow
@@ -149,12 +147,12 @@ class Handshakes:
             await disconnect(session, await _row_of(session, caller))
 
     async def end_rotation(self, caller: Caller) -> None:
-        """The caller has shown its new token: the one before stops working now (AM-15).
+        """The caller has shown the token by which a rotation is decided (AM-15).
 
         To be called for each request whose caller says `ends_rotation`, which is one in a rotation.
         """
         async with self._on.records.changing() as session:
-            await end_rotation(session, caller.platform.id)
+            await settle(session, caller.platform.id, caller.token, self._on.clock())
 
     async def _called_back(self, caller: Caller, credentials: Credentials, ids: MessageIds) -> Connection:
         """What the caller offers, as its versions and details say with its new token (CR-04)."""

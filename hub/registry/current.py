@@ -64,7 +64,7 @@ class CurrentDirectory:
             for platform in await session.exec(select(PlatformRow))
         ]
         tokens = {
-            token.token_hash: InboundToken(token.platform_id, TokenPurpose(token.purpose), token.expires_at)
+            token.token_hash: InboundToken(token.platform_id, TokenPurpose(token.purpose), token.retires_at)
             for token in await session.exec(select(InboundTokenRow))
         }
         return Directory.of(self.value.hub, platforms, tokens)
@@ -83,7 +83,8 @@ class CurrentDirectory:
             is_blocked=row.is_blocked,
             versions_url=row.versions_url,
             version=row.version,
-            outbound_token=None if row.outbound_token is None else self._sealer.opened(row.outbound_token),
+            outbound_token=self._opened(row.outbound_token),
+            previous_outbound_token=self._opened(row.previous_outbound_token),
             token_encoding=TokenEncoding(row.token_encoding),
             when_unreachable=WhenUnreachable(row.when_unreachable),
             bad_bodies=BadBodies(row.bad_bodies),
@@ -92,3 +93,6 @@ class CurrentDirectory:
             endpoints=endpoints,
             quirks=quirks,
         )
+
+    def _opened(self, sealed: bytes | None) -> str | None:
+        return None if sealed is None else self._sealer.opened(sealed)

@@ -74,6 +74,8 @@ class Platform:
     version: str | None = None
     #: The token that we show it.
     outbound_token: str | None = field(default=None, repr=False)
+    #: The one that we showed it before, while it may still want that one (AM-15).
+    previous_outbound_token: str | None = field(default=None, repr=False)
     token_encoding: TokenEncoding = TokenEncoding.BASE64
     when_unreachable: WhenUnreachable = WhenUnreachable.STATE
     bad_bodies: BadBodies = BadBodies.RELAY
@@ -123,8 +125,8 @@ class InboundToken:
 
     platform_id: int
     purpose: TokenPurpose
-    #: When it stops working, because a new one was given; None for one that lasts (AM-15).
-    expires_at: datetime | None = None
+    #: A newer one was given, which must be shown before this moment, or this one may stay (AM-15).
+    retires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ class Caller:
     token: str = field(repr=False)
     purpose: TokenPurpose
     encoding: TokenEncoding
-    #: It showed its new token while the one before still works: that one should stop now (AM-15).
+    #: The token that it showed decides which of several stays: `rotation.settle` has to be called (AM-15).
     ends_rotation: bool = False
 
     @property
@@ -154,7 +156,7 @@ class Directory:
     #: By the hash of the token.
     inbound_tokens: Mapping[str, InboundToken] = field(default_factory=dict, repr=False)
     by_party: Mapping[Party, tuple[tuple[Platform, Role], ...]] = field(default_factory=dict, repr=False)
-    #: Platforms whose token before the newest still works.
+    #: Platforms with more than one token that works.
     rotating: frozenset[int] = frozenset()
 
     @classmethod
@@ -172,18 +174,21 @@ class Directory:
             MappingProxyType(known),
             MappingProxyType(dict(inbound_tokens)),
             MappingProxyType({party: tuple(found) for party, found in by_party.items()}),
-            frozenset(token.platform_id for token in inbound_tokens.values() if token.expires_at),
+            frozenset(token.platform_id for token in inbound_tokens.values() if token.retires_at),
         )
 
     def caller(self, shown: Iterable[tuple[str, TokenEncoding]], now: datetime) -> Caller | None:
         """The platform that one of these readings of its token names, None if nobody's (AM-02)."""
         for token, encoding in shown:
             found = self.inbound_tokens.get(token_hash(token))
-            if found is not None and (found.expires_at is None or now < found.expires_at):
-                ends_rotation = found.platform_id in self.rotating and found.expires_at is None
+            if found is not None:
                 platform = self.platforms[found.platform_id]
-                return Caller(platform, token, found.purpose, encoding, ends_rotation)
+                return Caller(platform, token, found.purpose, encoding, self._ends_rotation(found, now))
         return None
+
+    def _ends_rotation(self, shown: InboundToken, now: datetime) -> bool:
+        is_one_of_several = shown.platform_id in self.rotating and shown.purpose is TokenPurpose.CREDENTIALS
+        return is_one_of_several and (shown.retires_at is None or shown.retires_at <= now)
 
     def named(self, name: str) -> Platform | None:
         """The platform of this name."""

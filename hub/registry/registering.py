@@ -29,7 +29,6 @@ from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.transport import CallFailed, NotReached, UrlNotAllowed
 from hub.registry.connections import (
     CREDENTIALS,
-    ROTATION,
     Connection,
     check_unclaimed,
     connect,
@@ -41,7 +40,6 @@ from hub.registry.connections import (
     missing_modules,
     open_token,
     party_roles,
-    retire_tokens,
 )
 from hub.registry.credentials import HandshakeParts
 from hub.registry.directory import Caller, Platform
@@ -54,6 +52,7 @@ from hub.registry.platforms import (
     named,
     planned,
 )
+from hub.registry.rotation import retire_tokens, revoke_retired
 from hub.registry.tokens import TokenPurpose
 from hub.store.journal import Purpose
 from hub.store.tables import PlatformRow
@@ -110,10 +109,14 @@ class Registering:
                 raise
         return self._on.directory.value.platforms[platform_id]
 
-    async def update_at(self, name: str) -> Platform:
+    async def update_at(self, name: str, *, revoke_old: bool = False) -> Platform:
         """Exchange new tokens with a registered platform, and read its endpoints anew (CR-10, CR-18, VE-09).
 
-        Its token before the new one works until that is used, or for five minutes (AM-15).
+        The tokens before the new ones work on until it is sure that the platform has the new ones (AM-15).
+
+        Args:
+            name: The platform.
+            revoke_old: The tokens before die with the exchange: they may have leaked.
 
         Raises:
             UnknownPlatform, NotConnectedYet: there is nothing to update.
@@ -125,7 +128,9 @@ class Registering:
         endpoint = await talk.read(platform.versions_url or "")
         async with self._offered(platform, talk.correlation_id) as token_b:
             theirs = await talk.exchange("PUT", endpoint.url, self._on.identity.credentials(token_b))
-            refusal = await self._renew(platform, theirs, endpoint.details, token_b, talk.correlation_id)
+            refusal = await self._renew(
+                platform, theirs, endpoint.details, token_b, talk.correlation_id, revoke_old=revoke_old
+            )
         if refusal is not None:
             raise HandshakeFailed("its parties", refusal, talk.correlation_id) from refusal
         return self._on.directory.value.platforms[platform.id]
@@ -209,8 +214,8 @@ class Registering:
     async def _offered(self, platform: Platform, correlation_id: str) -> AsyncIterator[str]:
         """A pending token of a registered platform.
 
-        When the block fails it is forgotten; but if the platform may have taken it, the platform may use it
-        for a while, in which the update can be tried again (AM-15).
+        When the block fails it is forgotten; but if the platform may have taken it, it works beside the one
+        before until the platform has shown which one it has (AM-15).
         """
         on = self._on
         token = on.new_token()
@@ -225,7 +230,8 @@ class Registering:
                     if _surely_not_done(error):
                         await forget_token(session, token)
                     else:
-                        await open_token(session, token, expires_at=on.clock() + ROTATION)
+                        await retire_tokens(session, await named(session, platform.name), on.clock())
+                        await open_token(session, token)
                 raise
 
     @contextmanager
@@ -244,6 +250,8 @@ class Registering:
         details: VersionDetails,
         token: str,
         correlation_id: str,
+        *,
+        revoke_old: bool,
     ) -> InvalidParameters | None:
         """Put what an update gave in force; why its new parties are not taken over, if they are not.
 
@@ -270,6 +278,8 @@ class Registering:
                 refusal = error
             await retire_tokens(session, row, on.clock())
             await self._connect(session, row, made, token)
+            if revoke_old:
+                await revoke_retired(session, row)
         return refusal
 
     async def _connect(self, session: AsyncSession, row: PlatformRow, made: Connection, token: str) -> None:

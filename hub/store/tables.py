@@ -36,6 +36,8 @@ class PlatformRow(SQLModel, table=True):
     version: str | None = None
     #: The token that we show the platform, encrypted.
     outbound_token: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    #: The one that we showed before, while it is not sure that the platform knows of the new one; encrypted.
+    previous_outbound_token: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
     token_encoding: str = "base64"  # noqa: S105 the name of an encoding
     #: What happens to changes while the platform cannot be reached: `state` or `none` (design D3).
     when_unreachable: str = "state"
@@ -115,8 +117,8 @@ class InboundTokenRow(SQLModel, table=True):
     #: A TokenPurpose: registration (token A), pending or credentials.
     purpose: str
     created_at: datetime
-    #: When it stops working, because a new one was given.
-    expires_at: datetime | None = None
+    #: A newer one was given. Until this moment both work; from then on the first that is shown stays.
+    retires_at: datetime | None = None
 
 
 class ObjectRow(SQLModel, table=True):

@@ -35,6 +35,7 @@ from hub.registry.platforms import Platforms
 from hub.registry.presence import Presence
 from hub.registry.records import Records
 from hub.registry.registering import Registering
+from hub.registry.rotation import PreviousTokens
 from hub.registry.tokens import Sealer, sealing_key
 from hub.relay.broadcast import Broadcasting
 from hub.relay.collect import Collecting
@@ -121,7 +122,6 @@ async def running_hub(
             journal, database, log, clock=clock, body_bytes=limits.journal_body, keep=limits.journal
         )
         await stack.enter_async_context(beside(writer.run()))
-        calls = Calls(transport, journal, clock, new_id)
         objects = ObjectStore(database, clock)
 
         # Who is connected.
@@ -131,6 +131,7 @@ async def running_hub(
         sealer = Sealer(sealing_key(settings.data))
         directory = CurrentDirectory(database, sealer, settings.party)
         records = Records(database, directory, clock, new_id, lambda: pumps.wake())  # noqa: PLW0108 pumps come later
+        calls = Calls(transport, journal, clock, new_id, PreviousTokens(directory, records))
         platforms = Platforms(records, sealer, clock)
         presence = Presence(directory, platforms, calls, silence=limits.silence, patience=limits.handshake)
         parts = HandshakeParts(identity, directory, records, calls, sealer, clock, limits.handshake)

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from hub.ocpi.client import PeerRefused
 from hub.ocpi.headers import TokenEncoding
+from hub.store.journal import Purpose
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole
 from tests.fixtures.recorder import Answered, Fault, Received, Recorder, Reply
 from tests.fixtures.registry_hub import RegistryHub, registry_hub
@@ -414,16 +416,63 @@ async def test_the_token_before_works_until_the_new_one_is_used(hub: RegistryHub
 
 
 @pytest.mark.holds("AM-15", by="hub")
-async def test_the_token_before_works_for_five_minutes_at_most(hub: RegistryHub, cpo: Recorder) -> None:
-    """AM-15."""
+async def test_who_never_uses_the_new_token_keeps_the_one_before(hub: RegistryHub, cpo: Recorder) -> None:
+    """AM-15: who still shows the old one after five minutes never got the new one: the rotation is undone."""
     await registered(hub, cpo)
     old = cpo.outbound_token
     await cpo.update()
-    hub.clock.advance(timedelta(minutes=5) - timedelta(seconds=1))
+    for _ in range(2):
+        hub.clock.advance(timedelta(minutes=5) - timedelta(seconds=1))
+        assert await status_shown(hub, cpo, old) == 200
+    assert len((await hub.rows())["inbound_token"]) == 1
+    assert await status_shown(hub, cpo, cpo.outbound_token) == 401
     assert await status_shown(hub, cpo, old) == 200
-    hub.clock.advance(timedelta(seconds=1))
-    assert await status_shown(hub, cpo, old) == 401
+
+
+@pytest.mark.holds("AM-15", by="hub")
+async def test_who_is_silent_for_long_may_show_either_token(hub: RegistryHub, cpo: Recorder) -> None:
+    """AM-15: nobody is locked out by time alone; the first token that is shown stays."""
+    await registered(hub, cpo)
+    old = cpo.outbound_token
+    await cpo.update()
+    hub.clock.advance(timedelta(days=30))
     assert await status_shown(hub, cpo, cpo.outbound_token) == 200
+    assert await status_shown(hub, cpo, old) == 401
+
+
+@pytest.mark.holds("AM-15", by="hub")
+async def test_a_rotation_is_undone_also_for_the_token_that_the_hub_shows(
+    hub: RegistryHub, cpo: Recorder
+) -> None:
+    """AM-15: a partner that took its PUT back refuses the new token; the hub goes on with the one before."""
+    await registered(hub, cpo)
+    shown_to_hub, before = cpo.outbound_token, set(cpo.accepted_tokens)
+    await cpo.update()
+    cpo.outbound_token, cpo.accepted_tokens = shown_to_hub, set(before)
+    cpo.received.clear()
+    platform = hub.named("TNM")
+    for _ in range(2):
+        client = hub.calls.client(hub.named("TNM"), Purpose.PROBE, timedelta(seconds=5))
+        assert await client.versions(platform.versions_url or "")
+    assert [each.token in before for each in cpo.received] == [False, True, True]
+    assert {hub.named("TNM").outbound_token} == before
+
+
+@pytest.mark.holds("AM-15", by="hub")
+async def test_once_the_new_token_was_used_the_hub_has_forgotten_the_one_that_it_showed_before(
+    hub: RegistryHub, cpo: Recorder
+) -> None:
+    """AM-15: a refusal is then a refusal, and nothing is sent twice."""
+    await registered(hub, cpo)
+    await cpo.update()
+    assert await status_shown(hub, cpo, cpo.outbound_token) == 200
+    assert hub.named("TNM").previous_outbound_token is None
+    cpo.accepted_tokens = {"another"}
+    cpo.received.clear()
+    client = hub.calls.client(hub.named("TNM"), Purpose.PROBE, timedelta(seconds=5))
+    with pytest.raises(PeerRefused):
+        await client.versions(hub.named("TNM").versions_url or "")
+    assert len(cpo.received) == 1
 
 
 @pytest.mark.holds("AM-15", by="hub")

@@ -10,6 +10,7 @@ import pytest
 from hub.ocpi.headers import TokenEncoding
 from hub.registry.platforms import HandshakeFailed, NameTaken, NotAName, NotConnectedYet, UnknownPlatform
 from hub.registry.tokens import TokenPurpose
+from hub.store.journal import Purpose
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole
 from tests.fixtures.recorder import Answered, Behaviour, Fault, Received, Recorder, Reply
 from tests.fixtures.registry_hub import RegistryHub, registry_hub
@@ -356,18 +357,45 @@ async def test_an_update_that_the_platform_refuses_changes_nothing(
 async def test_an_update_without_an_answer_leaves_both_tokens_to_the_platform_for_a_while(
     hub: RegistryHub, msp: Recorder, fault: Fault
 ) -> None:
-    """AM-15: it may have taken the new one. After five minutes it is as if nothing had been."""
+    """AM-15: it may have taken the new one. The one that it shows after five minutes is the one that stays."""
     await registered(hub, msp)
     outbound = hub.named("BEC").outbound_token
     msp.answers("PUT", CREDENTIALS, fault)
     with pytest.raises(HandshakeFailed):
         await hub.registering.update_at("BEC")
     new = msp.all("PUT", CREDENTIALS)[0].value["token"]
+    old = msp.outbound_token
     assert hub.named("BEC").outbound_token == outbound
-    assert await status_shown(hub, msp, new) == 200
+    assert await status_shown(hub, msp, old) == 200
     hub.clock.advance(timedelta(minutes=5))
-    assert await status_shown(hub, msp, new) == 401
+    shown, other = (old, new) if fault is Fault.HANG else (new, old)
+    assert await status_shown(hub, msp, shown) == 200
+    assert await status_shown(hub, msp, other) == 401
+
+
+@pytest.mark.holds("CR-18", by="hub")
+async def test_tokens_that_may_have_leaked_die_with_the_exchange(hub: RegistryHub, msp: Recorder) -> None:
+    """CR-18: without a grace time, where the operator says so."""
+    await registered(hub, msp)
+    old = msp.outbound_token
+    platform = await hub.registering.update_at("BEC", revoke_old=True)
+    assert await status_shown(hub, msp, old) == 401
     assert await status_shown(hub, msp, msp.outbound_token) == 200
+    assert platform.previous_outbound_token is None
+
+
+@pytest.mark.holds("AM-15", by="hub")
+async def test_after_an_update_a_platform_that_still_wants_the_token_before_gets_it(
+    hub: RegistryHub, msp: Recorder
+) -> None:
+    """AM-15: it gave out a new token and forgot it again."""
+    await registered(hub, msp)
+    before = set(msp.accepted_tokens)
+    await hub.registering.update_at("BEC")
+    msp.accepted_tokens = set(before)
+    client = hub.calls.client(hub.named("BEC"), Purpose.PROBE, timedelta(seconds=5))
+    assert await client.versions(hub.named("BEC").versions_url or "")
+    assert {hub.named("BEC").outbound_token} == before
 
 
 @pytest.mark.holds("CR-26", by="hub")

@@ -64,12 +64,21 @@ def test_a_token_of_nobody_names_nobody() -> None:
     assert known.caller(read_authorization(shown("guess")), NOW) is None
 
 
-def test_a_token_ends_at_its_moment_and_not_before() -> None:
-    """AM-15."""
+def test_an_old_token_decides_a_rotation_only_after_the_grace_time() -> None:
+    """AM-15: until then it works, and the new one may still be on its way."""
     known = directory(old=InboundToken(1, CREDENTIALS, NOW), new=InboundToken(1, CREDENTIALS))
-    just_before = NOW - timedelta(microseconds=1)
-    assert known.caller([("old", TokenEncoding.RAW)], just_before) is not None
-    assert known.caller([("old", TokenEncoding.RAW)], NOW) is None
+    for now, ends in ((NOW - timedelta(microseconds=1), False), (NOW, True)):
+        caller = known.caller([("old", TokenEncoding.RAW)], now)
+        assert caller is not None
+        assert caller.ends_rotation is ends
+
+
+def test_a_token_of_a_handshake_under_way_decides_no_rotation() -> None:
+    """AM-15: the platform has it only when the handshake is done."""
+    known = directory(old=InboundToken(1, CREDENTIALS, NOW), new=InboundToken(1, TokenPurpose.PENDING))
+    caller = known.caller([("new", TokenEncoding.RAW)], NOW)
+    assert caller is not None
+    assert not caller.ends_rotation
 
 
 def test_only_the_new_token_of_a_rotation_ends_it() -> None:
