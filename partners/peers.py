@@ -15,8 +15,8 @@ from partners.database import Database
 from schemas import exact_json
 from schemas.v2_2_1 import Credentials, InterfaceRole, Role
 
-#: How long an inbound token is still accepted after a new one was handed out (AM-15).
-TOKEN_OVERLAP = timedelta(minutes=5)
+#: A platform that shows its old token so long after it was given a new one never got that (AM-15).
+GRACE = timedelta(minutes=5)
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS peer (
@@ -34,7 +34,8 @@ CREATE TABLE IF NOT EXISTS inbound_token (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     peer INTEGER NOT NULL REFERENCES peer(id) ON DELETE CASCADE,
     token TEXT NOT NULL UNIQUE,
-    expires_at TEXT
+    -- A newer one was handed out, which must be shown before this moment, or this one may stay.
+    retires_at TEXT
 );
 -- Tokens A that we handed out and nobody has registered with yet.
 CREATE TABLE IF NOT EXISTS invitation (token TEXT PRIMARY KEY, issued_at TEXT NOT NULL);
@@ -128,16 +129,14 @@ class Peers:
         return self.caller(caller.token, caller.encoding)
 
     def caller(self, token: str, encoding: TokenEncoding) -> Caller | None:
-        """Who shows this token, None where nobody may; the first use of a new one ends older ones (AM-15)."""
+        """Who shows this token, None where nobody may; it may decide which of several tokens stays (AM-15)."""
         if token in self._awaited or self._is_invitation(token):
             return Caller(token, encoding, None)
-        row = self._database.row("SELECT id, peer, expires_at FROM inbound_token WHERE token = ?", (token,))
+        row = self._database.row("SELECT id, peer, retires_at FROM inbound_token WHERE token = ?", (token,))
         if row is None:
             return None
-        if row["expires_at"] is not None and parse_timestamp(row["expires_at"]) <= self._clock():
-            self._database.execute("DELETE FROM inbound_token WHERE id = ?", (row["id"],))
-            return None
-        self._end_older(row["peer"], row["id"])
+        if row["retires_at"] is None or parse_timestamp(row["retires_at"]) <= self._clock():
+            self._settle_on(row["peer"], row["id"])
         return Caller(token, encoding, self.by_id(row["peer"]))
 
     def by_id(self, peer_id: int) -> Peer:
@@ -186,13 +185,9 @@ class Peers:
         return replace(peer, id=peer_id)
 
     def renew(self, peer: Peer, inbound_token: str) -> None:
-        """Keep what a PUT of credentials changed; older inbound tokens live on for a moment (AM-15)."""
-        expiry = format_timestamp(self._clock() + TOKEN_OVERLAP)
+        """Keep what a PUT of credentials changed; older inbound tokens live on for a while (AM-15)."""
         with self._database.transaction():
-            self._database.execute(
-                "UPDATE inbound_token SET expires_at = ? WHERE peer = ? AND expires_at IS NULL",
-                (expiry, peer.id),
-            )
+            self._retire_tokens(peer.id)
             self._add_token(peer.id, inbound_token)
             self._database.execute(
                 "UPDATE peer SET versions_url = ?, outbound_token = ?, encoding = ?, roles = ?, names = ?,"
@@ -203,7 +198,9 @@ class Peers:
 
     def admit(self, peer: Peer, inbound_token: str) -> None:
         """Accept one more token of a peer: it may have received it, its answer was lost (AM-15)."""
-        self._add_token(peer.id, inbound_token)
+        with self._database.transaction():
+            self._retire_tokens(peer.id)
+            self._add_token(peer.id, inbound_token)
 
     def forget(self, peer: Peer) -> None:
         """End a registration: both its tokens are dead (CR-13)."""
@@ -219,10 +216,22 @@ class Peers:
     def _add_token(self, peer_id: int, token: str) -> None:
         self._database.execute("INSERT INTO inbound_token (peer, token) VALUES (?, ?)", (peer_id, token))
 
-    def _end_older(self, peer_id: int, token_id: int) -> None:
-        query = "SELECT 1 FROM inbound_token WHERE peer = ? AND id < ?"
-        if self._database.row(query, (peer_id, token_id)) is not None:
-            self._database.execute("DELETE FROM inbound_token WHERE peer = ? AND id < ?", (peer_id, token_id))
+    def _retire_tokens(self, peer_id: int) -> None:
+        self._database.execute(
+            "UPDATE inbound_token SET retires_at = ? WHERE peer = ? AND retires_at IS NULL",
+            (format_timestamp(self._clock() + GRACE), peer_id),
+        )
+
+    def _settle_on(self, peer_id: int, token_id: int) -> None:
+        """Let this token stay, and the others of the peer die."""
+        query = "SELECT 1 FROM inbound_token WHERE peer = ? AND id <> ?"
+        if self._database.row(query, (peer_id, token_id)) is None:
+            return
+        with self._database.transaction():
+            self._database.execute(
+                "DELETE FROM inbound_token WHERE peer = ? AND id <> ?", (peer_id, token_id)
+            )
+            self._database.execute("UPDATE inbound_token SET retires_at = NULL WHERE id = ?", (token_id,))
 
 
 def party_roles(credentials: Credentials) -> tuple[PartyRole, ...]:

@@ -61,6 +61,13 @@ class Arrangement(Input):
     pull: Pull | None = None
 
 
+class Rotation(Input):
+    """How tokens are exchanged."""
+
+    #: The tokens before die with the exchange: they may have leaked.
+    revoke_old: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class PlatformPages:
     """Answers about platforms, and what an operator does with them."""
@@ -82,7 +89,7 @@ class PlatformPages:
             ("PATCH", one, self.arrange),
             ("DELETE", one, self.remove),
             ("POST", f"{one}/invite", self.invite_again),
-            ("POST", f"{one}/renew", self._changing(self.registering.update_at)),
+            ("POST", f"{one}/rotate", self.rotate),
             ("POST", f"{one}/unregister", self._changing(self.registering.unregister_at)),
             ("POST", f"{one}/suspend", self._changing(self.platforms.suspend)),
             ("POST", f"{one}/resume", self._changing(self.platforms.resume)),
@@ -119,6 +126,14 @@ class PlatformPages:
                 asked.name, asked.versions_url, asked.token, asked.token_encoding
             )
         return shown(platform, overview(self.pumps, platform.id))
+
+    async def rotate(self, request: web.Request) -> PlatformShown:
+        """Exchange new tokens with a platform."""
+        name = _name(request)
+        asked = await body_of(request, Rotation) if request.can_read_body else Rotation()
+        with refused_in_words():
+            await self.registering.update_at(name, revoke_old=asked.revoke_old)
+        return self._named(name)
 
     async def arrange(self, request: web.Request) -> PlatformShown:
         """Set how a platform is dealt with."""

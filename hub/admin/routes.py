@@ -10,6 +10,7 @@ from hub.admin.information import InformationPage
 from hub.admin.journal import JournalPages
 from hub.admin.objects import ObjectPages
 from hub.admin.platforms import PlatformPages
+from hub.admin.tokens import TokenPages
 from hub.admin.wire import guarded
 from hub.delivery.pumps import Pumps
 from hub.ocpi.timestamps import Clock
@@ -18,6 +19,7 @@ from hub.registry.current import CurrentDirectory
 from hub.registry.identity import HubIdentity
 from hub.registry.platforms import Platforms
 from hub.registry.registering import Registering
+from hub.registry.token_overview import TokenOverview
 from hub.store.database import Database
 from hub.store.journal import Journal
 from hub.store.objects import ObjectStore
@@ -45,7 +47,7 @@ def routes(
         key: Who shows it may do everything.
         clock: Tells the time.
         started_at: When the hub began.
-        database: Where the journal is read.
+        database: Where the journal and the tokens are read.
         journal: What waits to be written.
         identity: The hub, as partners know it.
         directory: Who is connected.
@@ -61,6 +63,7 @@ def routes(
         [
             *InformationPage(identity, directory, journal, started_at).routes(),
             *PlatformPages(identity, directory, platforms, registering, pumps).routes(),
+            *TokenPages(directory, TokenOverview(database), clock).routes(),
             *CheckPage(directory, calls, patience).routes(),
             *JournalPages(database, clock).routes(),
             *ObjectPages(objects, clock).routes(),

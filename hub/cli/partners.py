@@ -81,15 +81,38 @@ def register(
 
 @app.command()
 @asks_hub
-def renew(ask: Asking, name: NameArgument) -> None:
+def rotate(
+    ask: Asking,
+    name: NameArgument,
+    *,
+    revoke_old: Annotated[
+        bool, typer.Option("--revoke-old", help="The old tokens may have leaked: they stop working at once.")
+    ] = False,
+) -> None:
     """Exchange new tokens with a registered partner, and read its endpoints anew.
+
+    The tokens before work on until the partner has shown its new one, so that
+    a lost answer locks nobody out.
 
     For example:
 
-        ocpi-hub partner renew acme
+        ocpi-hub partner rotate acme
     """
-    found = ask.hub.post(f"/platforms/{_quoted(name)}/renew")
+    body = {"revoke_old": True} if revoke_old else None
+    found = ask.hub.post(f"/platforms/{_quoted(name)}/rotate", body)
     ask.answer(found, lambda platform: say(f"{platform['name']} has new tokens: {_roles(platform)}"))
+
+
+@app.command()
+@asks_hub
+def tokens(ask: Asking, name: NameArgument) -> None:
+    """Show which tokens work between the hub and a partner, without the tokens themselves.
+
+    For example:
+
+        ocpi-hub partner tokens acme
+    """
+    ask.answer(ask.hub.get(f"/platforms/{_quoted(name)}/tokens"), _tokens)
 
 
 @app.command()
@@ -281,6 +304,18 @@ def _platform(platform: Mapping[str, Any]) -> None:
         ((each["module"], each["interface"], each["url"]) for each in platform["endpoints"]),
     )
     progress(platform["deliveries"])
+
+
+def _tokens(found: Mapping[str, Any]) -> None:
+    rows = (
+        (f"the {each['shown_by']}", each["fingerprint"], each["since"], each["state"])
+        for each in found["tokens"]
+    )
+    table(("shown by", "fingerprint", "since", "state"), rows)
+    if not found["tokens"]:
+        say(f"There are no tokens: {found['name']} is not registered.")
+    if any(each["is_due"] for each in found["tokens"]):
+        say(f"More than a month old: ocpi-hub partner rotate {found['name']}")
 
 
 def _check(found: Mapping[str, Any]) -> None:

@@ -13,7 +13,6 @@ from hub.ocpi.transport import CallFailed, HttpReply, HttpRequest, Transport, fi
 from hub.registry.directory import Platform
 from hub.store.journal import Direction, Journal, JournalEntry, Purpose
 
-
 #: How a platform refuses a token (TR-03).
 UNAUTHORIZED = 401
 

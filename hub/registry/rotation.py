@@ -4,12 +4,12 @@ A token that a platform shows us:
 
     a new one is given      both work
     the new one is shown    the platform has it: the old one dies
-    GRACE is over           both still work, but the first that is shown stays and the other one dies:
-                            a platform that shows the old one never got the new one, and the rotation is undone
+    GRACE is over           both work, but the first that is shown stays and the other one dies: a platform
+                            that shows the old one never got the new one, and the rotation is undone
 
-The token that we show a platform: the one before is kept until the platform has shown its own new token. If it
-refuses the new one before that (401), the call is made again with the one before; if that is accepted, the
-platform has undone the rotation, and so do we.
+The token that we show a platform: the one before is kept until the platform has shown its own new token. If
+it refuses the new one before that (401), the call is made again with the one before; if that is accepted,
+the platform has undone the rotation, and so do we.
 """
 
 from dataclasses import dataclass, replace

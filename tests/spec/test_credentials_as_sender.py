@@ -357,7 +357,7 @@ async def test_an_update_that_the_platform_refuses_changes_nothing(
 async def test_an_update_without_an_answer_leaves_both_tokens_to_the_platform_for_a_while(
     hub: RegistryHub, msp: Recorder, fault: Fault
 ) -> None:
-    """AM-15: it may have taken the new one. The one that it shows after five minutes is the one that stays."""
+    """AM-15: it may have taken the new one; what it shows after five minutes is what stays."""
     await registered(hub, msp)
     outbound = hub.named("BEC").outbound_token
     msp.answers("PUT", CREDENTIALS, fault)

@@ -105,8 +105,20 @@ class TestPartner:
         done = await admin.run("partner", "register", "tnm", *where)
         assert (done.code, done.out) == (0, "tnm is registered: NL/TNM CPO\n"), done.err
         assert token not in done.out + done.err
-        renewed = await admin.run("partner", "renew", "tnm")
+        renewed = await admin.run("partner", "rotate", "tnm")
         assert (renewed.code, renewed.out) == (0, "tnm has new tokens: NL/TNM CPO\n")
+        tokens = await admin.run("partner", "tokens", "tnm")
+        assert "new: the platform has not shown it yet" in tokens.out
+        assert "works until the new one is shown" in tokens.out
+        known = (*partner.accepted_tokens, partner.outbound_token)
+        assert not [token for token in known if token in tokens.out]
+        revoked = await admin.run("partner", "rotate", "tnm", "--revoke-old")
+        assert revoked.code == 0
+        listed = (await admin.run("partner", "tokens", "tnm", "--json")).json["tokens"]
+        assert [(each["shown_by"], each["state"]) for each in listed] == [
+            ("platform", "in force"),
+            ("hub", "in force"),
+        ]
         ended = await admin.run("partner", "unregister", "tnm", "--json")
         assert ended.json["is_registered"] is False
 
@@ -149,7 +161,7 @@ class TestPartner:
         assert (await admin.run("partner", "remove", "tnm", "--yes")).code == 0
         assert admin.hub.directory.value.named("tnm") is None
 
-    @pytest.mark.parametrize("command", ["show", "suspend", "resume", "remove", "renew", "check"])
+    @pytest.mark.parametrize("command", ["show", "suspend", "resume", "remove", "rotate", "tokens", "check"])
     async def test_an_unknown_partner_is_named_and_ends_with_1(self, admin: AdminHub, command: str) -> None:
         more = ("--yes",) if command == "remove" else ()
         done = await admin.run("partner", command, "nobody", *more)

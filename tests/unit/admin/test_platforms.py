@@ -125,7 +125,8 @@ async def test_a_body_that_is_not_json_is_refused(admin: AdminHub, raw: bytes) -
         ("POST", "/suspend"),
         ("POST", "/resume"),
         ("POST", "/invite"),
-        ("POST", "/renew"),
+        ("POST", "/rotate"),
+        ("GET", "/tokens"),
         ("POST", "/unregister"),
         ("POST", "/check"),
     ],
@@ -148,12 +149,12 @@ async def test_the_hub_registers_at_a_platform_and_renews_and_ends_it(
     admin: AdminHub, partner: Recorder
 ) -> None:
     await registered_at(admin, partner)
-    assert (await admin.ask("POST", "/admin/v1/platforms/tnm/renew")).status == 200
+    assert (await admin.ask("POST", "/admin/v1/platforms/tnm/rotate")).status == 200
     ended = await admin.ask("POST", "/admin/v1/platforms/tnm/unregister")
     assert (ended.content["status"], ended.content["is_registered"]) == ("SUSPENDED", False)
     sent = [each.method for each in partner.received if each.path.endswith("/credentials")]
     assert sent == ["POST", "PUT", "DELETE"]
-    assert (await admin.ask("POST", "/admin/v1/platforms/tnm/renew")).status == 409
+    assert (await admin.ask("POST", "/admin/v1/platforms/tnm/rotate")).status == 409
 
 
 async def test_a_handshake_that_a_platform_spoils_leaves_nothing_and_says_where_to_look(
