@@ -129,7 +129,7 @@ class Peers:
         return self.caller(caller.token, caller.encoding)
 
     def caller(self, token: str, encoding: TokenEncoding) -> Caller | None:
-        """Who shows this token, None where nobody may; it may decide which of several tokens stays (AM-15)."""
+        """Who shows this token, None where nobody may; it may decide which of several stays (AM-15)."""
         if token in self._awaited or self._is_invitation(token):
             return Caller(token, encoding, None)
         row = self._database.row("SELECT id, peer, retires_at FROM inbound_token WHERE token = ?", (token,))
