@@ -1,8 +1,8 @@
 """The charge point's end of one OCPP-J link, on the `ocpp` package's engine and aiohttp's WebSocket."""
 
 import asyncio
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar, cast
 
 from aiohttp import ClientWebSocketResponse, WSMsgType
@@ -13,9 +13,14 @@ from ocpp.v16.enums import (
     Action,
     AvailabilityStatus,
     AvailabilityType,
+    CancelReservationStatus,
+    ChargingProfileStatus,
+    ChargingRateUnitType,
+    ClearChargingProfileStatus,
     ConfigurationStatus,
     MessageTrigger,
     RemoteStartStopStatus,
+    ReservationStatus,
     ResetStatus,
     ResetType,
     TriggerMessageStatus,
@@ -23,6 +28,7 @@ from ocpp.v16.enums import (
 )
 
 from partners.charger.configuration import Configuration
+from partners.charger.reservation import Reservation
 
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 
@@ -66,6 +72,25 @@ class Commands(Protocol):
         self, connector_id: int, kind: AvailabilityType
     ) -> tuple[AvailabilityStatus, Consequence]:
         """Go into or out of use."""
+
+    def reserve(self, connector_id: int, reservation: Reservation) -> tuple[ReservationStatus, Consequence]:
+        """Keep a connector free."""
+
+    def cancel_reservation(self, reservation_id: int) -> tuple[CancelReservationStatus, Consequence]:
+        """Keep it free no longer."""
+
+    def set_profile(self, connector_id: int, profile: Mapping[str, Any]) -> ChargingProfileStatus:
+        """Charge by this profile."""
+
+    def clear_profiles(
+        self, profile_id: int | None, connector_id: int | None, purpose: str | None, stack_level: int | None
+    ) -> ClearChargingProfileStatus:
+        """Forget the profiles that are meant."""
+
+    def composite_schedule(
+        self, connector_id: int, seconds: int, unit: ChargingRateUnitType
+    ) -> call_result.GetCompositeSchedule:
+        """What all profiles come to."""
 
 
 class _Socket:
@@ -208,6 +233,58 @@ class CentralSystemLink(ChargePoint):
         status, consequence = self._commands.change_availability(connector_id, AvailabilityType(type))
         self._consequences.append(consequence)
         return call_result.ChangeAvailability(status)
+
+    @_answers(Action.reserve_now)
+    def on_reserve_now(
+        self,
+        connector_id: int,
+        expiry_date: str,
+        id_tag: str,
+        reservation_id: int,
+        parent_id_tag: str | None = None,
+        **_: Any,
+    ) -> call_result.ReserveNow:
+        """ReserveNow."""
+        expires = datetime.fromisoformat(expiry_date)
+        reservation = Reservation(reservation_id, id_tag, expires, parent_id_tag)
+        status, consequence = self._commands.reserve(connector_id, reservation)
+        self._consequences.append(consequence)
+        return call_result.ReserveNow(status)
+
+    @_answers(Action.cancel_reservation)
+    def on_cancel_reservation(self, reservation_id: int, **_: Any) -> call_result.CancelReservation:
+        """CancelReservation."""
+        status, consequence = self._commands.cancel_reservation(reservation_id)
+        self._consequences.append(consequence)
+        return call_result.CancelReservation(status)
+
+    @_answers(Action.set_charging_profile)
+    def on_set_charging_profile(
+        self, connector_id: int, cs_charging_profiles: Mapping[str, Any], **_: Any
+    ) -> call_result.SetChargingProfile:
+        """SetChargingProfile."""
+        return call_result.SetChargingProfile(self._commands.set_profile(connector_id, cs_charging_profiles))
+
+    @_answers(Action.clear_charging_profile)
+    def on_clear_charging_profile(
+        self,
+        id: int | None = None,  # noqa: A002 - the field's name
+        connector_id: int | None = None,
+        charging_profile_purpose: str | None = None,
+        stack_level: int | None = None,
+        **_: Any,
+    ) -> call_result.ClearChargingProfile:
+        """ClearChargingProfile."""
+        status = self._commands.clear_profiles(id, connector_id, charging_profile_purpose, stack_level)
+        return call_result.ClearChargingProfile(status)
+
+    @_answers(Action.get_composite_schedule)
+    def on_get_composite_schedule(
+        self, connector_id: int, duration: int, charging_rate_unit: str = "W", **_: Any
+    ) -> call_result.GetCompositeSchedule:
+        """GetCompositeSchedule."""
+        unit = ChargingRateUnitType(charging_rate_unit)
+        return self._commands.composite_schedule(connector_id, duration, unit)
 
     @_answers(Action.get_configuration)
     def on_get_configuration(self, key: list[str] | None = None, **_: Any) -> call_result.GetConfiguration:

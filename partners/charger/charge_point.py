@@ -7,8 +7,8 @@ transaction waits there while the link is down. Energy flows by `curve`, in simu
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Coroutine, Sequence
-from datetime import datetime
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from types import TracebackType
@@ -20,16 +20,23 @@ from ocpp.v16.enums import (
     AuthorizationStatus,
     AvailabilityStatus,
     AvailabilityType,
+    CancelReservationStatus,
+    ChargingProfileStatus,
+    ChargingRateUnitType,
+    ClearChargingProfileStatus,
+    GetCompositeScheduleStatus,
     MessageTrigger,
     ReadingContext,
     Reason,
     RemoteStartStopStatus,
+    ReservationStatus,
     ResetStatus,
     ResetType,
     TriggerMessageStatus,
     UnlockStatus,
 )
 from ocpp.v16.enums import ChargePointStatus as Status
+from ocpp.v16.enums import ChargingProfilePurposeType as Purpose
 
 from partners.changes import Changes
 from partners.charger import messages
@@ -37,8 +44,10 @@ from partners.charger.central_system_link import Consequence, LinkLost, NotAnswe
 from partners.charger.configuration import Configuration
 from partners.charger.connector import Connector, NotPossible, Reading, Transaction
 from partners.charger.outbox import Message, Outbox
+from partners.charger.reservation import Reservation
 from partners.charger.settings import ChargerSettings
 from partners.charger.simulated_time import SimulatedTime
+from partners.charger.smart_charging import Limit, Profile, Profiles, composite, read_profile
 from partners.charger.uplink import Uplink
 from partners.charger.vehicle import Vehicle
 
@@ -100,6 +109,9 @@ class ChargerSimulator:
             )
             for number in range(1, self.settings.connectors + 1)
         }
+        #: Reservations of any connector, none in particular.
+        self._seats: dict[int, Reservation] = {}
+        self._profiles = Profiles()
         self._outbox = Outbox()
         self._changes = Changes()
         self._uplink = Uplink(url, self, self._outbox, jitter)
@@ -148,9 +160,10 @@ class ChargerSimulator:
         if connector.transaction is not None and connector.transaction.id_tag == id_tag:
             self._end(connector, Reason.local, id_tag)
             return AuthorizationStatus.accepted
-        status = await self._authorize(id_tag) if connector.is_free else AuthorizationStatus.invalid
+        is_free = self._is_free(connector, id_tag)
+        status = await self._authorize(id_tag) if is_free else AuthorizationStatus.invalid
         self._tell(f"card {id_tag}: {status}", connector)
-        if status is AuthorizationStatus.accepted and connector.is_free:
+        if status is AuthorizationStatus.accepted and self._is_free(connector, id_tag):
             self._release(connector, id_tag)
         return status
 
@@ -163,14 +176,14 @@ class ChargerSimulator:
             self._end(connector, Reason.ev_disconnected)
         connector.vehicle = None
         self._tell("the car has left", connector)
-        self._set_status(connector, Status.unavailable if connector.out_of_order else Status.available)
+        self._set_status(connector, _idle(connector))
 
     def break_down(self, connector_id: int) -> None:
         """The connector becomes faulty; ends a transaction that is under way."""
         connector = self._connector(connector_id)
         if connector.transaction is not None:
             self._end(connector, Reason.other)
-        connector.authorized = None
+        connector.authorized = connector.reservation = None
         self._set_status(connector, Status.faulted)
 
     # What can be seen
@@ -230,7 +243,7 @@ class ChargerSimulator:
         self, id_tag: str, connector_id: int | None
     ) -> tuple[RemoteStartStopStatus, Consequence]:
         """RemoteStartTransaction: yes, if a connector is free."""
-        connector = self._free_connector(connector_id)
+        connector = self._free_connector(connector_id, id_tag)
         if connector is None:
             return RemoteStartStopStatus.rejected, _nothing
         connector.authorized = id_tag
@@ -286,7 +299,143 @@ class ChargerSimulator:
         answer = AvailabilityStatus.scheduled if later else AvailabilityStatus.accepted
         return answer, lambda: self._become_available(connectors, kind)
 
+    def reserve(self, connector_id: int, reservation: Reservation) -> tuple[ReservationStatus, Consequence]:
+        """ReserveNow: yes, if the connector (0: any) is free; the same id replaces a reservation."""
+        refused = self._why_not_reserved(connector_id, reservation.id)
+        if refused is not None:
+            return refused, _nothing
+        return ReservationStatus.accepted, lambda: self._keep_free(connector_id, reservation)
+
+    def cancel_reservation(self, reservation_id: int) -> tuple[CancelReservationStatus, Consequence]:
+        """CancelReservation: yes, if there is one with this id."""
+        if reservation_id in self._seats or self._reserved(reservation_id) is not None:
+            return CancelReservationStatus.accepted, partial(self._let_go, reservation_id)
+        return CancelReservationStatus.rejected, _nothing
+
+    def set_profile(self, connector_id: int, profile: Mapping[str, Any]) -> ChargingProfileStatus:
+        """SetChargingProfile: at once; a TxProfile needs the transaction that it is for."""
+        try:
+            read = read_profile(connector_id, profile, self.settings.phases)
+        except ValueError:
+            return ChargingProfileStatus.rejected
+        if not self._can_follow(read):
+            return ChargingProfileStatus.rejected
+        self._flow_until_now()
+        self._profiles.install(read)
+        self._show_all_flows()
+        return ChargingProfileStatus.accepted
+
+    def clear_profiles(
+        self, profile_id: int | None, connector_id: int | None, purpose: str | None, stack_level: int | None
+    ) -> ClearChargingProfileStatus:
+        """ClearChargingProfile: those that match all that is said."""
+        self._flow_until_now()
+        were_some = self._profiles.remove(
+            lambda each: (
+                each.id == profile_id
+                if profile_id is not None
+                else connector_id in {None, each.connector_id}
+                and purpose in {None, each.purpose.value}
+                and stack_level in {None, each.stack_level}
+            )
+        )
+        self._show_all_flows()
+        return ClearChargingProfileStatus.accepted if were_some else ClearChargingProfileStatus.unknown
+
+    def composite_schedule(
+        self, connector_id: int, seconds: int, unit: ChargingRateUnitType
+    ) -> call_result.GetCompositeSchedule:
+        """GetCompositeSchedule: of one connector."""
+        connector = self._connectors.get(connector_id)
+        if connector is None:
+            return call_result.GetCompositeSchedule(GetCompositeScheduleStatus.rejected)
+        now, transaction = self.time.now(), connector.transaction
+        number = None if transaction is None else transaction.transaction_id
+        began = now if transaction is None else transaction.started_at
+        steps = composite(
+            lambda at: self._profiles.limit(connector_id, number, at, began),
+            connector.max_power_w,
+            now,
+            timedelta(seconds=seconds),
+        )
+        return messages.composite_schedule(connector_id, now, seconds, steps, unit, self.settings.phases)
+
     # What it does
+
+    def _why_not_reserved(self, connector_id: int, reservation_id: int) -> ReservationStatus | None:
+        if connector_id == 0:
+            free = sum(each.is_free and each.reservation is None for each in self._connectors.values())
+            others = len(self._seats.keys() - {reservation_id})
+            if not self.configuration.truth("ReserveConnectorZeroSupported"):
+                return ReservationStatus.rejected
+            return None if free > others else ReservationStatus.occupied
+        connector = self._connectors.get(connector_id)
+        if connector is None:
+            return ReservationStatus.rejected
+        if connector.status in {Status.faulted, Status.unavailable}:
+            return ReservationStatus(connector.status.value)
+        is_anothers = connector.reservation is not None and connector.reservation.id != reservation_id
+        if is_anothers or not connector.is_free or connector.vehicle is not None:
+            return ReservationStatus.occupied
+        return None
+
+    def _keep_free(self, connector_id: int, reservation: Reservation) -> None:
+        self._let_go(reservation.id)
+        if connector_id == 0:
+            self._seats[reservation.id] = reservation
+        else:
+            connector = self._connector(connector_id)
+            connector.reservation = reservation
+            self._set_status(connector, Status.reserved)
+        self._tell(f"reserved for {reservation.id_tag}")
+        self._do(self._expire(reservation))
+
+    async def _expire(self, reservation: Reservation) -> None:
+        await self.time.sleep(max(reservation.expires - self.time.now(), timedelta()))
+        connector = self._reserved(reservation.id)
+        current = self._seats.get(reservation.id) if connector is None else connector.reservation
+        if current is reservation:
+            self._let_go(reservation.id)
+
+    def _reserved(self, reservation_id: int) -> Connector | None:
+        return next(
+            (
+                each
+                for each in self._connectors.values()
+                if each.reservation is not None and each.reservation.id == reservation_id
+            ),
+            None,
+        )
+
+    def _let_go(self, reservation_id: int) -> None:
+        self._seats.pop(reservation_id, None)
+        connector = self._reserved(reservation_id)
+        if connector is not None:
+            connector.reservation = None
+            self._set_status(connector, Status.preparing if connector.vehicle else _idle(connector))
+
+    def _can_follow(self, profile: Profile) -> bool:
+        if profile.purpose == Purpose.charge_point_max_profile:
+            return profile.connector_id == 0
+        connector = self._connectors.get(profile.connector_id)
+        if profile.purpose == Purpose.tx_default_profile:
+            return profile.connector_id == 0 or connector is not None
+        transaction = None if connector is None else connector.transaction
+        return transaction is not None and profile.transaction_id in {None, transaction.transaction_id}
+
+    def _limit(self, transaction: Transaction, at: datetime) -> Limit:
+        return self._profiles.limit(
+            transaction.connector_id, transaction.transaction_id, at, transaction.started_at
+        )
+
+    def _flow_until_now(self) -> None:
+        for connector in self._connectors.values():
+            connector.advance(self.time.now())
+
+    def _show_all_flows(self) -> None:
+        for connector in self._connectors.values():
+            self._show_flow(connector)
+        self._changes.announce()
 
     def _connector(self, connector_id: int) -> Connector:
         try:
@@ -294,11 +443,18 @@ class ChargerSimulator:
         except KeyError:
             raise NotPossible(f"there is no connector {connector_id}") from None
 
-    def _free_connector(self, connector_id: int | None) -> Connector | None:
+    def _free_connector(self, connector_id: int | None, id_tag: str) -> Connector | None:
         """The one that is named; else one with a car, else any that is free."""
         wanted = [c for c in self._connectors.values() if connector_id in {None, c.connector_id}]
-        free = [connector for connector in wanted if connector.is_free]
+        free = [connector for connector in wanted if self._is_free(connector, id_tag)]
         return next((c for c in free if c.vehicle), next(iter(free), None))
+
+    def _is_free(self, connector: Connector, id_tag: str) -> bool:
+        """Whether this id tag could begin there: nobody reserved it, nor the last one that is free."""
+        others = sum(not seat.is_for(id_tag) for seat in self._seats.values())
+        free = sum(each.is_free and each.reservation is None for each in self._connectors.values())
+        is_own = connector.reservation is not None
+        return connector.is_free_for(id_tag) and (is_own or free > others)
 
     async def _authorize(self, id_tag: str) -> AuthorizationStatus:
         offline = self.configuration.truth("AllowOfflineTxForUnknownId")
@@ -334,14 +490,17 @@ class ChargerSimulator:
         await self.time.sleep(self.configuration.duration("ConnectionTimeOut"))
         if connector.authorized == id_tag:
             connector.authorized = None
-            self._set_status(connector, Status.available)
+            self._set_status(connector, _idle(connector))
 
     def _begin(self, connector: Connector, id_tag: str) -> None:
-        transaction = connector.begin(id_tag, self.time.now())
+        if connector.reservation is None:
+            seat = next((each.id for each in self._seats.values() if each.is_for(id_tag)), None)
+            connector.reservation = None if seat is None else self._seats.pop(seat)
+        transaction = connector.begin(id_tag, self.time.now(), self._limit)
         started = partial(messages.start_transaction, transaction)
         self._outbox.put(Message(started, partial(self._start_answered, connector, transaction)))
         self._tell(f"a transaction of {id_tag} begins", connector)
-        self._set_status(connector, Status.charging)
+        self._show_flow(connector)
         self._do(self._measure(connector, transaction))
 
     def _start_answered(
@@ -366,15 +525,23 @@ class ChargerSimulator:
     def _sample(self, connector: Connector, transaction: Transaction) -> None:
         reading = connector.reading(self.time.now())
         self._say_measured(connector, reading, ReadingContext.sample_periodic, transaction)
-        if connector.car_is_full:
-            self._set_status(connector, Status.suspended_ev)
+        self._show_flow(connector)
         self._changes.announce()
+
+    def _show_flow(self, connector: Connector) -> None:
+        """Say whether energy flows, and if not, on which side that lies."""
+        if connector.transaction is None:
+            return
+        held = Status.suspended_evse if connector.transaction.is_held_back else Status.charging
+        self._set_status(connector, Status.suspended_ev if connector.car_is_full else held)
 
     def _end(self, connector: Connector, reason: Reason, id_tag: str | None = None) -> None:
         if connector.transaction is None:
             return
         now = self.time.now()
         transaction = connector.end(now)
+        own = transaction.transaction_id
+        self._profiles.remove(lambda each: each.purpose == Purpose.tx_profile and each.transaction_id == own)
         meter_stop_wh = int(connector.register_wh)
         self._outbox.put(
             Message(partial(messages.stop_transaction, transaction, meter_stop_wh, now, reason, id_tag))
@@ -394,8 +561,8 @@ class ChargerSimulator:
         for connector in connectors:
             connector.out_of_order = kind is AvailabilityType.inoperative
             if connector.transaction is None:
-                plugged = Status.preparing if connector.vehicle else Status.available
-                self._set_status(connector, Status.unavailable if connector.out_of_order else plugged)
+                plugged = Status.preparing if connector.vehicle and not connector.out_of_order else None
+                self._set_status(connector, plugged or _idle(connector))
 
     # What it says
 
@@ -468,6 +635,13 @@ class ChargerSimulator:
 
 def _nothing() -> None:
     """No consequence."""
+
+
+def _idle(connector: Connector) -> Status:
+    """How a connector is without a car."""
+    if connector.out_of_order:
+        return Status.unavailable
+    return Status.available if connector.reservation is None else Status.reserved
 
 
 def _authorization(answer: call_result.Authorize | call_result.StartTransaction) -> AuthorizationStatus:

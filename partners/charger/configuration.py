@@ -6,7 +6,18 @@ from datetime import timedelta
 from ocpp.v16.datatypes import KeyValue
 from ocpp.v16.enums import ConfigurationStatus
 
-_READ_ONLY = frozenset({"NumberOfConnectors", "SupportedFeatureProfiles"})
+from partners.charger.smart_charging import MAX_PERIODS, MAX_STACK_LEVEL
+
+_READ_ONLY = frozenset(
+    {
+        "ChargeProfileMaxStackLevel",
+        "ChargingScheduleAllowedChargingRateUnit",
+        "ChargingScheduleMaxPeriods",
+        "NumberOfConnectors",
+        "ReserveConnectorZeroSupported",
+        "SupportedFeatureProfiles",
+    }
+)
 _NUMBERS = frozenset(
     {"HeartbeatInterval", "MeterValueSampleInterval", "ConnectionTimeOut", "TransactionMessageAttempts"}
 )
@@ -26,12 +37,16 @@ class Configuration:
             {
                 "AllowOfflineTxForUnknownId": "true",
                 "AuthorizeRemoteTxRequests": "false",
+                "ChargeProfileMaxStackLevel": str(MAX_STACK_LEVEL),
+                "ChargingScheduleAllowedChargingRateUnit": "Current,Power",
+                "ChargingScheduleMaxPeriods": str(MAX_PERIODS),
                 "ConnectionTimeOut": "90",
                 "HeartbeatInterval": "300",
                 "MeterValueSampleInterval": "60",
                 "NumberOfConnectors": str(connectors),
+                "ReserveConnectorZeroSupported": "true",
                 "StopTransactionOnInvalidId": "true",
-                "SupportedFeatureProfiles": "Core,RemoteTrigger",
+                "SupportedFeatureProfiles": "Core,RemoteTrigger,Reservation,SmartCharging",
                 "TransactionMessageAttempts": "10",
             }
         )

@@ -1,14 +1,25 @@
 """What a charge point says, in OCPP 1.6's words. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from ocpp.v16 import call
+from ocpp.v16 import call, call_result
 from ocpp.v16.datatypes import MeterValue, SampledValue
-from ocpp.v16.enums import ChargePointErrorCode, Measurand, Phase, ReadingContext, Reason, UnitOfMeasure
+from ocpp.v16.enums import (
+    ChargePointErrorCode,
+    ChargingRateUnitType,
+    GetCompositeScheduleStatus,
+    Measurand,
+    Phase,
+    ReadingContext,
+    Reason,
+    UnitOfMeasure,
+)
 from ocpp.v16.enums import ChargePointStatus as Status
 
 from partners.charger.connector import Reading, Transaction
+from partners.charger.smart_charging import VOLTAGE, Step
 
 _PHASES = (Phase.l1, Phase.l2, Phase.l3)
 
@@ -50,6 +61,7 @@ def start_transaction(transaction: Transaction) -> call.StartTransaction:
         id_tag=transaction.id_tag,
         meter_start=transaction.meter_start_wh,
         timestamp=timestamp(transaction.started_at),
+        reservation_id=transaction.reservation_id,
     )
 
 
@@ -98,6 +110,34 @@ def meter_value(
         charge = f"{reading.soc * 100:.0f}"
         sampled.append(SampledValue(charge, context, measurand=Measurand.soc, unit=UnitOfMeasure.percent))
     return MeterValue(timestamp(reading.at), sampled)
+
+
+def composite_schedule(
+    connector_id: int,
+    start: datetime,
+    seconds: int,
+    steps: Sequence[Step],
+    unit: ChargingRateUnitType,
+    phases: int,
+) -> call_result.GetCompositeSchedule:
+    """What all profiles come to, in W or in A for each phase."""
+    divisor = Decimal(1) if unit is ChargingRateUnitType.watts else VOLTAGE * phases
+    return call_result.GetCompositeSchedule(
+        status=GetCompositeScheduleStatus.accepted,
+        connector_id=connector_id,
+        schedule_start=timestamp(start),
+        charging_schedule={
+            "chargingRateUnit": unit.value,
+            "duration": seconds,
+            "chargingSchedulePeriod": [
+                {
+                    "startPeriod": int(step.begin.total_seconds()),
+                    "limit": float(round(step.watt / divisor, 1)),
+                }
+                for step in steps
+            ],
+        },
+    )
 
 
 def _number(transaction: Transaction) -> int:
