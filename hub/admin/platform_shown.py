@@ -45,6 +45,8 @@ class PlatformShown(Output):
     bad_bodies: str
     #: When its lists are pulled: auto, always or never.
     pull: str
+    #: Whether it may be another hub: refused or allowed.
+    hub_role: str
     roles: list[RoleShown]
     endpoints: list[EndpointShown]
     #: How far its receivers have come.
@@ -84,6 +86,7 @@ def shown(platform: Platform, progress: Iterable[ReceiverProgress]) -> PlatformS
         when_unreachable=platform.when_unreachable,
         bad_bodies=platform.bad_bodies,
         pull=platform.pull,
+        hub_role=platform.hub_role,
         roles=[
             RoleShown(
                 party=str(each.party),

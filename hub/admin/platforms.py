@@ -16,7 +16,7 @@ from hub.delivery.overview import overview
 from hub.delivery.pumps import Pumps
 from hub.ocpi.headers import TokenEncoding
 from hub.registry.current import CurrentDirectory
-from hub.registry.directory import BadBodies, Pull, WhenUnreachable
+from hub.registry.directory import BadBodies, HubRole, Pull, WhenUnreachable
 from hub.registry.identity import HubIdentity
 from hub.registry.platforms import (
     HandshakeFailed,
@@ -40,6 +40,8 @@ class NewPlatform(Input):
     """A platform that shall be able to register."""
 
     name: str
+    #: Whether it may register in the role HUB (RT-10).
+    hub_role: HubRole = HubRole.REFUSED
 
 
 class Registration(Input):
@@ -51,6 +53,8 @@ class Registration(Input):
     token: Annotated[str, Field(min_length=1, pattern=r"^[!-~]+$")]
     #: How the platform wants tokens: a few old ones take them raw only (AM-02).
     token_encoding: TokenEncoding = TokenEncoding.BASE64
+    #: Whether it may answer with the role HUB (RT-10).
+    hub_role: HubRole = HubRole.REFUSED
 
 
 class Arrangement(Input):
@@ -59,6 +63,7 @@ class Arrangement(Input):
     when_unreachable: WhenUnreachable | None = None
     bad_bodies: BadBodies | None = None
     pull: Pull | None = None
+    hub_role: HubRole | None = None
 
 
 class Rotation(Input):
@@ -109,7 +114,7 @@ class PlatformPages:
         """Plan a platform, and make its token A."""
         asked = await body_of(request, NewPlatform)
         with refused_in_words():
-            invitation = await self.platforms.invite(asked.name)
+            invitation = await self.platforms.invite(asked.name, asked.hub_role)
         return self._invited(invitation.name, invitation.token)
 
     async def invite_again(self, request: web.Request) -> Invited:
@@ -123,7 +128,7 @@ class PlatformPages:
         asked = await body_of(request, Registration)
         with refused_in_words():
             platform = await self.registering.register_at(
-                asked.name, asked.versions_url, asked.token, asked.token_encoding
+                asked.name, asked.versions_url, asked.token, asked.token_encoding, asked.hub_role
             )
         return shown(platform, overview(self.pumps, platform.id))
 
@@ -144,6 +149,7 @@ class PlatformPages:
                 when_unreachable=asked.when_unreachable,
                 bad_bodies=asked.bad_bodies,
                 pull=asked.pull,
+                hub_role=asked.hub_role,
             )
         return self._named(name)
 

@@ -10,13 +10,17 @@ from rich.text import Text
 from hub.cli.asking import Asking, asks_hub
 from hub.cli.deliveries import progress
 from hub.cli.words import pairs, plain, say, shown, table
-from hub.registry.directory import BadBodies, Pull, WhenUnreachable
+from hub.registry.directory import BadBodies, HubRole, Pull, WhenUnreachable
 
 app = typer.Typer(help="Invite, register, look at and suspend partners.", no_args_is_help=True)
 
 _WEIGHTS = {"error": "red", "warning": "yellow", "note": "cyan"}
 _STYLES = {"CONNECTED": "green", "PLANNED": "cyan", "OFFLINE": "yellow", "SUSPENDED": "red"}
 
+HubOption = Annotated[
+    bool,
+    typer.Option("--hub", help="It may be another hub, which speaks for parties that do not register here."),
+]
 NameArgument = Annotated[str, typer.Argument(help="The partner's name, as `partner list` shows it.")]
 
 
@@ -29,6 +33,7 @@ def invite(
     again: Annotated[
         bool, typer.Option("--again", help="For a known partner that lost its tokens: they stop working.")
     ] = False,
+    hub: HubOption = False,
 ) -> None:
     """Make a token A for a partner that will register here.
 
@@ -38,8 +43,10 @@ def invite(
 
         ocpi-hub partner invite acme
     """
+    if again and hub:
+        raise typer.BadParameter("of a known partner it is set with: partner set NAME --hub allowed")
     path = f"/platforms/{_quoted(name)}/invite" if again else "/platforms"
-    found = ask.hub.post(path, None if again else {"name": name})
+    found = ask.hub.post(path, None if again else {"name": name, "hub_role": _hub_role(hub)})
     ask.answer(found, _invitation)
 
 
@@ -59,6 +66,7 @@ def register(
     raw_token: Annotated[
         bool, typer.Option("--raw-token", help="The partner wants tokens as they are, without Base64.")
     ] = False,
+    hub: HubOption = False,
 ) -> None:
     r"""Register the hub at a partner that gave you a token A.
 
@@ -74,6 +82,7 @@ def register(
         "versions_url": versions_url,
         "token": token,
         "token_encoding": "raw" if raw_token else "base64",
+        "hub_role": _hub_role(hub),
     }
     found = ask.hub.post("/platforms/register", body)
     ask.answer(found, lambda platform: say(f"{platform['name']} is registered: {_roles(platform)}"))
@@ -200,6 +209,10 @@ def arrange(
             help="Read its lists: `auto` (at connecting; later if it does not push), `always`, `never`."
         ),
     ] = None,
+    hub: Annotated[
+        HubRole | None,
+        typer.Option(help="Whether it may be another hub, which speaks for parties that are not here."),
+    ] = None,
 ) -> None:
     """Set how a partner is dealt with; what you do not give stays as it is.
 
@@ -207,7 +220,7 @@ def arrange(
 
         ocpi-hub partner set acme --when-unreachable none --bad-bodies refuse
     """
-    given = {"when_unreachable": when_unreachable, "bad_bodies": bad_bodies, "pull": pull}
+    given = {"when_unreachable": when_unreachable, "bad_bodies": bad_bodies, "pull": pull, "hub_role": hub}
     body = {field: value for field, value in given.items() if value is not None}
     ask.answer(ask.hub.patch(f"/platforms/{_quoted(name)}", body), _platform)
 
@@ -293,6 +306,7 @@ def _platform(platform: Mapping[str, Any]) -> None:
             "when unreachable": platform["when_unreachable"],
             "bad bodies": platform["bad_bodies"],
             "pulling": platform["pull"],
+            "role HUB": platform["hub_role"],
         }
     )
     table(
@@ -336,6 +350,10 @@ def _status(platform: Mapping[str, Any]) -> Text:
 
 def _roles(platform: Mapping[str, Any]) -> str:
     return ", ".join(f"{each['party']} {each['role']}" for each in platform["roles"])
+
+
+def _hub_role(hub: bool) -> HubRole:  # noqa: FBT001 the shape that typer gives
+    return HubRole.ALLOWED if hub else HubRole.REFUSED
 
 
 def _quoted(name: str) -> str:

@@ -12,7 +12,7 @@ from hub.ocpi.errors import InvalidParameters
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.modules import MODULES
 from hub.ocpi.party import NotAParty, Party, PartyRole
-from hub.registry.directory import Endpoint
+from hub.registry.directory import Endpoint, HubRole
 from hub.registry.rotation import keep_outbound_token
 from hub.registry.tokens import Sealer, TokenPurpose, token_hash
 from hub.store.tables import EndpointRow, InboundTokenRow, PlatformRoleRow, PlatformRow
@@ -83,11 +83,12 @@ def missing_modules(endpoints: Iterable[Endpoint]) -> tuple[str, ...]:
 
 
 async def check_unclaimed(session: AsyncSession, hub: Party, row: PlatformRow, made: Connection) -> None:
-    """Refuse parties that belong to somebody else (CR-26, AM-12).
+    """Refuse parties that belong to somebody else (CR-26, AM-12), and a hub that nobody allowed (RT-10).
 
     Raises:
         InvalidParameters: names the first of them.
     """
+    check_hub_role(HubRole(row.hub_role), (each for each, _ in made.roles))
     rows = await session.exec(select(PlatformRoleRow).where(PlatformRoleRow.platform_id != row.id))
     taken = {PartyRole(Party(each.country_code, each.party_id), Role(each.role)) for each in rows}
     check_claims(hub, (each for each, _ in made.roles), taken)
@@ -105,6 +106,20 @@ def check_claims(hub: Party, claimed: Iterable[PartyRole], taken: Iterable[Party
             raise InvalidParameters(f"{each} is registered by another platform")
         if each.party == hub:
             raise InvalidParameters(f"{each.party} is the party of this hub")
+
+
+def check_hub_role(hub_role: HubRole, claimed: Iterable[PartyRole]) -> None:
+    """Refuse the role HUB to a platform that an operator has not allowed it (RT-10, AM-12).
+
+    Raises:
+        InvalidParameters: it claims the role.
+    """
+    for place, each in enumerate(claimed):
+        if each.role is Role.HUB and hub_role is not HubRole.ALLOWED:
+            raise InvalidParameters(
+                f"/roles/{place}/role: a platform in the role HUB speaks for parties that are not registered"
+                " here; the operator of this hub must allow it first"
+            )
 
 
 async def connect(

@@ -32,6 +32,7 @@ from hub.registry.calls import Calls
 from hub.registry.connections import (
     Connection,
     check_claims,
+    check_hub_role,
     check_unclaimed,
     connect,
     connection,
@@ -188,7 +189,8 @@ class Handshakes:
             if platform.id != caller.platform.id
             for registered in platform.roles
         )
-        claimed = (each for each, _ in party_roles(credentials))
+        claimed = [each for each, _ in party_roles(credentials)]
+        check_hub_role(caller.platform.hub_role, claimed)
         check_claims(self._on.identity.party, claimed, taken)
 
     async def _connect(self, session: AsyncSession, row: PlatformRow, made: Connection, token: str) -> None:

@@ -47,6 +47,15 @@ class Pull(StrEnum):
     NEVER = "never"
 
 
+class HubRole(StrEnum):
+    """Whether a platform may be another hub, which speaks for parties that are not here (RT-10)."""
+
+    #: It registers the parties that it speaks for, as everybody does.
+    REFUSED = "refused"
+    #: It may register in the role HUB.
+    ALLOWED = "allowed"
+
+
 @dataclass(frozen=True, slots=True)
 class RegisteredRole:
     """A party in a role, with what it says of its business."""
@@ -80,6 +89,7 @@ class Platform:
     when_unreachable: WhenUnreachable = WhenUnreachable.STATE
     bad_bodies: BadBodies = BadBodies.RELAY
     pull: Pull = Pull.AUTO
+    hub_role: HubRole = HubRole.REFUSED
     roles: tuple[RegisteredRole, ...] = ()
     endpoints: Mapping[Endpoint, str] = field(default_factory=dict)
     #: Where it does otherwise than OCPI says, as far as that was found out.
@@ -102,7 +112,8 @@ class Platform:
     @property
     def is_hub(self) -> bool:
         """Whether it is another hub, which speaks for parties that it does not list (RT-10)."""
-        return any(registered.role is Role.HUB for registered in self.roles)
+        is_allowed = self.hub_role is HubRole.ALLOWED
+        return is_allowed and any(registered.role is Role.HUB for registered in self.roles)
 
     @property
     def only_party(self) -> Party | None:

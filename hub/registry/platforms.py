@@ -8,13 +8,15 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.ocpi.timestamps import Clock
 from hub.registry.connections import forget_tokens, give_token
-from hub.registry.directory import BadBodies, Pull, WhenUnreachable
+from hub.registry.directory import BadBodies, HubRole, Pull, WhenUnreachable
 from hub.registry.records import Records
 from hub.registry.tokens import Sealer, TokenPurpose, new_token
 from hub.store.tables import InboundTokenRow, PlatformRow
 from schemas.v2_2_1 import ConnectionStatus
 
 LONGEST_NAME = 100
+#: Segments that mean another place in a path (RFC 3986, 3.3).
+DOTS = frozenset({".", ".."})
 #: The two states between which a platform moves by itself; the others are decided by people.
 LIVE = (ConnectionStatus.CONNECTED, ConnectionStatus.OFFLINE)
 
@@ -76,15 +78,15 @@ class Platforms:
         self._clock = clock
         self._new_token = new_token
 
-    async def invite(self, name: str) -> Invitation:
+    async def invite(self, name: str, hub_role: HubRole = HubRole.REFUSED) -> Invitation:
         """Plan a platform, and make the token with which it may register.
 
         Raises:
-            NotAName: the name is empty, too long or holds a slash or what cannot be printed.
+            NotAName: the name is empty, too long or cannot stand in a path.
             NameTaken: a platform has it.
         """
         async with self._records.changing() as session:
-            row = await planned(session, name, self._clock)
+            row = await planned(session, name, self._clock, hub_role)
             return await self._invited(session, row)
 
     async def invite_again(self, name: str) -> Invitation:
@@ -129,8 +131,11 @@ class Platforms:
         when_unreachable: WhenUnreachable | None = None,
         bad_bodies: BadBodies | None = None,
         pull: Pull | None = None,
+        hub_role: HubRole | None = None,
     ) -> None:
         """Set how the platform is dealt with; what is not given stays as it is (design D3, D5).
+
+        A platform in the role HUB that may be that no longer keeps its registration, and speaks for nobody.
 
         Raises:
             UnknownPlatform: no platform has the name.
@@ -140,6 +145,7 @@ class Platforms:
             row.when_unreachable = when_unreachable or row.when_unreachable
             row.bad_bodies = bad_bodies or row.bad_bodies
             row.pull = pull or row.pull
+            row.hub_role = hub_role or row.hub_role
 
     async def remove(self, name: str) -> None:
         """Forget the platform: its tokens die, its parties are free, and SUSPENDED for everybody (HCI-04).
@@ -177,7 +183,9 @@ class Platforms:
         return Invitation(row.name, token)
 
 
-async def planned(session: AsyncSession, name: str, clock: Clock) -> PlatformRow:
+async def planned(
+    session: AsyncSession, name: str, clock: Clock, hub_role: HubRole = HubRole.REFUSED
+) -> PlatformRow:
     """A new row for a platform of this name.
 
     Raises:
@@ -187,7 +195,7 @@ async def planned(session: AsyncSession, name: str, clock: Clock) -> PlatformRow
     check_name(name)
     if (await session.exec(select(PlatformRow).where(PlatformRow.name == name))).first() is not None:
         raise NameTaken(f"a platform has the name {name!r}")
-    row = PlatformRow(name=name, status=ConnectionStatus.PLANNED, created_at=clock())
+    row = PlatformRow(name=name, status=ConnectionStatus.PLANNED, created_at=clock(), hub_role=hub_role)
     session.add(row)
     await session.flush()
     return row
@@ -212,8 +220,10 @@ def check_name(name: str) -> None:
         NotAName: the message says what was expected.
     """
     is_plain = name.isprintable() and "/" not in name and name.strip() == name
-    if not name or len(name) > LONGEST_NAME or not is_plain:
-        raise NotAName(f"expected a name of at most {LONGEST_NAME} printable characters without a slash")
+    if not name or len(name) > LONGEST_NAME or not is_plain or name in DOTS:
+        raise NotAName(
+            f"expected a name of at most {LONGEST_NAME} printable characters without a slash, and not . or .."
+        )
 
 
 async def _settled(session: AsyncSession, row: PlatformRow) -> ConnectionStatus:

@@ -42,7 +42,7 @@ from hub.registry.connections import (
     party_roles,
 )
 from hub.registry.credentials import HandshakeParts
-from hub.registry.directory import Caller, Platform
+from hub.registry.directory import Caller, HubRole, Platform
 from hub.registry.platforms import (
     HandshakeFailed,
     NameTaken,
@@ -80,6 +80,7 @@ class Registering:
         versions_url: str,
         token_a: str,
         encoding: TokenEncoding = TokenEncoding.BASE64,
+        hub_role: HubRole = HubRole.REFUSED,
     ) -> Platform:
         """Register the hub at a platform that gave us token A, under a name of our choice (CR-03).
 
@@ -92,7 +93,7 @@ class Registering:
             raise NameTaken(f"a platform has the name {name!r}")
         talk = self._talk(None, name, token_a, encoding)
         endpoint = await talk.read(versions_url)
-        async with self._planned(name, versions_url) as (platform_id, token_b):
+        async with self._planned(name, versions_url, hub_role) as (platform_id, token_b):
             theirs = await talk.exchange("POST", endpoint.url, self._on.identity.credentials(token_b))
             try:
                 with talk.step("its answer"):
@@ -193,12 +194,14 @@ class Registering:
         return _Talk(client, correlation_id)
 
     @asynccontextmanager
-    async def _planned(self, name: str, versions_url: str) -> AsyncIterator[tuple[int, str]]:
+    async def _planned(
+        self, name: str, versions_url: str, hub_role: HubRole
+    ) -> AsyncIterator[tuple[int, str]]:
         """A planned platform with a pending token, forgotten when the block fails."""
         on = self._on
         token = on.new_token()
         async with on.records.changing() as session:
-            row = await planned(session, name, on.clock)
+            row = await planned(session, name, on.clock, hub_role)
             row.versions_url = versions_url
             await give_token(session, row, on.sealer, token, TokenPurpose.PENDING, on.clock())
             platform_id = row.stored_id

@@ -45,6 +45,8 @@ class PlatformRow(SQLModel, table=True):
     bad_bodies: str = "relay"
     #: When its lists are pulled: `auto`, `always` or `never`.
     pull: str = "auto"
+    #: Whether it may register in the role HUB, and so speak for parties of its own: `refused` or `allowed`.
+    hub_role: str = "refused"
     created_at: datetime
     connected_at: datetime | None = None
 

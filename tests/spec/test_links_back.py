@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from multidict import CIMultiDict
 
+from hub.registry.directory import HubRole
 from hub.web.app import running_hub
 from tests.fixtures.recorder import Fault, Received, Recorder, Reply
 from tests.fixtures.roaming import CPO, EMSP, Roaming, joined, roaming, settings
@@ -149,7 +150,7 @@ async def test_whoever_is_removed_while_a_request_is_under_way_does_no_harm(
 async def test_another_hub_speaks_for_its_own_parties_and_for_nobody_who_is_here(world: Roaming) -> None:
     """RT-10, RT-11."""
     async with Recorder([("HUB", "DE", "HUB")]) as other:
-        await joined(world.hub, other, "other")
+        await joined(world.hub, other, "other", HubRole.ALLOWED)
         for sender, owner, code in (
             ("FR/FAR", "FR/FAR", 1000),
             ("FR/FAR", "FR/WAY", 1000),

@@ -70,6 +70,13 @@ class TestPartner:
         assert done.code == 0
         assert (done.json["name"], done.json["versions_url"]) == ("Ac me", admin.hub.versions_url)
 
+    async def test_invite_allows_another_hub(self, admin: AdminHub) -> None:
+        await admin.run("partner", "invite", "other", "--hub")
+        assert value_of("role HUB", (await admin.run("partner", "show", "other")).out) == "allowed"
+        again = await admin.run("partner", "invite", "other", "--again", "--hub")
+        assert again.code == 2
+        assert "partner set NAME --hub allowed" in " ".join(again.err.replace("│", " ").split())
+
     async def test_invite_again_makes_a_new_token(self, admin: AdminHub) -> None:
         first = (await admin.run("partner", "invite", "tnm", "--json")).json
         second = (await admin.run("partner", "invite", "tnm", "--again", "--json")).json
@@ -83,6 +90,9 @@ class TestPartner:
         assert (done.json["when_unreachable"], done.json["bad_bodies"]) == ("none", "refuse")
         done = await admin.run("partner", "set", "tnm", "--pull", "never", "--json")
         assert (done.json["bad_bodies"], done.json["pull"]) == ("refuse", "never")
+        assert done.json["hub_role"] == "refused"
+        done = await admin.run("partner", "set", "tnm", "--hub", "allowed", "--json")
+        assert (done.json["hub_role"], done.json["bad_bodies"]) == ("allowed", "refuse")
         assert (await admin.run("partner", "set", "tnm", "--bad-bodies", "eat")).code == 2
         assert (await admin.run("partner", "set", "nobody", "--bad-bodies", "refuse")).code == 1
 

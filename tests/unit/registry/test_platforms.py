@@ -64,7 +64,7 @@ async def test_a_name_is_given_once(hub: RegistryHub) -> None:
     assert await hub.rows() == before
 
 
-@pytest.mark.parametrize("name", ["", " ", " TNM", "TNM ", "a/b", "a\nb", "x" * 101])
+@pytest.mark.parametrize("name", ["", ".", "..", " ", " TNM", "TNM ", "a/b", "a\nb", "x" * 101])
 async def test_a_name_can_stand_on_one_line_and_in_a_path(hub: RegistryHub, name: str) -> None:
     with pytest.raises(NotAName):
         await hub.platforms.invite(name)

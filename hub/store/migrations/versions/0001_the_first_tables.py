@@ -214,6 +214,7 @@ def upgrade() -> None:
         sa.Column("when_unreachable", sa.String(), nullable=False),
         sa.Column("bad_bodies", sa.String(), nullable=False),
         sa.Column("pull", sa.String(), nullable=False),
+        sa.Column("hub_role", sa.String(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.Column("connected_at", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
