@@ -5,7 +5,8 @@ from schemas.v2_2_1 import AuthorizationInfo, LocationReferences, Role, Token
 
 MODULE = Module(
     id="tokens",
-    sender_roles=frozenset({Role.EMSP}),
+    # OTHER is seen as an eMSP type of role (2.2.1, Broadcast Push).
+    sender_roles=frozenset({Role.EMSP, Role.OTHER}),
     receiver_roles=frozenset({Role.CPO}),
     is_broadcast=True,
     kind=ObjectKind(Token, id_field="uid", id_parameter="token_uid", variant=("type", "RFID")),
