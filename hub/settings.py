@@ -49,6 +49,16 @@ class Limits:
     link: timedelta = timedelta(hours=24)
     #: How far ahead a reservation may end whose results still find their way back.
     reservation: timedelta = timedelta(days=366)
+    #: For all eMSPs together that are asked about a token that nobody is known to own (RT-51).
+    ask_all: timedelta = timedelta(seconds=10)
+    #: How long it is remembered who knew a token.
+    token_owner: timedelta = timedelta(minutes=15)
+    #: How long it is remembered that nobody knew a token.
+    unknown_token: timedelta = timedelta(seconds=30)
+    #: Tokens of which that is remembered at most.
+    tokens_remembered: int = 10_000
+    #: How long it is remembered who set a session's charging profile (CHP-11).
+    charging_profile: timedelta = timedelta(days=30)
     #: How long a CDR's Location lives.
     cdr_location: timedelta = timedelta(days=90)
 
@@ -74,6 +84,8 @@ class Settings:
     policy: PolicyMode = PolicyMode.OPEN
     #: Whether partners may live at http URLs and private addresses (design D10); the demo says yes.
     allow_private_networks: bool = False
+    #: Whether all eMSPs are asked about a token that nobody is known to own (AM-53).
+    ask_all: bool = True
     limits: Limits = field(default_factory=Limits)
 
     @property

@@ -21,6 +21,25 @@ class ResponseUrl(StrEnum):
     QUERY = "query"
 
 
+class Clue(StrEnum):
+    """What tells for whom a request is that names nobody in OCPI-to (RT-49)."""
+
+    #: The eMSP of the `cdr_token` in the body.
+    CDR_TOKEN = "cdr token"  # noqa: S105 a name
+    #: The eMSP of the session that the request is about, as it passed here.
+    SESSION_TOKEN = "token of the session"  # noqa: S105 a name
+    #: The eMSP that owns the token.
+    TOKEN = "token"  # noqa: S105 a name
+    #: The CPO of the asker's session.
+    SESSION = "session"
+    #: The owner of the location.
+    LOCATION = "location"
+    #: The CPO that took the asker's reservation.
+    RESERVATION = "reservation"
+    #: Who set a charging profile for the CPO's session last.
+    CHARGING_PROFILE = "charging profile"
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One method on one path below a module's URL (checklist 0.2)."""
@@ -42,6 +61,10 @@ class Operation:
     response_url: ResponseUrl | None = None
     #: The answer's Location header must lead back through a hub (CDR-04).
     answers_location: bool = False
+    #: What tells for whom it is where OCPI-to does not, None where nothing does (RT-49).
+    clue: Clue | None = None
+    #: What a hub learns from it once its addressee has accepted it, for requests that name nobody.
+    teaches: Clue | None = None
 
     def parameters(self, segments: tuple[str, ...]) -> dict[str, str] | None:
         """The decoded path parameters, None where the path is another one."""
@@ -182,10 +205,18 @@ def sender(
     paged: bool = False,
     answer: type[WireObject] | None = None,
     body_required: bool = True,
+    clue: Clue | None = None,
 ) -> Operation:
     """An operation of the Sender interface."""
     return Operation(
-        InterfaceRole.SENDER, method, _segments(path), body, body_required, answer=answer, paged=paged
+        InterfaceRole.SENDER,
+        method,
+        _segments(path),
+        body,
+        body_required,
+        answer=answer,
+        paged=paged,
+        clue=clue,
     )
 
 
@@ -197,6 +228,8 @@ def receiver(
     answer: type[WireObject] | None = None,
     response_url: ResponseUrl | None = None,
     answers_location: bool = False,
+    clue: Clue | None = None,
+    teaches: Clue | None = None,
 ) -> Operation:
     """An operation of the Receiver interface."""
     return Operation(
@@ -207,10 +240,14 @@ def receiver(
         answer=answer,
         response_url=response_url,
         answers_location=answers_location,
+        clue=clue,
+        teaches=teaches,
     )
 
 
-def owned(methods: str, path: str, model: type[WireObject]) -> tuple[Operation, ...]:
+def owned(
+    methods: str, path: str, model: type[WireObject], *, clue: Clue | None = None
+) -> tuple[Operation, ...]:
     """Operations on an object at the address its owner gives it (2.2.1, Client Owned Object Push)."""
     segments = _segments("/{country_code}/{party_id}" + path)
     return tuple(
@@ -221,6 +258,7 @@ def owned(methods: str, path: str, model: type[WireObject]) -> tuple[Operation, 
             body=model if method in {"PUT", "PATCH"} else None,
             partial=method == "PATCH",
             answer=model if method == "GET" else None,
+            clue=clue,
         )
         for method in methods.split()
     )

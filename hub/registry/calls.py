@@ -1,5 +1,6 @@
 """Calls to platforms: each shows the platform's token, and each leaves a leg in the journal."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -102,6 +103,10 @@ class JournaledTransport:
             reply = await self.calls.transport.send(request)
         except CallFailed as failure:
             self._record(request, at, None, f"{type(failure).__name__}: {failure}")
+            raise
+        except asyncio.CancelledError:
+            # It was sent, though nobody waits for the answer any longer: another one was better (RT-51).
+            self._record(request, at, None, "the answer was not waited for")
             raise
         self._record(request, at, reply, "")
         return reply

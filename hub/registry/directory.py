@@ -109,6 +109,10 @@ class Platform:
         """Whether the party is one of its own (RT-11)."""
         return any(registered.party == party for registered in self.roles)
 
+    def spelled(self, party: Party) -> Party:
+        """One of its own parties, in its own spelling."""
+        return next((registered.party for registered in self.roles if registered.party == party), party)
+
     @property
     def is_hub(self) -> bool:
         """Whether it is another hub, which speaks for parties that it does not list (RT-10)."""

@@ -7,10 +7,12 @@ a party    any                                    to that party (Direct)
 the hub    PUT, PATCH, DELETE of broadcast data   to everybody concerned (Broadcast)
 the hub    GET of a Sender interface              to the hub's store (GetAll, GetOne)
 the hub    anything else                          nowhere: 2000 (RT-38, RT-39, AM-54)
-absent     any                                    to the only party that can be meant, else nowhere
+absent     a list                                 nowhere: 2001 (RT-56)
+absent     PUT, PATCH, DELETE of broadcast data   to everybody concerned (Broadcast, RT-49)
+absent     any other                              to whom its content means (Direct, AskAll; addressee.py)
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hub.ocpi.errors import (
     ClientError,
@@ -22,6 +24,7 @@ from hub.ocpi.errors import (
 from hub.ocpi.message import Message
 from hub.ocpi.party import Party
 from hub.registry.directory import Directory, Platform
+from hub.routing.addressee import NOTHING_KNOWN, AnyOf, Candidates, Content, Found, Meant, addressee
 from hub.routing.policy import MayExchange
 from schemas.v2_2_1 import InterfaceRole, Role
 
@@ -37,6 +40,15 @@ class Direct:
     party: Party
     #: The URL of the module's interface at the platform.
     endpoint: str
+    #: How the party was found, None where OCPI-to names it.
+    found: Found | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskAll:
+    """To all that may know a token, at the same time; the best answer is the answer (RT-51)."""
+
+    receivers: tuple[Direct, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +68,7 @@ class GetOne:
     """One object from the hub's store (RT-56)."""
 
 
-Destination = Direct | Broadcast | GetAll | GetOne
+Destination = Direct | AskAll | Broadcast | GetAll | GetOne
 
 
 def sending_party(message: Message, caller: Platform, directory: Directory) -> Party:
@@ -80,16 +92,32 @@ def speaks_for(platform: Platform, party: Party, directory: Directory) -> bool:
 
 
 def destination(
-    message: Message, sender: Party, caller: Platform, directory: Directory, may_exchange: MayExchange
+    message: Message,
+    sender: Party,
+    caller: Platform,
+    directory: Directory,
+    may_exchange: MayExchange,
+    content: Content = NOTHING_KNOWN,
+    *,
+    asks_all: bool = True,
 ) -> Destination:
     """Where a message from this party of this platform goes.
+
+    Args:
+        message: What goes.
+        sender: Whom it is from.
+        caller: The platform that sends it.
+        directory: Who is known.
+        may_exchange: Who may talk to whom.
+        content: What its content says of the addressee, where OCPI-to names nobody.
+        asks_all: Whether all eMSPs may be asked about a token that nobody is known to own.
 
     Raises:
         OcpiError: nowhere; the class and the message say why.
     """
     to = message.routing.to
     if to is None:
-        return _only_candidate(message, sender, caller, directory, may_exchange)
+        return _open(message, content, Candidates(message, sender, caller, directory, may_exchange, asks_all))
     if to == directory.hub:
         return _hub(message, sender, caller)
     return direct(message, to, sender, caller, directory, may_exchange)
@@ -113,7 +141,8 @@ def direct(
         raise UnknownReceiver(f"{to} is not known to this hub")
     # One party may be CPO on one platform and eMSP on another: the module tells who is meant (RT-12).
     roles = message.module.roles(message.interface)
-    platform = next((holder for holder, role in holders if role in roles), holders[0][0])
+    in_role = [holder for holder, role in holders if role in roles] or [holders[0][0]]
+    platform = next((holder for holder in in_role if holder.id != caller.id), in_role[0])
     if platform.id == caller.id:
         raise RoutingError(f"{to} is a party of your own platform")
     if not platform.is_connected:
@@ -130,7 +159,7 @@ def _hub(message: Message, sender: Party, caller: Platform) -> Broadcast | GetAl
         raise ClientError(f"{module.id} are not for everybody: address a party, not the hub")
     if interface is InterfaceRole.SENDER and message.method == "GET":
         return GetAll() if message.operation.paged else GetOne()
-    if interface is InterfaceRole.RECEIVER and message.method in PUSHES:
+    if is_push_to_everybody(message):
         return Broadcast(_broadcasting_role(message, sender, caller))
     raise ClientError(f"{message.method} of the {interface.lower()} interface cannot be addressed to the hub")
 
@@ -145,21 +174,48 @@ def _broadcasting_role(message: Message, sender: Party, caller: Platform) -> Rol
     return owning[0]
 
 
-def _only_candidate(
-    message: Message, sender: Party, caller: Platform, directory: Directory, may_exchange: MayExchange
-) -> Direct:
+def is_push_to_everybody(message: Message) -> bool:
+    """Whether the message changes an object that is meant for everybody (RT-28, RT-39)."""
+    is_push = message.interface is InterfaceRole.RECEIVER and message.method in PUSHES
+    return is_push and message.module.is_broadcast
+
+
+def _open(message: Message, content: Content, candidates: Candidates) -> Direct | AskAll | Broadcast:
     if message.operation.paged:
         raise InvalidParameters("OCPI-to headers are missing: a list is asked of a party, or of the hub")
-    roles = message.module.roles(message.interface)
-    candidates = {
-        party
-        for party, holders in directory.by_party.items()
-        for platform, role in holders
-        if role in roles and platform.id != caller.id and may_exchange(sender, party, message.module.id)
-    }
-    match len(candidates):
-        case 0:
-            raise UnknownReceiver(f"nobody at this hub answers {message.module.id} as {message.interface}")
-        case 1:
-            return direct(message, candidates.pop(), sender, caller, directory, may_exchange)
-    raise InvalidParameters("OCPI-to headers are missing, and more than one party may be meant")
+    if is_push_to_everybody(message):
+        return Broadcast(_broadcasting_role(message, candidates.sender, candidates.caller))
+    match addressee(message, content, candidates):
+        case Meant(party, found):
+            return replace(_way(party, candidates), found=found)
+        case AnyOf(parties):
+            return _ask_all(parties, candidates)
+
+
+def _ask_all(parties: tuple[Party, ...], candidates: Candidates) -> AskAll:
+    """The ways to those who can be asked now.
+
+    Raises:
+        RoutingError: nobody can; the reason of one of them.
+    """
+    ways: list[Direct] = []
+    refusals: list[RoutingError] = []
+    for party in parties:
+        try:
+            ways.append(_way(party, candidates))
+        except RoutingError as refusal:
+            refusals.append(refusal)
+    if not ways:
+        raise max(refusals, key=lambda refusal: refusal.status_code)
+    return AskAll(tuple(ways))
+
+
+def _way(party: Party, candidates: Candidates) -> Direct:
+    message, sender, caller, directory, may_exchange = (
+        candidates.message,
+        candidates.sender,
+        candidates.caller,
+        candidates.directory,
+        candidates.may_exchange,
+    )
+    return direct(message, party, sender, caller, directory, may_exchange)

@@ -48,6 +48,10 @@ __all__ = [
 ]
 
 _OWNERS = text("SELECT DISTINCT country_code, party_id FROM object WHERE module = :module")
+_OWNERS_OF = text(
+    "SELECT country_code, party_id FROM object WHERE module = :module AND object_id = :object_id"
+    " AND is_deleted = false AND (:variant IS NULL OR variant = :variant)"
+)
 _WITH_ID = text(
     "SELECT country_code, party_id, body FROM object"
     " WHERE module = :module AND object_id = :object_id AND is_deleted = false ORDER BY seq"
@@ -133,6 +137,13 @@ class ObjectStore:
             if visible is None or Party(row.country_code, row.party_id) in visible
         )
         return tuple(each for each in found if each is not None)
+
+    async def owners_of(self, module: str, object_id: str, variant: str | None = None) -> frozenset[Party]:
+        """Everybody who has an object with this id, and this variant if one is given (RT-49, RT-50)."""
+        query = {"module": module, "object_id": object_id.upper(), "variant": variant}
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(_OWNERS_OF, query)).all()
+        return frozenset(Party(*row) for row in rows)
 
     async def page(
         self,

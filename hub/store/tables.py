@@ -266,6 +266,22 @@ class DeadLetterRow(SQLModel, table=True):
     refused_at: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
+class LearntAddresseeRow(SQLModel, table=True):
+    """To whom an id leads, learnt from a request that was accepted (RT-49)."""
+
+    __tablename__ = "learnt_addressee"
+
+    #: reservation or charging profile.
+    clue: str = Field(primary_key=True)
+    #: Whose id it is, folded: the eMSP of a reservation, the CPO of a session.
+    country_code: str = Field(primary_key=True)
+    party_id: str = Field(primary_key=True)
+    object_id: str = Field(primary_key=True)
+    addressee_country_code: str = Field(primary_key=True)
+    addressee_party_id: str = Field(primary_key=True)
+    expires_at: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+
+
 class JournalRow(SQLModel, table=True):
     """One leg of an exchange: what the hub received or sent, and how it ended."""
 

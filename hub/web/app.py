@@ -37,12 +37,17 @@ from hub.registry.records import Records
 from hub.registry.registering import Registering
 from hub.registry.rotation import PreviousTokens
 from hub.registry.tokens import Sealer, sealing_key
+from hub.relay.asking import Asking
 from hub.relay.broadcast import Broadcasting
 from hub.relay.collect import Collecting
+from hub.relay.content import Contents
+from hub.relay.decision import Deciding
 from hub.relay.exchange import Exchange
 from hub.relay.forward import Forwarding
+from hub.relay.learnt import LearntAddressees
 from hub.relay.leg import Legs
 from hub.relay.links import Links
+from hub.relay.token_owners import TokenOwners
 from hub.routing.policy import MayExchange, policy
 from hub.settings import Limits, Settings
 from hub.store.database import Database, opened
@@ -144,10 +149,15 @@ async def running_hub(
         # Now.
         links = Links(database, identity.public_url, clock)
         forwarding = Forwarding(Legs(calls, limits.relay, presence.unreachable), links, clock, limits)
+        learnt = LearntAddressees(database, clock, limits)
+        token_owners = TokenOwners(
+            clock, owner=limits.token_owner, unknown=limits.unknown_token, most=limits.tokens_remembered
+        )
         exchange = Exchange(
-            directory,
-            may_exchange,
+            Deciding(directory, may_exchange, Contents(objects, learnt, token_owners), settings.ask_all),
             forwarding,
+            Asking(token_owners, limits.ask_all),
+            learnt,
             Broadcasting(objects, clock, pumps.wake),
             Collecting(objects, may_exchange, clock, identity.public_url, limits.page),
         )
@@ -173,7 +183,9 @@ async def running_hub(
         )
         await directory.reload()
         await platforms.forget_unfinished()
-        await stack.enter_async_context(beside(objects.run(), pumps.run(), presence.watch(), _sweep(links)))
+        await stack.enter_async_context(
+            beside(objects.run(), pumps.run(), presence.watch(), _sweep(links, learnt))
+        )
 
         ready = asyncio.Event()
         state = state_routes(ready.is_set)
@@ -259,7 +271,8 @@ def _both(
     return observe
 
 
-async def _sweep(links: Links) -> None:
+async def _sweep(links: Links, learnt: LearntAddressees) -> None:
     while True:
         await links.forget_expired()
+        await learnt.forget_expired()
         await asyncio.sleep(SWEEP_EVERY.total_seconds())

@@ -1,6 +1,6 @@
 """CDRs: concluded sessions with their price, final."""
 
-from hub.ocpi.description import Module, ObjectKind, receiver, sender
+from hub.ocpi.description import Clue, Module, ObjectKind, receiver, sender
 from schemas.v2_2_1 import CDR, Role
 
 MODULE = Module(
@@ -11,7 +11,7 @@ MODULE = Module(
     kind=ObjectKind(CDR, id_field="id", id_parameter="cdr_id", is_final=True),
     operations=(
         sender("GET", paged=True, answer=CDR),
-        receiver("POST", body=CDR, answers_location=True),
+        receiver("POST", body=CDR, answers_location=True, clue=Clue.CDR_TOKEN),
         # The receiver chooses the URL of a stored CDR (CDR-03).
         receiver("GET", "/{cdr_id}/*", answer=CDR),
     ),

@@ -1,6 +1,6 @@
 """Charging profiles: how fast a session may charge; the result comes later, to the response_url."""
 
-from hub.ocpi.description import Module, ResponseUrl, receiver, sender
+from hub.ocpi.description import Clue, Module, ResponseUrl, receiver, sender
 from schemas.v2_2_1 import ActiveChargingProfile, ChargingProfileResponse, Role, SetChargingProfile
 
 MODULE = Module(
@@ -8,16 +8,30 @@ MODULE = Module(
     sender_roles=frozenset({Role.SCSP, Role.EMSP}),
     receiver_roles=frozenset({Role.CPO}),
     operations=(
-        receiver("GET", "/{session_id}", answer=ChargingProfileResponse, response_url=ResponseUrl.QUERY),
+        receiver(
+            "GET",
+            "/{session_id}",
+            answer=ChargingProfileResponse,
+            response_url=ResponseUrl.QUERY,
+            clue=Clue.SESSION,
+        ),
         receiver(
             "PUT",
             "/{session_id}",
             body=SetChargingProfile,
             answer=ChargingProfileResponse,
             response_url=ResponseUrl.BODY,
+            clue=Clue.SESSION,
+            teaches=Clue.CHARGING_PROFILE,
         ),
-        receiver("DELETE", "/{session_id}", answer=ChargingProfileResponse, response_url=ResponseUrl.QUERY),
-        sender("PUT", "/{session_id}", body=ActiveChargingProfile),
+        receiver(
+            "DELETE",
+            "/{session_id}",
+            answer=ChargingProfileResponse,
+            response_url=ResponseUrl.QUERY,
+            clue=Clue.SESSION,
+        ),
+        sender("PUT", "/{session_id}", body=ActiveChargingProfile, clue=Clue.CHARGING_PROFILE),
         # One of three result objects, to the URL that the sender chose (CHP-04).
         sender("POST", "/*"),
     ),

@@ -1,6 +1,6 @@
 """Commands: what an eMSP asks of a charge point; the result comes later, to the response_url."""
 
-from hub.ocpi.description import Module, Operation, ResponseUrl, receiver, sender
+from hub.ocpi.description import Clue, Module, Operation, ResponseUrl, receiver, sender
 from schemas.v2_2_1 import (
     CancelReservation,
     CommandResponse,
@@ -14,8 +14,16 @@ from schemas.v2_2_1 import (
 from schemas.wire_object import WireObject
 
 
-def _command(name: str, body: type[WireObject]) -> Operation:
-    return receiver("POST", f"/{name}", body=body, answer=CommandResponse, response_url=ResponseUrl.BODY)
+def _command(name: str, body: type[WireObject], clue: Clue, teaches: Clue | None = None) -> Operation:
+    return receiver(
+        "POST",
+        f"/{name}",
+        body=body,
+        answer=CommandResponse,
+        response_url=ResponseUrl.BODY,
+        clue=clue,
+        teaches=teaches,
+    )
 
 
 MODULE = Module(
@@ -23,11 +31,11 @@ MODULE = Module(
     sender_roles=frozenset({Role.EMSP}),
     receiver_roles=frozenset({Role.CPO}),
     operations=(
-        _command("CANCEL_RESERVATION", CancelReservation),
-        _command("RESERVE_NOW", ReserveNow),
-        _command("START_SESSION", StartSession),
-        _command("STOP_SESSION", StopSession),
-        _command("UNLOCK_CONNECTOR", UnlockConnector),
+        _command("CANCEL_RESERVATION", CancelReservation, Clue.RESERVATION),
+        _command("RESERVE_NOW", ReserveNow, Clue.LOCATION, teaches=Clue.RESERVATION),
+        _command("START_SESSION", StartSession, Clue.LOCATION),
+        _command("STOP_SESSION", StopSession, Clue.SESSION),
+        _command("UNLOCK_CONNECTOR", UnlockConnector, Clue.LOCATION),
         # The sender of the command chooses the response_url (CMD-05).
         sender("POST", "/*", body=CommandResult),
     ),

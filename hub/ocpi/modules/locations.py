@@ -1,6 +1,6 @@
 """Locations: a CPO's charge points, down to the connector."""
 
-from hub.ocpi.description import Module, NestedKind, ObjectKind, owned, sender
+from hub.ocpi.description import Clue, Module, NestedKind, ObjectKind, owned, sender
 from schemas.v2_2_1 import EVSE, Connector, Location, Role
 
 MODULE = Module(
@@ -19,9 +19,9 @@ MODULE = Module(
     ),
     operations=(
         sender("GET", paged=True, answer=Location),
-        sender("GET", "/{location_id}", answer=Location),
-        sender("GET", "/{location_id}/{evse_uid}", answer=EVSE),
-        sender("GET", "/{location_id}/{evse_uid}/{connector_id}", answer=Connector),
+        sender("GET", "/{location_id}", answer=Location, clue=Clue.LOCATION),
+        sender("GET", "/{location_id}/{evse_uid}", answer=EVSE, clue=Clue.LOCATION),
+        sender("GET", "/{location_id}/{evse_uid}/{connector_id}", answer=Connector, clue=Clue.LOCATION),
         *owned("GET PUT PATCH", "/{location_id}", Location),
         *owned("GET PUT PATCH", "/{location_id}/{evse_uid}", EVSE),
         *owned("GET PUT PATCH", "/{location_id}/{evse_uid}/{connector_id}", Connector),

@@ -1,6 +1,6 @@
 """Tokens: what an eMSP's drivers show, and whether they may charge now."""
 
-from hub.ocpi.description import Module, ObjectKind, owned, sender
+from hub.ocpi.description import Clue, Module, ObjectKind, owned, sender
 from schemas.v2_2_1 import AuthorizationInfo, LocationReferences, Role, Token
 
 MODULE = Module(
@@ -18,6 +18,7 @@ MODULE = Module(
             body=LocationReferences,
             body_required=False,
             answer=AuthorizationInfo,
+            clue=Clue.TOKEN,
         ),
         *owned("GET PUT PATCH", "/{token_uid}", Token),
     ),

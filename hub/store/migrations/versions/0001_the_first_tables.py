@@ -110,6 +110,22 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_journal_correlation_id"), ["correlation_id"], unique=False)
 
     op.create_table(
+        "learnt_addressee",
+        sa.Column("clue", sa.String(), nullable=False),
+        sa.Column("country_code", sa.String(), nullable=False),
+        sa.Column("party_id", sa.String(), nullable=False),
+        sa.Column("object_id", sa.String(), nullable=False),
+        sa.Column("addressee_country_code", sa.String(), nullable=False),
+        sa.Column("addressee_party_id", sa.String(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "clue", "country_code", "party_id", "object_id", "addressee_country_code", "addressee_party_id"
+        ),
+    )
+    with op.batch_alter_table("learnt_addressee", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_learnt_addressee_expires_at"), ["expires_at"], unique=False)
+
+    op.create_table(
         "link",
         sa.Column("token", sa.String(), nullable=False),
         sa.Column("platform_id", sa.Integer(), nullable=False),
@@ -302,6 +318,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_link_expires_at"))
 
     op.drop_table("link")
+    with op.batch_alter_table("learnt_addressee", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_learnt_addressee_expires_at"))
+
+    op.drop_table("learnt_addressee")
     with op.batch_alter_table("journal", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_journal_correlation_id"))
         batch_op.drop_index(batch_op.f("ix_journal_at"))

@@ -1,0 +1,95 @@
+"""What shall become of a message, as a value: nothing is sent and nothing is written to find it out.
+
+whose message is it?          destination.sending_party       nobody's here: 2001
+is the body JSON?             validation.decoded              no: 400
+do URL and body agree?        identity.check_identity         no: 2001
+whose is what it pushes?      the sender's, or 2001 (AM-07)
+to whom, if it says nobody?   content.Contents                reads what the hub keeps
+where does it go?             destination.destination         nowhere: 2000, 4000, 4001, 4003
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hub.ocpi.errors import InvalidParameters
+from hub.ocpi.headers import Routing
+from hub.ocpi.identity import check_identity, owner_in_path
+from hub.ocpi.message import Message
+from hub.ocpi.party import Party
+from hub.ocpi.validation import decoded
+from hub.registry.current import CurrentDirectory
+from hub.registry.directory import Directory, Platform
+from hub.relay.content import Contents
+from hub.routing.addressee import NOTHING_KNOWN
+from hub.routing.destination import Destination, destination, sending_party, speaks_for
+from hub.routing.policy import MayExchange
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A message, understood."""
+
+    #: With the party that it is from.
+    message: Message
+    #: The decoded body, None where there is none.
+    value: Any
+    caller: Platform
+    sender: Party
+    to: Destination
+    #: The hub's own party.
+    hub: Party
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """What a decision stands on."""
+
+    directory: CurrentDirectory
+    may_exchange: MayExchange
+    contents: Contents
+    #: Whether all eMSPs may be asked about a token that nobody is known to own (AM-53).
+    asks_all: bool
+
+    async def decision(self, message: Message, caller: Platform) -> Decision:
+        """What shall become of a message of a functional module, sent by this platform.
+
+        Raises:
+            OcpiError: it is refused; the class and the message say why.
+        """
+        directory = self.directory.value
+        sender = sending_party(message, caller, directory)
+        message = replace(message, routing=Routing(message.routing.to, sender))
+        value = _value(message)
+        check_identity(message, value)
+        _check_owner(message, sender, caller, directory)
+        is_open = message.routing.to is None
+        content = await self.contents.of(message, value, sender) if is_open else NOTHING_KNOWN
+        to = destination(
+            message, sender, caller, directory, self.may_exchange, content, asks_all=self.asks_all
+        )
+        return Decision(message, value, caller, sender, to, directory.hub)
+
+
+def _value(message: Message) -> Any:
+    """The decoded body, None where there is none.
+
+    Raises:
+        BodyIsNotJson: a body that should be JSON is not (TR-12).
+    """
+    operation = message.operation
+    needs_body = operation.body is not None and operation.body_required
+    if message.method in {"GET", "DELETE"} or not (message.body or needs_body):
+        return None
+    value = decoded(message.body)
+    if not isinstance(value, dict):
+        raise InvalidParameters(f"/: expected an object, got {type(value).__name__}")
+    return value
+
+
+def _check_owner(message: Message, sender: Party, caller: Platform, directory: Directory) -> None:
+    """What is pushed belongs to the party that pushes it (AM-07); a hub speaks for others (RT-10)."""
+    owner = owner_in_path(message)
+    if owner is None or owner == sender:
+        return
+    if not caller.is_hub or not speaks_for(caller, owner, directory):
+        raise InvalidParameters(f"URL: the object belongs to {owner}, the message is from {sender}")
