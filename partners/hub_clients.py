@@ -31,6 +31,8 @@ class HubClients:
     def __init__(self, database: Database, changes: Changes) -> None:
         self._database = database
         self._changes = changes
+        #: How often a party that could not be reached was CONNECTED again; who was away has to GET (TR-32).
+        self.returns = 0
         database.define(TABLES)
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -46,20 +48,38 @@ class HubClients:
         """
         info = ClientInfo.model_validate(value, context=TOLERANT)
         party = Party(info.country_code, info.party_id)
-        is_new = self._row(party, info.role) is None
+        known = self._row(party, info.role)
+        is_back = known is not None and known["status"] != info.status == ConnectionStatus.CONNECTED
+        self.returns += is_back
         self._database.execute(
             "INSERT OR REPLACE INTO hub_client (country_code, party_id, role, status, text)"
             " VALUES (?, ?, ?, ?, ?)",
             (*party.folded, str(info.role), str(info.status), exact_json.encode(value).decode()),
         )
         self._changes.announce()
-        return is_new
+        return known is None
 
     def status(self, party: Party, role: Role) -> ConnectionStatus | None:
         """Whether the party can be reached in this role, None where the hub has not said."""
         row = self._row(party, role)
         known = row is not None and row["status"] in set(ConnectionStatus)
         return ConnectionStatus(row["status"]) if known else None
+
+    def connected(self, role: Role) -> list[Party]:
+        """The parties in this role that can be reached, as far as the hub has said."""
+        rows = self._database.rows(
+            "SELECT country_code, party_id FROM hub_client WHERE role = ? AND status = ?"
+            " ORDER BY country_code, party_id",
+            (str(role), ConnectionStatus.CONNECTED.value),
+        )
+        return [Party(row["country_code"], row["party_id"]) for row in rows]
+
+    def knows(self, party: Party) -> bool:
+        """Whether the hub has told us of the party, in whatever role; True where it tells us of nobody."""
+        row = self._database.row(
+            "SELECT max(country_code = ? AND party_id = ?) AS is_listed FROM hub_client", party.folded
+        )
+        return row is None or row["is_listed"] in {None, 1}
 
     def all(self) -> list[ClientInfo]:
         """Everybody that the hub told us of."""

@@ -39,7 +39,7 @@ async def _everybody(_owner: Party) -> bool:
     return True
 
 
-def _no_guard(_stored: Value | None, _new: Value) -> None:
+def no_guard(_stored: Value | None, _new: Value) -> None:
     """Whatever its model finds right."""
 
 
@@ -51,7 +51,7 @@ class OwnedObjects:
     kind: ObjectKind
     objects: Objects
     changes: Changes
-    guard: Guard = _no_guard
+    guard: Guard = no_guard
     is_known: Acquaintance = _everybody
 
     def handlers(self) -> Mapping[str, Handler]:

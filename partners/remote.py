@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn
+from urllib.parse import urlencode
 
 import aiohttp
 import typer
@@ -22,6 +23,10 @@ Node = Annotated[
 Key = Annotated[
     str, typer.Option("--key", envvar="OCPI_NODE_KEY", help="Its key: `admin_key` in the configuration.")
 ]
+OfParty = Annotated[
+    str | None,
+    typer.Option("--party", envvar="OCPI_NODE_PARTY", help="Which of the node's parties, as NL/EMA."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 
 
@@ -37,10 +42,16 @@ class RemoteNode:
 
     url: str
     key: str
+    #: Which of the node's parties is meant; None: its first.
+    party: str | None = None
 
     def ask(self, method: str, path: str, value: Mapping[str, Any] | None = None) -> Any:
         """The decoded answer; what the node refuses ends the program with exit status 1."""
         return asyncio.run(self._ask(method, path, value))
+
+    def _address(self, path: str) -> str:
+        query = "" if self.party is None else ("&" if "?" in path else "?") + urlencode({"party": self.party})
+        return self.url.rstrip("/") + PREFIX + path + query
 
     async def _ask(self, method: str, path: str, value: Mapping[str, Any] | None) -> Any:
         try:
@@ -48,7 +59,7 @@ class RemoteNode:
                 aiohttp.ClientSession(headers={"Authorization": f"Bearer {self.key}"}) as session,
                 session.request(
                     method,
-                    self.url.rstrip("/") + PREFIX + path,
+                    self._address(path),
                     data=None if value is None else exact_json.encode(dict(value)),
                 ) as answer,
             ):

@@ -2,38 +2,42 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from pydantic import ValidationError
 
 from hub.ocpi.party import NotAParty, Party
-from hub.ocpi.timestamps import format_timestamp, parse_timestamp
+from hub.ocpi.timestamps import Clock, format_timestamp, parse_timestamp
 from hub.ocpi.validation import refusal
 from hub.pricing import half_up
 from partners.administration import AdminHandler, AdminHandlers, AdminRequest, NotPossible
-from partners.emsp.bills import Bill
-from partners.emsp.commands import Commands, Outcome, SentCommand
-from partners.emsp.driver import Driver, Started
-from partners.emsp.inbox import Sessions
-from partners.emsp.locations import Locations, UnknownPlace, owner_of
-from partners.emsp.tokens import Tokens, UnknownToken, token_entries
+from partners.emsp.bills import Bill, balances
+from partners.emsp.charging_profiles import ProfileOutcome, limit_at
+from partners.emsp.commands import Outcome, SentCommand
+from partners.emsp.driver import Started
+from partners.emsp.locations import UnknownPlace, owner_of
+from partners.emsp.provider import Provider
+from partners.emsp.reservations import reservations
+from partners.emsp.tokens import UnknownToken, remarks, token_entries
 from partners.pull import Pulled
 from schemas.findings import findings
-from schemas.v2_2_1 import Location
+from schemas.v2_2_1 import (
+    ChargingPreferences,
+    ChargingPreferencesResponse,
+    ChargingProfile,
+    Location,
+    Token,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """Where driver and operator are served: handlers over the parts of an eMSP."""
+    """Where drivers and operator of one eMSP party are served: handlers over its parts."""
 
-    tokens: Tokens
-    places: Locations
-    sessions: Sessions
-    commands: Commands
-    driver: Driver
-    bills: Callable[[], list[Bill]]
+    provider: Provider
+    clock: Clock
     pull: Callable[[], Awaitable[Mapping[str, Pulled]]]
 
     def handlers(self) -> AdminHandlers:
@@ -48,56 +52,69 @@ class Counter:
             "GET /sessions": self._sessions,
             "POST /sessions": self._start,
             "DELETE /sessions/{session_id}": self._stop,
+            "PUT /sessions/{session_id}/preferences": self._prefer,
+            "GET /sessions/{session_id}/profile": self._active_profile,
+            "PUT /sessions/{session_id}/profile": self._set_profile,
+            "DELETE /sessions/{session_id}/profile": self._clear_profile,
+            "GET /reservations": self._reservations,
             "POST /reservations": self._reserve,
             "DELETE /reservations/{reservation_id}": self._cancel,
-            "POST /unlock": self._unlock,
+            "POST /help-desk/unlock": self._unlock,
             "GET /bills": self._bills,
+            "GET /balances": self._balances,
             "GET /commands": self._commands,
         }
         return {name: _told(handler) for name, handler in handlers.items()}
 
     async def _locations(self, request: AdminRequest) -> Any:
         token_uid = request.arguments.get("token")
-        token = None if token_uid is None else self.tokens.find(token_uid)
-        return [self._with_tariffs(location) for location in self.places.visible(token)]
+        token = None if token_uid is None else self.provider.tokens.find(token_uid)
+        return [self._described(location) for location in self.provider.places.visible(token)]
 
-    def _with_tariffs(self, location: Location) -> dict[str, Any]:
-        """The location, and beside it the tariffs that its connectors name, each once."""
+    def _described(self, location: Location) -> dict[str, Any]:
+        """The location, who operates it, and the tariffs that its connectors name, each once."""
+        places = self.provider.places
         tariffs = {
             tariff.id: tariff.to_wire()
             for evse in location.evses
             for connector in evse.connectors
-            for tariff in self.places.tariffs(connector, owner_of(location))
+            for tariff in places.tariffs(connector, owner_of(location))
         }
-        return {"location": location.to_wire(), "tariffs": list(tariffs.values())}
+        return {
+            "location": location.to_wire(),
+            "operator": places.operator(location),
+            "tariffs": list(tariffs.values()),
+        }
 
     async def _pull(self, _request: AdminRequest) -> Any:
         return {what: pulled._asdict() for what, pulled in (await self.pull()).items()}
 
     async def _tokens(self, _request: AdminRequest) -> Any:
-        return [token.to_wire() for token in self.tokens.all()]
+        return [_token(token) for token in self.provider.tokens.all()]
 
     async def _issue(self, request: AdminRequest) -> Any:
+        tokens = self.provider.tokens
         ((fields, standing),) = token_entries([request.value])
-        token = self.tokens.issue(fields, standing)
-        if self.tokens.link.is_up:
-            await self.tokens.push_to_all(token)
-        return token.to_wire()
+        token = tokens.issue(fields, standing)
+        if tokens.link.is_up:
+            await tokens.push_to_all(token)
+        return _token(token)
 
     async def _block(self, request: AdminRequest) -> Any:
-        token = self.tokens.block(request.text("uid"), self.tokens.find(request.text("uid")).type)
-        if self.tokens.link.is_up:
-            await self.tokens.push_to_all(token)
-        return token.to_wire()
+        tokens = self.provider.tokens
+        token = tokens.block(request.text("uid"), tokens.find(request.text("uid")).type)
+        if tokens.link.is_up:
+            await tokens.tell_change(token, "valid")
+        return _token(token)
 
     async def _push(self, _request: AdminRequest) -> Any:
-        return {"pushed": await self.tokens.push_all()}
+        return {"pushed": await self.provider.tokens.push_all()}
 
     async def _sessions(self, _request: AdminRequest) -> Any:
-        return [session.to_wire() for session in self.sessions.all()]
+        return [session.to_wire() for session in self.provider.sessions.all()]
 
     async def _start(self, request: AdminRequest) -> Any:
-        started = await self.driver.start(
+        started = await self.provider.driver.start(
             request.text("token"),
             request.text("location"),
             request.value.get("evse"),
@@ -107,10 +124,61 @@ class Counter:
         return _started(started)
 
     async def _stop(self, request: AdminRequest) -> Any:
-        return _outcome(await self.driver.stop(request.text("session_id"), owner=_owner(request)))
+        driver = self.provider.driver
+        return _outcome(await driver.stop(request.text("session_id"), owner=_owner(request)))
+
+    async def _prefer(self, request: AdminRequest) -> Any:
+        told = {name: value for name, value in request.value.items() if name != "owner"}
+        preferences = ChargingPreferences.model_validate(told)
+        session_id, smart = request.text("session_id"), self.provider.smart_charging
+        result = await smart.prefer(session_id, preferences, owner=_owner(request))
+        return {"result": result, "accepted": result == ChargingPreferencesResponse.ACCEPTED}
+
+    async def _active_profile(self, request: AdminRequest) -> Any:
+        duration = request.arguments.get("duration", "900")
+        if not (duration.isascii() and duration.isdigit()):
+            raise NotPossible(f"duration: expected seconds, got {duration!r}")
+        session_id, smart = request.text("session_id"), self.provider.smart_charging
+        length = timedelta(seconds=int(duration[:9]))
+        return self._profile(await smart.active(session_id, length, owner=_owner(request)))
+
+    async def _set_profile(self, request: AdminRequest) -> Any:
+        profile = ChargingProfile.model_validate(request.value.get("profile"))
+        session_id, smart = request.text("session_id"), self.provider.smart_charging
+        return self._profile(await smart.limit(session_id, profile, owner=_owner(request)))
+
+    async def _clear_profile(self, request: AdminRequest) -> Any:
+        session_id, smart = request.text("session_id"), self.provider.smart_charging
+        return self._profile(await smart.unlimit(session_id, owner=_owner(request)))
+
+    def _profile(self, outcome: ProfileOutcome) -> dict[str, Any]:
+        active = outcome.profile
+        limit = None
+        if active is not None:
+            limit = limit_at(active.charging_profile, active.start_date_time, self.clock())
+        return {
+            "response": str(outcome.response.result),
+            "result": None if outcome.result is None else str(outcome.result),
+            "accepted": outcome.is_accepted,
+            "profile": None if active is None else active.to_wire(),
+            "limit_now": limit,
+        }
+
+    async def _reservations(self, _request: AdminRequest) -> Any:
+        return [
+            {
+                "id": each.id,
+                "cpo": str(each.cpo),
+                "location": each.location_id,
+                "evse": each.evse_uid,
+                "until": format_timestamp(each.until),
+                "state": each.state.value,
+            }
+            for each in reservations(self.provider.commands.all(), self.clock())
+        ]
 
     async def _reserve(self, request: AdminRequest) -> Any:
-        started = await self.driver.reserve(
+        started = await self.provider.driver.reserve(
             request.text("token"),
             request.text("location"),
             _moment(request.text("until")),
@@ -120,10 +188,10 @@ class Counter:
         return _started(started)
 
     async def _cancel(self, request: AdminRequest) -> Any:
-        return _outcome(await self.driver.cancel(request.text("reservation_id")))
+        return _outcome(await self.provider.driver.cancel(request.text("reservation_id")))
 
     async def _unlock(self, request: AdminRequest) -> Any:
-        outcome = await self.driver.unlock(
+        outcome = await self.provider.help_desk.unlock(
             request.text("location"),
             request.text("evse"),
             request.text("connector"),
@@ -132,10 +200,43 @@ class Counter:
         return _outcome(outcome)
 
     async def _bills(self, _request: AdminRequest) -> Any:
-        return [bill_as_json(bill) for bill in self.bills()]
+        return [bill_as_json(bill) for bill in self.provider.bills()]
+
+    async def _balances(self, _request: AdminRequest) -> Any:
+        return [
+            {
+                "cpo": str(each.cpo),
+                "session_id": each.session_id,
+                "cdrs": list(each.cdr_ids),
+                "currency": each.currency,
+                "net": each.net,
+                "total": each.total,
+            }
+            for each in balances(self.provider.bills())
+        ]
 
     async def _commands(self, _request: AdminRequest) -> Any:
-        return [_command(command) for command in self.commands.all()]
+        return [_command(command) for command in self.provider.commands.all()]
+
+
+def handlers_of_each(by_party: Mapping[Party, AdminHandlers]) -> AdminHandlers:
+    """The handlers of several parties as those of one node: the argument `party` names one, or the first."""
+    names = next(iter(by_party.values()))
+    return {name: _handler_of(by_party, name) for name in names}
+
+
+def _handler_of(by_party: Mapping[Party, AdminHandlers], name: str) -> AdminHandler:
+    async def handled(request: AdminRequest) -> Any:
+        named = request.arguments.get("party")
+        try:
+            party = next(iter(by_party)) if named is None else Party.parse(named)
+            handler = by_party[party][name]
+        except (NotAParty, KeyError):
+            ours = ", ".join(map(str, by_party))
+            raise NotPossible(f"{named} is not a party of this node; it has {ours}") from None
+        return await handler(request)
+
+    return handled
 
 
 def bill_as_json(bill: Bill) -> dict[str, Any]:
@@ -144,6 +245,7 @@ def bill_as_json(bill: Bill) -> dict[str, Any]:
         "cdr_id": bill.cdr_id,
         "session_id": bill.session_id,
         "cpo": str(bill.cpo),
+        "credits": bill.credited_cdr_id,
         "token": bill.token_uid,
         "place": bill.place,
         "start": format_timestamp(bill.start),
@@ -183,6 +285,12 @@ def _told(handler: AdminHandler) -> AdminHandler:
             raise NotPossible(str(error)) from error
 
     return told
+
+
+def _token(token: Token) -> dict[str, Any]:
+    """A token, and what is to be remarked, if anything is."""
+    found = remarks(token)
+    return {**token.to_wire(), **({"remarks": found} if found else {})}
 
 
 def _owner(request: AdminRequest) -> Party | None:

@@ -1,37 +1,45 @@
 """The eMSP node, put together: the only place that knows all of its parts."""
 
 import random
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock, utc_now
-from partners.emsp.administration import Counter
-from partners.emsp.bills import Bill, bill
+from partners.addressee import offered_by_each
+from partners.administration import AdminHandlers
+from partners.emsp.administration import Counter, handlers_of_each
+from partners.emsp.bills import Bill
 from partners.emsp.commands import Commands, Outcome
 from partners.emsp.driver import Driver, Started
+from partners.emsp.help_desk import HelpDesk
 from partners.emsp.in_step import InStep
-from partners.emsp.inbox import Cdrs, Sessions
-from partners.emsp.locations import Locations, UnknownPlace
+from partners.emsp.inbox import Sessions
+from partners.emsp.locations import Locations
+from partners.emsp.provider import Provider
 from partners.emsp.settings import EmspSettings
+from partners.emsp.smart_charging import SmartCharging
 from partners.emsp.tokens import Tokens
+from partners.exchange import Offer
 from partners.node import Node, new_id
 from partners.platform import Platform
 from partners.pull import Pulled
-from schemas.v2_2_1 import CDR, InterfaceRole, Location, Role, Session, Tariff, Token
-
-SENDER, RECEIVER = InterfaceRole.SENDER, InterfaceRole.RECEIVER
+from schemas.v2_2_1 import CDR, InterfaceRole, Location, Role, Session, Token
 
 #: Without these at the hub there is nothing to do for an eMSP (CR-16).
-NEEDS = (("locations", SENDER), ("tokens", RECEIVER), ("commands", RECEIVER))
-#: What it has copies of.
-PULLED = ("tariffs", "locations")
+NEEDS = (
+    ("locations", InterfaceRole.SENDER),
+    ("tokens", InterfaceRole.RECEIVER),
+    ("commands", InterfaceRole.RECEIVER),
+)
 
 
 class EmspNode(Platform):
     """An eMSP on two ports, from `async with` to its end.
+
+    Where it has several parties, what is said here of drivers and their things is of the first one;
+    `providers` has them all.
 
     Args:
         settings: Who it is and what it has.
@@ -45,45 +53,19 @@ class EmspNode(Platform):
         self.settings = settings
         node = Node(settings.node, Role.EMSP, needs=NEEDS, clock=clock, new_id=new_id)
         super().__init__(node)
-        party = settings.node.party
-        self.tokens = Tokens(
-            party,
-            node.database,
-            node.objects,
-            node.changes,
-            node.link,
-            clock,
-            new_id,
-            settings.node.page_limit,
-        )
-        self.places = Locations(node.objects, node.changes)
-        self.charging = Sessions(party, node.objects, node.changes)
-        self.cdr_inbox = Cdrs(party, node.objects, node.changes)
-        self.commands = Commands(
-            node.database,
-            node.changes,
-            node.link,
-            clock,
-            new_id,
-            lambda: node.module_url("commands", SENDER),
-        )
-        self.driver = Driver(self.tokens, self.places, self.charging, self.commands, new_id)
-        self.counter = Counter(
-            self.tokens, self.places, self.charging, self.commands, self.driver, self.bills, self.pull
-        )
+        self._clock = clock
+        #: By party, the first one first.
+        self.providers = {
+            party: Provider(party, node, settings.pulling, clock, new_id)
+            for party, _ in settings.node.parties
+        }
 
     async def __aenter__(self) -> Self:
         """Issue the configured tokens and listen."""
-        for fields, standing in self.settings.tokens:
-            self.tokens.issue(fields, standing)
-        offers = [
-            *self.places.offers(),
-            self.tokens.offer(),
-            self.charging.offer(),
-            self.cdr_inbox.offer(),
-            self.commands.offer(),
-        ]
-        await self.node.start(offers, self.counter.handlers())
+        for party, tokens in {self.party: self.settings.tokens, **self.settings.more_tokens}.items():
+            for fields, standing in tokens:
+                self.providers[party].tokens.issue(fields, standing)
+        await self.node.start(self._offers(), self._admin_handlers())
         return self
 
     async def __aexit__(
@@ -91,6 +73,20 @@ class EmspNode(Platform):
     ) -> None:
         """Stop listening and close the database."""
         await self.node.stop()
+
+    def _offers(self) -> Sequence[Offer]:
+        by_party = {party: provider.offers() for party, provider in self.providers.items()}
+        return [
+            offered_by_each(dict(zip(by_party, same, strict=True)))
+            for same in zip(*by_party.values(), strict=True)
+        ]
+
+    def _admin_handlers(self) -> AdminHandlers:
+        counters = {
+            party: Counter(provider, self._clock, self.pull).handlers()
+            for party, provider in self.providers.items()
+        }
+        return handlers_of_each(counters)
 
     # Keeping in step with the others.
 
@@ -100,10 +96,11 @@ class EmspNode(Platform):
         await self.register_as_configured(self.settings.hub)
         in_step = InStep(
             peers=node.peers,
+            clients=node.clients,
             changes=node.changes,
             push=self.push_tokens,
-            pull=self.pull,
-            interval=self.settings.pull_interval,
+            pull=self.pull_changes,
+            interval=self.settings.pulling.interval,
             backoff=self.settings.backoff,
             chance=chance,
         )
@@ -111,23 +108,69 @@ class EmspNode(Platform):
 
     async def push_tokens(self) -> int:
         """Send every token to all CPOs; how many."""
-        return await self.tokens.push_all()
+        return sum([await provider.tokens.push_all() for provider in self.providers.values()])
 
-    async def pull(self, since: datetime | None = None) -> dict[str, Pulled]:
-        """Read who is connected, and all tariffs and locations, or those that changed since an instant.
+    async def pull(self) -> dict[str, Pulled]:
+        """Read who is connected, and all lists whole; see `Provider.pull`."""
+        return await self._pulled(whole=True)
 
-        Raises:
-            NotSent, CallFailed, PeerRefused, PeerOffers: a list could not be read to its end.
-        """
-        if self.node.link.offers("hubclientinfo", SENDER):
+    async def pull_changes(self) -> dict[str, Pulled]:
+        """Read who is connected, and what changed since the last time; see `Provider.pull`."""
+        return await self._pulled(whole=False)
+
+    async def _pulled(self, *, whole: bool) -> dict[str, Pulled]:
+        if self.node.link.offers("hubclientinfo", InterfaceRole.SENDER):
             await self.node.pull.client_infos()
-        pulled = {}
-        for module_id in PULLED:
-            for to in self.node.link.everybody(Role.CPO):
-                pulled[f"{module_id} of {to}"] = await self.node.pull.owned(module_id, to=to, since=since)
-        return pulled
+        several = len(self.providers) > 1
+        return {
+            f"{what} for {party}" if several else what: pulled
+            for party, provider in self.providers.items()
+            for what, pulled in (await provider.pull(whole=whole)).items()
+        }
 
-    # What drivers see and do.
+    # The parts of the first party.
+
+    @property
+    def provider(self) -> Provider:
+        """The first party."""
+        return self.providers[self.party]
+
+    @property
+    def tokens(self) -> Tokens:
+        """Its tokens."""
+        return self.provider.tokens
+
+    @property
+    def places(self) -> Locations:
+        """The locations and tariffs that it knows."""
+        return self.provider.places
+
+    @property
+    def charging(self) -> Sessions:
+        """Its drivers' sessions."""
+        return self.provider.sessions
+
+    @property
+    def commands(self) -> Commands:
+        """The commands that it sent."""
+        return self.provider.commands
+
+    @property
+    def driver(self) -> Driver:
+        """What its drivers do."""
+        return self.provider.driver
+
+    @property
+    def smart_charging(self) -> SmartCharging:
+        """How its drivers' sessions charge."""
+        return self.provider.smart_charging
+
+    @property
+    def help_desk(self) -> HelpDesk:
+        """What its operator does for drivers."""
+        return self.provider.help_desk
+
+    # What its drivers see and do.
 
     def locations(self, token_uid: str | None = None) -> list[Location]:
         """Where one can charge, to the eyes of everybody or of the owner of this token."""
@@ -155,24 +198,12 @@ class EmspNode(Platform):
 
     def cdrs(self) -> list[CDR]:
         """All CDRs for our drivers, oldest first."""
-        return self.cdr_inbox.all()
+        return self.provider.cdrs.all()
 
     def bills(self) -> list[Bill]:
         """A bill for each CDR."""
-        return [self._bill(cdr) for cdr in self.cdrs()]
+        return self.provider.bills()
 
     def issued(self) -> list[Token]:
         """All tokens of ours."""
         return self.tokens.all()
-
-    def _bill(self, cdr: CDR) -> Bill:
-        owner = Party(cdr.country_code, cdr.party_id)
-        try:
-            time_zone = self.places.find(cdr.cdr_location.id, owner).time_zone
-        except UnknownPlace:
-            time_zone = None  # a home charger is never published (SES-21)
-        tariffs = [
-            Tariff.read(stored.text, tolerant=True)
-            for stored in self.node.objects.all("tariffs", owner=owner)
-        ]
-        return bill(cdr, tariffs, time_zone)

@@ -1,13 +1,13 @@
 """The bill for a CDR: what the driver pays and why, and whether our own reckoning agrees with the CPO's."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from hub.ocpi.party import Party
 from hub.pricing import Amount, CannotBePriced, Kind, PriceStatement, charged_periods, half_up, price
-from schemas.v2_2_1 import CDR, Tariff
+from schemas.v2_2_1 import CDR, CdrDimensionType, Tariff
 
 #: Money on a bill is in cents.
 CENT = Decimal("0.01")
@@ -49,6 +49,8 @@ class Bill:
     cdr_id: str
     session_id: str | None
     cpo: Party
+    #: The CDR that this one takes back, None where it is no Credit CDR (CDR-06).
+    credited_cdr_id: str | None
     token_uid: str
     place: str
     start: datetime
@@ -82,12 +84,14 @@ def bill(cdr: CDR, tariffs: Sequence[Tariff], time_zone: str | None) -> Bill:
     difference = None if reckoned is None else _difference(cdr, reckoned)
     if difference is not None:
         remarks = (difference, *remarks)
+    remarks = (*remarks, *_at_odds(cdr))
     agrees = reckoned is not None and difference is None
     net, total = cdr.total_cost.excl_vat, cdr.total_cost.incl_vat
     return Bill(
         cdr_id=cdr.id,
         session_id=cdr.session_id,
         cpo=Party(cdr.country_code, cdr.party_id),
+        credited_cdr_id=cdr.credit_reference_id if cdr.credit else None,
         token_uid=cdr.cdr_token.uid,
         place=f"{cdr.cdr_location.name or cdr.cdr_location.address}, {cdr.cdr_location.city}",
         start=cdr.start_date_time,
@@ -101,6 +105,48 @@ def bill(cdr: CDR, tariffs: Sequence[Tariff], time_zone: str | None) -> Bill:
         recomputed=None if reckoned is None else reckoned.total_cost,
         agrees=agrees,
         remarks=remarks,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What is owed for one charging in the end: its CDR, what was credited, and the CDR in its place."""
+
+    cpo: Party
+    #: None: the CPO told of no session.
+    session_id: str | None
+    #: In the order in which they came.
+    cdr_ids: tuple[str, ...]
+    currency: str
+    net: Decimal
+    total: Decimal
+
+
+def balances(bills: Sequence[Bill]) -> list[Balance]:
+    """One balance for each charging, in the order of the first bill of each.
+
+    Bills belong together that name the same session of the same CPO, or of which one takes the other back.
+    """
+    together: dict[tuple[Party, str, str], list[Bill]] = {}
+    of_cdr: dict[tuple[Party, str], tuple[Party, str, str]] = {}
+    for each in bills:
+        key = of_cdr.get((each.cpo, (each.credited_cdr_id or "").upper()))
+        if key is None:
+            key = (each.cpo, (each.session_id or f"CDR {each.cdr_id}").upper(), each.currency)
+        together.setdefault(key, []).append(each)
+        of_cdr[each.cpo, each.cdr_id.upper()] = key
+    return [_balance(found) for found in together.values()]
+
+
+def _balance(found: Sequence[Bill]) -> Balance:
+    first = found[0]
+    return Balance(
+        cpo=first.cpo,
+        session_id=first.session_id,
+        cdr_ids=tuple(each.cdr_id for each in found),
+        currency=first.currency,
+        net=sum((each.net for each in found), Decimal(0)),
+        total=sum((each.total for each in found), Decimal(0)),
     )
 
 
@@ -132,6 +178,21 @@ def _difference(cdr: CDR, reckoned: PriceStatement) -> str | None:
         if abs(theirs - own) > TOLERANCE:
             return f"the CDR asks for {theirs} {cdr.currency} {what}, by its tariff it is {half_up(own)}"
     return None
+
+
+def _at_odds(cdr: CDR) -> Iterator[str]:
+    """Where the CDR is at odds with itself (CDR-20); it is billed all the same."""
+    parked = cdr.total_parking_time or Decimal(0)
+    if parked > cdr.total_time:
+        yield f"the CDR has {parked} h of parking in {cdr.total_time} h in all"
+    energy = [
+        dimension.volume
+        for period in cdr.charging_periods
+        for dimension in period.dimensions
+        if dimension.type == CdrDimensionType.ENERGY
+    ]
+    if energy and sum(energy) != cdr.total_energy:
+        yield f"the periods of the CDR have {sum(energy)} kWh, its total is {cdr.total_energy} kWh"
 
 
 def _sign(cdr: CDR) -> int:

@@ -1,6 +1,8 @@
 """`ocpi-node emsp`: run an eMSP, and be its driver or its operator from another terminal."""
 
 import asyncio
+from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
@@ -11,7 +13,7 @@ from partners.emsp import screens
 from partners.emsp.app import EmspNode
 from partners.emsp.settings import ADMIN_PORT, emsp_settings
 from partners.node_cli import NodeCommands
-from partners.remote import Json, Key, Node, RemoteNode, say, show
+from partners.remote import Json, Key, Node, OfParty, RemoteNode, say, show
 from partners.serving import given_up_if_impossible
 from partners.serving import serve as serve_until_stopped
 from partners.tables import fields
@@ -29,6 +31,11 @@ admin_port = 8021
 # public_url = "https://emsp.example"
 database = "emsp.sqlite"
 
+# More parties of the same platform, each with its own drivers.
+# [[parties]]
+# party = "NL/EMB"
+# name = "Another brand"
+
 # The hub that it registers at; or use `ocpi-node emsp register`.
 # [hub]
 # versions_url = "https://hub.example/ocpi/versions"
@@ -41,6 +48,7 @@ visual_number = "EMA-0001"
 [[tokens]]
 uid = "app-0001"
 type = "APP_USER"
+# Of another party: party = "NL/EMB"
 """
 
 app = typer.Typer(no_args_is_help=True, help="A reference eMSP: serve drivers, charge at others' chargers.")
@@ -69,13 +77,18 @@ def serve(config: Annotated[Path, typer.Argument(help="The TOML file with the no
 def locations(
     token: Annotated[str | None, typer.Option(help="Show what the owner of this token may see, too.")] = None,
     *,
+    party: OfParty = None,
     node: Node = DEFAULT_NODE,
     key: Key = "",
     as_json: Json = False,
 ) -> None:
     """Where one can charge, and at what price."""
     query = "" if token is None else "?" + urlencode({"token": token})
-    show(RemoteNode(node, key).ask("GET", "/locations" + query), as_json=as_json, table=screens.locations)
+    show(
+        RemoteNode(node, key, party).ask("GET", "/locations" + query),
+        as_json=as_json,
+        table=screens.locations,
+    )
 
 
 @app.command()
@@ -86,13 +99,14 @@ def start(
     connector: Annotated[str | None, typer.Argument(help="The connector's id.")] = None,
     *,
     owner: Owner = None,
+    party: OfParty = None,
     node: Node = DEFAULT_NODE,
     key: Key = "",
     as_json: Json = False,
 ) -> None:
     """Start charging. Exit status 1 if the charger does not."""
     value = _given(token=token, location=location, evse=evse, connector=connector, owner=owner)
-    _command(RemoteNode(node, key).ask("POST", "/sessions", value), as_json=as_json)
+    _command(RemoteNode(node, key, party).ask("POST", "/sessions", value), as_json=as_json)
 
 
 @app.command()
@@ -100,13 +114,14 @@ def stop(
     session: Annotated[str, typer.Argument(help="The session's id, as `sessions` shows it.")],
     *,
     owner: Owner = None,
+    party: OfParty = None,
     node: Node = DEFAULT_NODE,
     key: Key = "",
     as_json: Json = False,
 ) -> None:
     """Stop charging. Exit status 1 if the charger does not."""
     path = f"/sessions/{quote(session, safe='')}"
-    _command(RemoteNode(node, key).ask("DELETE", path, _given(owner=owner)), as_json=as_json)
+    _command(RemoteNode(node, key, party).ask("DELETE", path, _given(owner=owner)), as_json=as_json)
 
 
 @app.command()
@@ -117,26 +132,28 @@ def reserve(
     evse: Annotated[str | None, typer.Argument(help="The EVSE's uid.")] = None,
     *,
     owner: Owner = None,
+    party: OfParty = None,
     node: Node = DEFAULT_NODE,
     key: Key = "",
     as_json: Json = False,
 ) -> None:
     """Have an EVSE kept free. Exit status 1 if it is not."""
     value = _given(token=token, location=location, until=until, evse=evse, owner=owner)
-    _command(RemoteNode(node, key).ask("POST", "/reservations", value), as_json=as_json)
+    _command(RemoteNode(node, key, party).ask("POST", "/reservations", value), as_json=as_json)
 
 
 @app.command()
 def cancel(
     reservation: Annotated[str, typer.Argument(help="The reservation's id, as `reserve` printed it.")],
     *,
+    party: OfParty = None,
     node: Node = DEFAULT_NODE,
     key: Key = "",
     as_json: Json = False,
 ) -> None:
     """Give a reservation up."""
     path = f"/reservations/{quote(reservation, safe='')}"
-    _command(RemoteNode(node, key).ask("DELETE", path), as_json=as_json)
+    _command(RemoteNode(node, key, party).ask("DELETE", path), as_json=as_json)
 
 
 @app.command()
@@ -146,20 +163,121 @@ def unlock(
     connector: Annotated[str, typer.Argument(help="The connector's id.")],
     *,
     owner: Owner = None,
+    party: OfParty = None,
     node: Node = DEFAULT_NODE,
     key: Key = "",
     as_json: Json = False,
 ) -> None:
-    """Release a cable that is stuck: for the help desk."""
+    """Release a cable that is stuck: for the operator's help desk, never for a driver's app."""
     value = _given(location=location, evse=evse, connector=connector, owner=owner)
-    _command(RemoteNode(node, key).ask("POST", "/unlock", value), as_json=as_json)
+    _command(RemoteNode(node, key, party).ask("POST", "/help-desk/unlock", value), as_json=as_json)
 
 
-commands.listing("sessions", screens.sessions, "The sessions of our drivers.")
-commands.listing(
+@app.command()
+def prefer(
+    session: Annotated[str, typer.Argument(help="The session's id, as `sessions` shows it.")],
+    profile: Annotated[str, typer.Argument(help="CHEAP, FAST, GREEN or REGULAR.")],
+    departure: Annotated[
+        str | None, typer.Option(help="When the driver leaves, as 2026-01-31T12:00:00Z.")
+    ] = None,
+    energy: Annotated[str | None, typer.Option(help="How many kWh the driver needs.")] = None,
+    *,
+    discharge: Annotated[bool, typer.Option(help="The car may give energy back.")] = False,
+    owner: Owner = None,
+    party: OfParty = None,
+    node: Node = DEFAULT_NODE,
+    key: Key = "",
+    as_json: Json = False,
+) -> None:
+    """Say how a session should charge. Exit status 1 if the CPO does not accept."""
+    value = _given(
+        profile_type=profile,
+        departure_time=departure,
+        energy_need=None if energy is None else _number(energy),
+        discharge_allowed=discharge or None,
+        owner=owner,
+    )
+    path = f"/sessions/{quote(session, safe='')}/preferences"
+    _accepted(RemoteNode(node, key, party).ask("PUT", path, value), as_json=as_json)
+
+
+@app.command()
+def limit(
+    session: Annotated[str, typer.Argument(help="The session's id, as `sessions` shows it.")],
+    periods: Annotated[
+        list[str], typer.Argument(help="Each SECONDS:LIMIT, as 0:11000 3600:6000; the first at 0.")
+    ],
+    unit: Annotated[str, typer.Option(help="W in all, or A for each phase.")] = "W",
+    start: Annotated[
+        str | None, typer.Option(help="From when; left out, from the start of charging.")
+    ] = None,
+    duration: Annotated[int | None, typer.Option(help="Seconds; left out, the last period runs on.")] = None,
+    *,
+    owner: Owner = None,
+    party: OfParty = None,
+    node: Node = DEFAULT_NODE,
+    key: Key = "",
+    as_json: Json = False,
+) -> None:
+    """Set a charging profile: a ceiling, no promise. Exit status 1 if it is not taken."""
+    profile = _given(
+        start_date_time=start,
+        duration=duration,
+        charging_rate_unit=unit,
+        charging_profile_period=[_period(each) for each in periods],
+    )
+    path = f"/sessions/{quote(session, safe='')}/profile"
+    value = {"profile": profile, **_given(owner=owner)}
+    _accepted(RemoteNode(node, key, party).ask("PUT", path, value), as_json=as_json)
+
+
+@app.command()
+def limits(
+    session: Annotated[str, typer.Argument(help="The session's id, as `sessions` shows it.")],
+    duration: Annotated[int, typer.Option(help="For how many seconds from now.")] = 900,
+    *,
+    owner: Owner = None,
+    party: OfParty = None,
+    node: Node = DEFAULT_NODE,
+    key: Key = "",
+    as_json: Json = False,
+) -> None:
+    """Ask for the charging profile that is active. Exit status 1 if nobody tells."""
+    query = urlencode({"duration": str(duration), **_given(owner=owner)})
+    path = f"/sessions/{quote(session, safe='')}/profile?{query}"
+    _accepted(RemoteNode(node, key, party).ask("GET", path), as_json=as_json)
+
+
+@app.command()
+def unlimit(
+    session: Annotated[str, typer.Argument(help="The session's id, as `sessions` shows it.")],
+    *,
+    owner: Owner = None,
+    party: OfParty = None,
+    node: Node = DEFAULT_NODE,
+    key: Key = "",
+    as_json: Json = False,
+) -> None:
+    """Clear the charging profile that was set. Exit status 1 if it is not cleared."""
+    path = f"/sessions/{quote(session, safe='')}/profile"
+    _accepted(RemoteNode(node, key, party).ask("DELETE", path, _given(owner=owner)), as_json=as_json)
+
+
+def _listing(name: str, table: Callable[[Any], Any], description: str) -> None:
+    @app.command(name, help=description)
+    def listing(
+        *, party: OfParty = None, node: Node = DEFAULT_NODE, key: Key = "", as_json: Json = False
+    ) -> None:
+        show(RemoteNode(node, key, party).ask("GET", f"/{name}"), as_json=as_json, table=table)
+
+
+_listing("sessions", screens.sessions, "The sessions of our drivers.")
+_listing("reservations", screens.reservations, "The reservations of our drivers, and how each stands.")
+_listing(
     "bills", screens.bills, "A bill for each CDR: lines, VAT, total, and whether our own reckoning agrees."
 )
-commands.listing("tokens", screens.tokens, "The tokens that we have issued.")
+_listing("balances", screens.balances, "What is owed for each charging in the end, credits taken off.")
+_listing("tokens", screens.tokens, "The tokens that we have issued.")
 
 
 @app.command()
@@ -168,37 +286,40 @@ def issue(
     kind: Annotated[str, typer.Option("--type", help="RFID, APP_USER, AD_HOC_USER or OTHER.")] = "RFID",
     whitelist: Annotated[str | None, typer.Option(help="ALWAYS, ALLOWED, ALLOWED_OFFLINE or NEVER.")] = None,
     *,
+    party: OfParty = None,
     node: Node = DEFAULT_NODE,
     key: Key = "",
     as_json: Json = False,
 ) -> None:
     """Issue a token, and tell all CPOs."""
     value = {"uid": uid, "type": kind, **_given(whitelist=whitelist)}
-    show([RemoteNode(node, key).ask("POST", "/tokens", value)], as_json=as_json, table=screens.tokens)
+    show([RemoteNode(node, key, party).ask("POST", "/tokens", value)], as_json=as_json, table=screens.tokens)
 
 
 @app.command()
 def block(
     uid: Annotated[str, typer.Argument(help="The token's uid.")],
     *,
+    party: OfParty = None,
     node: Node = DEFAULT_NODE,
     key: Key = "",
     as_json: Json = False,
 ) -> None:
     """Take a token out of use, and tell all CPOs."""
-    answer = RemoteNode(node, key).ask("DELETE", f"/tokens/{quote(uid, safe='')}")
+    answer = RemoteNode(node, key, party).ask("DELETE", f"/tokens/{quote(uid, safe='')}")
     show([answer], as_json=as_json, table=screens.tokens)
 
 
 @app.command()
 def pull(
     *,
+    party: OfParty = None,
     node: Node = DEFAULT_NODE,
     key: Key = "",
     as_json: Json = False,
 ) -> None:
-    """Read all tariffs and locations anew."""
-    show(RemoteNode(node, key).ask("POST", "/pull"), as_json=as_json, table=fields)
+    """Read all tariffs, locations, sessions and CDRs anew."""
+    show(RemoteNode(node, key, party).ask("POST", "/pull"), as_json=as_json, table=fields)
 
 
 commands.registration()
@@ -208,6 +329,26 @@ def _command(answer: dict[str, Any], *, as_json: bool) -> None:
     show(answer, as_json=as_json, table=screens.command)
     if not answer["accepted"]:
         raise typer.Exit(1)
+
+
+def _accepted(answer: dict[str, Any], *, as_json: bool) -> None:
+    show(answer, as_json=as_json, table=fields)
+    if not answer["accepted"]:
+        raise typer.Exit(1)
+
+
+def _period(text: str) -> dict[str, Any]:
+    start, _, most = text.partition(":")
+    if not (start.isascii() and start.isdigit()):
+        raise typer.BadParameter(f"expected SECONDS:LIMIT, got {text!r}")
+    return {"start_period": int(start), "limit": _number(most)}
+
+
+def _number(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        raise typer.BadParameter(f"expected a number, got {text!r}") from None
 
 
 def _given(**fields: Any) -> dict[str, Any]:

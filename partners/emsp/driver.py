@@ -1,4 +1,4 @@
-"""What a driver does through the eMSP: start and stop charging, reserve, have a cable released."""
+"""What a driver does through the eMSP: start and stop charging, reserve. Never unlock (CMD-20)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,22 +9,19 @@ from hub.ocpi.party import Party
 from partners.administration import NotPossible
 from partners.emsp.authorization import authorization
 from partners.emsp.commands import Commands, Outcome, SentCommand
-from partners.emsp.inbox import FINAL, Sessions
-from partners.emsp.locations import Locations, UnknownPlace, evse_of, owner_of
+from partners.emsp.inbox import Sessions
+from partners.emsp.locations import Locations, check_connector, evse_of, owner_of
 from partners.emsp.tokens import Tokens
 from schemas.v2_2_1 import (
     AllowedType,
     CancelReservation,
-    Capability,
     CommandType,
     Location,
     LocationReferences,
     ReserveNow,
-    Session,
     StartSession,
     StopSession,
     Token,
-    UnlockConnector,
 )
 
 
@@ -71,7 +68,7 @@ class Driver:
             NotSent, CallFailed, PeerRefused, PeerOffers: the command did not reach the CPO.
         """
         location = self.locations.find(location_id, owner)
-        self._check_connector(location, evse_uid, connector_id)
+        check_connector(location, evse_uid, connector_id)
         token = self._allowed(token_uid, location, evse_uid)
         reference = self.new_id()
         given = _given(evse_uid=evse_uid, connector_id=connector_id)
@@ -95,7 +92,7 @@ class Driver:
             NotPossible: we know of no such session, or it has ended.
             NotSent, CallFailed, PeerRefused, PeerOffers: the command did not reach the CPO.
         """
-        session = self._running(session_id, owner)
+        session = self.sessions.running(session_id, owner)
         return await self.commands.send(
             CommandType.STOP_SESSION,
             lambda response_url: StopSession(response_url=response_url, session_id=session.id),
@@ -151,28 +148,6 @@ class Driver:
             reservation.to,
         )
 
-    async def unlock(
-        self, location_id: str, evse_uid: str, connector_id: str, *, owner: Party | None = None
-    ) -> Outcome:
-        """Have a stuck cable released; for the help desk, never for a driver's app (CMD-20).
-
-        Raises:
-            UnknownPlace: there is no such connector.
-            NotSent, CallFailed, PeerRefused, PeerOffers: the command did not reach the CPO.
-        """
-        location = self.locations.find(location_id, owner)
-        self._check_connector(location, evse_uid, connector_id)
-        return await self.commands.send(
-            CommandType.UNLOCK_CONNECTOR,
-            lambda response_url: UnlockConnector(
-                response_url=response_url,
-                location_id=location.id,
-                evse_uid=evse_uid,
-                connector_id=connector_id,
-            ),
-            owner_of(location),
-        )
-
     def _allowed(self, token_uid: str, location: Location, evse_uid: str | None) -> Token:
         """The token, after the same question that a CPO would ask (CMD-15)."""
         token = self.tokens.find(token_uid)
@@ -181,31 +156,6 @@ class Driver:
         if allowed != AllowedType.ALLOWED:
             raise NotPossible(f"token {token.uid} is {allowed} at location {location.id}")
         return token
-
-    def _check_connector(self, location: Location, evse_uid: str | None, connector_id: str | None) -> None:
-        if evse_uid is None:
-            if connector_id is not None:
-                raise NotPossible("a connector is named without its EVSE")
-            return
-        evse = evse_of(location, evse_uid)
-        if connector_id is None:
-            if Capability.START_SESSION_CONNECTOR_REQUIRED in evse.capabilities:
-                raise NotPossible(f"EVSE {evse_uid} wants to know the connector")
-            return
-        if connector_id.upper() not in {connector.id.upper() for connector in evse.connectors}:
-            raise UnknownPlace(f"EVSE {evse_uid} has no connector {connector_id}")
-
-    def _running(self, session_id: str, owner: Party | None) -> Session:
-        found = [
-            session
-            for session in self.sessions.with_id(session_id)
-            if owner in (None, Party(session.country_code, session.party_id))
-        ]
-        if len(found) != 1:
-            raise NotPossible(f"{len(found) or 'no'} sessions {session_id} are known")
-        if found[0].status in FINAL:
-            raise NotPossible(f"session {session_id} is {found[0].status}")
-        return found[0]
 
     def _reservation(self, reservation_id: str) -> SentCommand:
         for command in self.commands.all():

@@ -9,11 +9,12 @@ from hub.ocpi.errors import ClientError, InvalidParameters, NotFound
 from hub.ocpi.headers import LOCATION
 from hub.ocpi.modules import MODULES
 from hub.ocpi.party import NotAParty, Party
+from partners.administration import NotPossible
 from partners.changes import Changes
 from partners.exchange import Answer, Offer, Request, offer
 from partners.link import path
 from partners.objects import Objects
-from partners.owned_objects import OwnedObjects, comes_from_hub
+from partners.owned_objects import Acquaintance, OwnedObjects, comes_from_hub
 from schemas.v2_2_1 import CDR, InterfaceRole, Session, SessionStatus
 
 #: A session in one of these does not change any more (SES-09).
@@ -27,13 +28,14 @@ class Sessions:
     party: Party
     objects: Objects
     changes: Changes
+    is_known: Acquaintance
 
     def offer(self) -> Offer:
         """The Receiver interface."""
         module = MODULES["sessions"]
         if module.kind is None:
             raise TypeError("sessions are objects")
-        owned = OwnedObjects(module, module.kind, self.objects, self.changes, self._guard)
+        owned = OwnedObjects(module, module.kind, self.objects, self.changes, self.check, self.is_known)
         return offer("sessions", InterfaceRole.RECEIVER, owned.handlers())
 
     def all(self) -> list[Session]:
@@ -51,7 +53,30 @@ class Sessions:
             session for session in self.all() if session.authorization_reference == authorization_reference
         ]
 
-    def _guard(self, stored: dict[str, Any] | None, new: dict[str, Any]) -> None:
+    def running(self, session_id: str, owner: Party | None) -> Session:
+        """The session with this id that has not ended; its owner need not be named while only one has it.
+
+        Raises:
+            NotPossible: we know of no such session, or of several, or it has ended.
+        """
+        found = [
+            session
+            for session in self.with_id(session_id)
+            if owner in (None, Party(session.country_code, session.party_id))
+        ]
+        if len(found) != 1:
+            raise NotPossible(f"{len(found) or 'no'} sessions {session_id} are known")
+        if found[0].status in FINAL:
+            raise NotPossible(f"session {session_id} is {found[0].status}")
+        return found[0]
+
+    def check(self, stored: dict[str, Any] | None, new: dict[str, Any]) -> None:
+        """A new state of a session, pushed or pulled, against what we are and have.
+
+        Raises:
+            InvalidParameters: it is of another eMSP's token.
+            ClientError: the session has ended (SES-09).
+        """
         check_token_owner(self.party, new)
         if stored is not None and stored["status"] in FINAL and stored != new:
             raise ClientError(f"the session is {stored['status']}: it does not change any more")
@@ -77,13 +102,11 @@ class Cdrs:
         """Keep a CDR, once: a second POST of the same is answered like the first (CDR-02, CDR-19)."""
         cdr: dict[str, Any] = request.value
         key = cdr_key(cdr)
-        check_token_owner(self.party, cdr)
         self._check_sender(request, Party(cdr["country_code"], cdr["party_id"]))
         url = request.endpoint + path(cdr["id"], cdr["country_code"], cdr["party_id"])
         stored = self.objects.get(key)
+        self.check(None if stored is None else stored.value(), cdr)
         if stored is not None:
-            if stored.value() != cdr:
-                raise InvalidParameters("/id: there is another CDR with this id, and a CDR is final")
             return Answer(headers=((LOCATION, url),))
         self.objects.put(key, cdr, through_hub=comes_from_hub(request))
         self.changes.announce()
@@ -101,6 +124,16 @@ class Cdrs:
         if stored is None:
             raise NotFound("no such CDR")
         return Answer(stored.text)
+
+    def check(self, stored: dict[str, Any] | None, new: dict[str, Any]) -> None:
+        """A CDR, posted or pulled, against what we are and have.
+
+        Raises:
+            InvalidParameters: it is of another eMSP's token, or another one has its id (CDR-19).
+        """
+        check_token_owner(self.party, new)
+        if stored is not None and stored != new:
+            raise InvalidParameters("/id: there is another CDR with this id, and a CDR is final")
 
     def _check_sender(self, request: Request, owner: Party) -> None:
         if not request.peer.is_hub and not request.peer.has_party(owner):

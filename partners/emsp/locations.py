@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 from hub.ocpi.modules import MODULES
 from hub.ocpi.party import Party
+from partners.administration import NotPossible
 from partners.changes import Changes
 from partners.exchange import Offer, offer
 from partners.objects import Objects
-from partners.owned_objects import OwnedObjects
+from partners.owned_objects import Acquaintance, OwnedObjects
+from partners.peers import Peers
 from schemas.v2_2_1 import (
     EVSE,
+    Capability,
     Connector,
     InterfaceRole,
     Location,
@@ -30,6 +33,8 @@ class Locations:
 
     objects: Objects
     changes: Changes
+    peers: Peers
+    is_known: Acquaintance
 
     def offers(self) -> list[Offer]:
         """The Receiver interfaces of locations and tariffs."""
@@ -63,6 +68,16 @@ class Locations:
             )
         return found[0]
 
+    def operator(self, location: Location) -> str | None:
+        """Who operates the location: as it says, or else its owner as registered (LOC-18).
+
+        None where nobody has told: behind a hub the credentials of a CPO are not to be had (AM-14).
+        """
+        if location.operator is not None:
+            return location.operator.name
+        owner = owner_of(location)
+        return next((peer.names[owner] for peer in self.peers.all() if owner in peer.names), None)
+
     def tariffs(self, connector: Connector, owner: Party) -> list[Tariff]:
         """The tariffs of a connector that we know; one that we do not know has an unknown price (TAR-18)."""
         wanted = {tariff_id.upper() for tariff_id in connector.tariff_ids}
@@ -76,7 +91,7 @@ class Locations:
         module = MODULES[module_id]
         if module.kind is None:
             raise TypeError(f"{module_id} are objects")
-        owned = OwnedObjects(module, module.kind, self.objects, self.changes)
+        owned = OwnedObjects(module, module.kind, self.objects, self.changes, is_known=self.is_known)
         return offer(module_id, InterfaceRole.RECEIVER, owned.handlers())
 
 
@@ -95,6 +110,26 @@ def evse_of(location: Location, evse_uid: str) -> EVSE:
         if evse.uid.upper() == evse_uid.upper() and evse.status != Status.REMOVED:
             return evse
     raise UnknownPlace(f"location {location.id} has no EVSE {evse_uid}")
+
+
+def check_connector(location: Location, evse_uid: str | None, connector_id: str | None) -> None:
+    """An EVSE and a connector as a command names them (CMD-17).
+
+    Raises:
+        UnknownPlace: the location does not have them.
+        NotPossible: a connector is named without its EVSE, or the EVSE wants to know the connector.
+    """
+    if evse_uid is None:
+        if connector_id is not None:
+            raise NotPossible("a connector is named without its EVSE")
+        return
+    evse = evse_of(location, evse_uid)
+    if connector_id is None:
+        if Capability.START_SESSION_CONNECTOR_REQUIRED in evse.capabilities:
+            raise NotPossible(f"EVSE {evse_uid} wants to know the connector")
+        return
+    if connector_id.upper() not in {connector.id.upper() for connector in evse.connectors}:
+        raise UnknownPlace(f"EVSE {evse_uid} has no connector {connector_id}")
 
 
 def is_alive(location: Location) -> bool:

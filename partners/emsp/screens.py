@@ -12,7 +12,7 @@ from partners.tables import Values, fields, lines, party, plain
 
 def locations(found: Sequence[Values]) -> RenderableType:
     """One line a connector."""
-    table = lines("Owner", "Location", "Address", "EVSE", "Connector", "kW", "Status", "Tariff")
+    table = lines("Owner", "Operator", "Location", "Address", "EVSE", "Connector", "kW", "Status", "Tariff")
     for each in found:
         location, tariffs = each["location"], {tariff["id"]: tariff for tariff in each["tariffs"]}
         for evse in location.get("evses", []):
@@ -20,6 +20,7 @@ def locations(found: Sequence[Values]) -> RenderableType:
                 names = connector.get("tariff_ids", [])
                 table.add_row(
                     party(location),
+                    plain(each["operator"]),
                     location["id"],
                     f"{location.get('name', location['address'])}, {location['city']}",
                     evse["uid"],
@@ -90,6 +91,24 @@ def command(answer: Values) -> RenderableType:
         "reference": answer.get("authorization_reference"),
     }
     return fields({name: value for name, value in shown.items() if value is not None})
+
+
+def reservations(found: Sequence[Values]) -> RenderableType:
+    """One line a reservation."""
+    table = lines("Reservation", "CPO", "Location", "EVSE", "Until", "State")
+    for each in found:
+        place = each["cpo"], each["location"], plain(each["evse"])
+        table.add_row(each["id"], *place, each["until"], each["state"])
+    return table
+
+
+def balances(found: Sequence[Values]) -> RenderableType:
+    """One line a charging."""
+    table = lines("CPO", "Session", "CDRs", "Net", "Total", "Currency")
+    for each in found:
+        owed = str(each["net"]), str(each["total"]), each["currency"]
+        table.add_row(each["cpo"], plain(each["session_id"]), ", ".join(each["cdrs"]), *owed)
+    return table
 
 
 def _bill(bill: Values) -> RenderableType:

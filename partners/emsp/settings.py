@@ -1,14 +1,17 @@
 """What an eMSP must be told, from its TOML file."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from hub.ocpi.backoff import Backoff
 from hub.ocpi.party import Party
 from partners.configuration_file import (
+    NAME,
+    PARTY,
+    SECONDS,
     SOME_HOURS,
     Setting,
     SettingsWrong,
@@ -17,8 +20,9 @@ from partners.configuration_file import (
     table_settings,
     unknown_tables,
 )
+from partners.emsp.provider import PullHabits
 from partners.emsp.tokens import TokenEntry, divided, token_entries, token_value
-from partners.settings import NodeSettings, hub_settings, node_settings
+from partners.settings import NamedParty, NodeSettings, hub_settings, node_settings
 from partners.wire_tables import wrong_with
 from schemas.v2_2_1 import AllowedType, LocationReferences, Token
 
@@ -36,8 +40,10 @@ class EmspSettings:
     tokens: Sequence[TokenEntry] = ()
     #: The hub's versions URL and the token A that it gave us; None: it is done later, or the hub does it.
     hub: tuple[str, str] | None = None
-    #: How often the full lists are read anew (TR-33).
-    pull_interval: timedelta = timedelta(hours=6)
+    #: The tokens of parties beside the first.
+    more_tokens: Mapping[Party, Sequence[TokenEntry]] = field(default_factory=dict)
+    #: How lists of others are read.
+    pulling: PullHabits = field(default_factory=PullHabits)
     #: When to try again what failed.
     backoff: Backoff = field(default_factory=Backoff)
 
@@ -53,28 +59,74 @@ def emsp_settings(file: Path) -> EmspSettings:
     node = node_settings(told, file.parent, {"port": PORT, "admin_port": ADMIN_PORT}, wrong)
     own = table_settings(told, "emsp", _OWN, wrong)
     hub = hub_settings(told, wrong)
-    tokens = _tokens(told, wrong)
+    more_parties = _parties(told, wrong)
+    tables = _tables(told, "tokens", wrong)
+    wrong.extend(
+        each for number, table in enumerate(tables) for each in _wrong_token(table, f"tokens[{number}]")
+    )
     if wrong or node is None:
         raise SettingsWrong(wrong)
-    return EmspSettings(node=node, tokens=tokens, hub=hub, **own)
+    node = replace(node, more_parties=more_parties)
+    by_party = _of_each(tables, node, wrong)
+    if wrong:
+        raise SettingsWrong(wrong)
+    first = by_party.pop(node.party)
+    return EmspSettings(node=node, tokens=first, more_tokens=by_party, hub=hub, pulling=PullHabits(**own))
 
 
-_TABLES: Final = ("node", "hub", "emsp", "tokens")
-_OWN: Final[Mapping[str, Setting]] = {"pull_interval_hours": Setting("pull_interval", SOME_HOURS)}
+_TABLES: Final = ("node", "parties", "hub", "emsp", "tokens")
+_OWN: Final[Mapping[str, Setting]] = {
+    "pull_interval_hours": Setting("interval", SOME_HOURS),
+    "whole_pull_interval_hours": Setting("whole_interval", SOME_HOURS),
+    "pull_overlap_seconds": Setting("overlap", SECONDS),
+    "session_history_hours": Setting("history", SOME_HOURS),
+}
+_PARTY: Final[Mapping[str, Setting]] = {
+    "party": Setting("party", PARTY, is_required=True),
+    "name": Setting("name", NAME, is_required=True),
+}
 
 
-def _tokens(told: Mapping[str, Any], wrong: list[Wrong]) -> list[TokenEntry]:
-    tables = told.get("tokens", [])
+def _tables(told: Mapping[str, Any], name: str, wrong: list[Wrong]) -> list[dict[str, Any]]:
+    tables = told.get(name, [])
     if not (isinstance(tables, list) and all(isinstance(each, dict) for each in tables)):
-        wrong.append(Wrong("tokens", "expected tables [[tokens]]"))
+        wrong.append(Wrong(name, f"expected tables [[{name}]]"))
         return []
-    found = [each for number, table in enumerate(tables) for each in _wrong_token(table, f"tokens[{number}]")]
-    wrong.extend(found)
-    return [] if found else token_entries(tables)
+    return tables
+
+
+def _parties(told: Mapping[str, Any], wrong: list[Wrong]) -> tuple[NamedParty, ...]:
+    """The parties beside that of `[node]`."""
+    found = []
+    for number, table in enumerate(_tables(told, "parties", wrong)):
+        key = f"parties[{number}]"
+        settings = table_settings({key: table}, key, _PARTY, wrong)
+        if len(settings) == len(_PARTY):
+            found.append(NamedParty(**settings))
+    return tuple(found)
+
+
+def _of_each(
+    tables: Sequence[dict[str, Any]], node: NodeSettings, wrong: list[Wrong]
+) -> dict[Party, list[TokenEntry]]:
+    """The tokens of each party; one that names no party is of the first (CR-19: each party is there once)."""
+    entries: dict[Party, list[TokenEntry]] = {each.party: [] for each in node.parties}
+    if len(entries) < len(node.parties):
+        wrong.append(Wrong("parties", "a party is there twice"))
+    for number, table in enumerate(tables):
+        fields = dict(table)
+        named = fields.pop("party", str(node.party))
+        owner = next((party for party in entries if str(party) == str(named).upper()), None)
+        if owner is None:
+            expected = ", ".join(map(str, entries))
+            wrong.append(Wrong(f"tokens[{number}].party", f"expected one of {expected}, got {named!r}"))
+        else:
+            entries[owner] += token_entries([fields])
+    return entries
 
 
 def _wrong_token(table: Mapping[str, Any], key: str) -> Iterator[Wrong]:
-    fields, (allowed, places) = divided(table)
+    fields, (allowed, places) = divided({key: value for key, value in table.items() if key != "party"})
     yield from wrong_with(token_value(_ANY_PARTY, fields, _ANY_TIME), Token, key)
     if allowed not in tuple(AllowedType):
         yield Wrong(f"{key}.allowed", f"expected one of {', '.join(AllowedType)}, got {allowed!r}")

@@ -34,12 +34,13 @@ RFID = TokenType.RFID
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS standing (
+    holder TEXT NOT NULL,
     uid TEXT NOT NULL,
     type TEXT NOT NULL,
     allowed TEXT NOT NULL,
     -- JSON: a list of LocationReferences.
     places TEXT NOT NULL,
-    PRIMARY KEY (uid, type)
+    PRIMARY KEY (holder, uid, type)
 );
 """
 
@@ -96,8 +97,9 @@ class Tokens:
         }:
             self.objects.put(key, token.to_wire())
         self.database.execute(
-            "INSERT OR REPLACE INTO standing (uid, type, allowed, places) VALUES (?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO standing (holder, uid, type, allowed, places) VALUES (?, ?, ?, ?, ?)",
             (
+                str(self.party),
                 key.object_id,
                 key.variant,
                 standing.allowed.value,
@@ -149,7 +151,8 @@ class Tokens:
         """What we know of a token beside the Token object."""
         key = self._key(token.uid, token.type)
         row = self.database.row(
-            "SELECT allowed, places FROM standing WHERE uid = ? AND type = ?", (key.object_id, key.variant)
+            "SELECT allowed, places FROM standing WHERE holder = ? AND uid = ? AND type = ?",
+            (str(self.party), key.object_id, key.variant),
         )
         if row is None:
             return EVERYWHERE
@@ -173,6 +176,23 @@ class Tokens:
             to=to,
             query=f"type={token.type}",
         )
+
+    async def tell_change(self, token: Token, *fields: str) -> None:
+        """PATCH fields of a token that changed at everybody who takes tokens; who lacks it gets it whole.
+
+        Args:
+            token: As it is now.
+            fields: What changed, `last_updated` apart (TOK-04).
+
+        Raises:
+            NotSent, CallFailed, PeerRefused, PeerOffers: somebody did not take it.
+        """
+        whole = token.to_wire()
+        changed = {name: whole[name] for name in (*fields, "last_updated")}
+        tail = path(token.country_code, token.party_id, token.uid)
+        for to in self.link.everybody(Role.CPO):
+            answer = await self.link.patch("tokens", tail, changed, token, to=to, query=f"type={token.type}")
+            answer.data()
 
     async def push_to_all(self, token: Token) -> None:
         """PUT a token at everybody who takes tokens.
@@ -212,6 +232,21 @@ class Tokens:
 
     def _key(self, uid: str, kind: str) -> ObjectKey:
         return ObjectKey(MODULES["tokens"].id, *self.party.folded, uid.upper(), str(kind))
+
+
+#: OCPP 1.x knows group ids of at most this length.
+LONGEST_GROUP_ID = 20
+
+
+def remarks(token: Token) -> list[str]:
+    """What OCPI advises against, although it is allowed (TOK-16, TOK-17)."""
+    found = []
+    is_made_up = token.type in (TokenType.APP_USER, TokenType.AD_HOC_USER)
+    if is_made_up and token.whitelist != WhitelistType.NEVER:
+        found.append(f"a token of type {token.type} should have whitelist NEVER, not {token.whitelist}")
+    if token.group_id is not None and len(token.group_id) > LONGEST_GROUP_ID:
+        found.append(f"a group_id of more than {LONGEST_GROUP_ID} characters is not for chargers of OCPP 1.x")
+    return found
 
 
 #: Fields of a Token object, and how the token stands.

@@ -86,6 +86,8 @@ async def test_a_broadcast_location_reaches_the_emsp_and_a_later_pull_agrees(jou
     assert {what: each.outdated for what, each in pulled.items()} == {
         f"tariffs of {HUB}": 0,
         f"locations of {HUB}": 0,
+        "sessions of BE/BEC": 0,
+        "cdrs of BE/BEC": 0,
     }
     assert journey.emsp.locations()[0].id == pushed.id
 

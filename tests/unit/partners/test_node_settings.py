@@ -67,7 +67,7 @@ def read(folder: Path, text: str) -> object:
         (NODE + "call_timeout_seconds = inf", "node.call_timeout_seconds: expected seconds"),
         (NODE + "call_timeout_seconds = nan", "node.call_timeout_seconds: expected seconds"),
         (NODE + "potr = 80", "node.potr: unknown; expected one of party, name"),
-        (NODE + "[nodes]\n", "nodes: unknown; expected node, hub"),
+        (NODE + "[nodes]\n", "nodes: unknown; expected node, parties, hub"),
         ("hub = 3\n" + NODE, "hub: expected a table [hub]"),
         (NODE + "[hub]\ntoken='x'", "hub.versions_url: missing; expected an http or https URL"),
         (NODE + "[hub]\ntoken='x'\nversions_url=5", "hub.versions_url: expected an http or https URL, got 5"),
@@ -134,7 +134,7 @@ def test_tokens_may_be_limited(tmp_path: Path) -> None:
     )
     settings = emsp_settings(file)
     assert settings.hub == ("http://x", "a")
-    assert settings.pull_interval == timedelta(hours=1)
+    assert settings.pulling.interval == timedelta(hours=1)
     ((fields, standing),) = settings.tokens
     assert fields == {"uid": "1"}
     assert standing.allowed is AllowedType.NO_CREDIT

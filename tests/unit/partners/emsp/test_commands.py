@@ -237,7 +237,7 @@ async def test_stop_session_goes_to_the_cpo_of_the_session(world: World) -> None
 
 async def test_unlock_goes_to_the_cpo_of_the_location(world: World) -> None:
     the_charger_says(world, "ACCEPTED")
-    assert (await world.node.driver.unlock("LOC1", "E1", "1")).is_accepted
+    assert (await world.node.help_desk.unlock("LOC1", "E1", "1")).is_accepted
     (post,) = world.hub.all("POST", COMMANDS)
     assert post.path.endswith("/UNLOCK_CONNECTOR")
     del post.value["response_url"]
@@ -292,7 +292,7 @@ Attempt = Callable[[World], Awaitable[object]]
         (lambda w: w.node.start_session("04A1B2C3", "LOC1", None, "1"), NotPossible),
         (lambda w: w.node.start_session("04A1B2C3", "LOC1", owner=Party("DE", "XXX")), UnknownPlace),
         (lambda w: w.node.stop_session("S9"), NotPossible),
-        (lambda w: w.node.driver.unlock("LOC1", "E1", "9"), UnknownPlace),
+        (lambda w: w.node.help_desk.unlock("LOC1", "E1", "9"), UnknownPlace),
         (lambda w: w.node.driver.reserve("04A1B2C3", "LOC1", datetime.now(UTC), "E9"), UnknownPlace),
     ],
 )

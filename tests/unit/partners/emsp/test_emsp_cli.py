@@ -147,8 +147,8 @@ async def test_a_token_that_is_issued_or_blocked_is_told_to_all(world: World) ->
     put = await world.hub.receives("PUT", "/receiver/tokens/NL/EMA/new-1")
     assert (put.to, put.query, put.value["whitelist"]) == ("HU/HUB", "type=AD_HOC_USER", "NEVER")
     await run_json(world, "block", "new-1")
-    put = await world.hub.receives("PUT", "/receiver/tokens/NL/EMA/new-1", 2)
-    assert put.value["valid"] is False
+    patch = await world.hub.receives("PATCH", "/receiver/tokens/NL/EMA/new-1")
+    assert (patch.query, patch.value["valid"]) == ("type=AD_HOC_USER", False)
 
 
 async def test_an_invitation_lets_a_hub_register(world: World) -> None:

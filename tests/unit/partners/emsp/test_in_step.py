@@ -12,6 +12,7 @@ from hub.ocpi.backoff import Backoff
 from partners.emsp.app import EmspNode
 from partners.emsp.authorization import EVERYWHERE
 from partners.emsp.in_step import JITTER
+from partners.emsp.provider import PullHabits
 from partners.emsp.settings import EmspSettings
 from partners.settings import NodeSettings
 from tests.fixtures.nodes import PARTY
@@ -31,7 +32,7 @@ async def in_step(
         node=NodeSettings(party=PARTY, name="eMSP A"),
         tokens=[({"uid": "1"}, EVERYWHERE)],
         backoff=backoff,
-        pull_interval=interval,
+        pulling=PullHabits(interval=interval),
     )
     async with EmspNode(settings) as node, asyncio.TaskGroup() as tasks:
         task = tasks.create_task(node.keep_in_step(lambda: chance))
