@@ -1,6 +1,7 @@
 """`ocpi-hub serve` and `ocpi-hub demo`: run a hub, or see one at work."""
 
 import logging
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,13 @@ from hub.settings import Settings
 
 _PARTNERS = "Towards partners"
 _OPERATORS = "Towards operators"
+
+
+class Switch(StrEnum):
+    """Whether the hub does something."""
+
+    ON = "on"
+    OFF = "off"
 
 
 class CannotServe(CommandFailed):
@@ -83,6 +91,14 @@ def serve(
             envvar="OCPI_HUB_NAME", help="The hub's name, as partners see it.", rich_help_panel=_PARTNERS
         ),
     ] = "ocpi-hub",
+    ask_all: Annotated[
+        Switch,
+        typer.Option(
+            envvar="OCPI_HUB_ASK_ALL",
+            help="Ask all eMSPs about a token that nobody is known to own; off shows no card to strangers.",
+            rich_help_panel=_PARTNERS,
+        ),
+    ] = Switch.ON,
     allow_private_networks: Annotated[
         bool,
         typer.Option(
@@ -133,6 +149,7 @@ def serve(
             public_url=public_url,
             party=_party(country_code, party_id),
             name=name,
+            ask_all=ask_all is Switch.ON,
             allow_private_networks=allow_private_networks,
         )
         _run(settings)
