@@ -26,9 +26,13 @@ from hub.ocpi.message import Message
 from hub.ocpi.party import Party
 from hub.registry.directory import Directory, Platform
 from hub.routing.policy import MayExchange
+from schemas.v2_2_1 import Role
 
 #: With these a request tells something of a driver, and goes to nobody whom its content does not name.
 OF_A_DRIVER: Final = frozenset({Clue.CDR_TOKEN, Clue.SESSION_TOKEN, Clue.CHARGING_PROFILE})
+
+#: Who is asked about a token that nobody is known to own (TOK-22).
+EMSPS: Final = frozenset({Role.EMSP})
 
 
 class Found(StrEnum):
@@ -81,16 +85,19 @@ class Candidates:
     asks_all: bool = True
 
     def all(self) -> tuple[Party, ...]:
-        """Everybody who may be meant, in a fixed order."""
-        return self.among(self.directory.by_party)
+        """Everybody who may be meant, in a fixed order; about an unknown token, eMSPs alone."""
+        return self.among(
+            self.directory.by_party, EMSPS if self.message.operation.clue is Clue.TOKEN else None
+        )
 
-    def among(self, parties: Iterable[Party]) -> tuple[Party, ...]:
-        """Those of these parties who may be meant, spelled as they registered."""
-        meant = (self._meant(party) for party in set(parties))
+    def among(self, parties: Iterable[Party], roles: frozenset[Role] | None = None) -> tuple[Party, ...]:
+        """Those of these parties who may be meant, spelled as they registered; in one of these roles."""
+        of_module = self.message.module.roles(self.message.interface)
+        wanted = of_module if roles is None else of_module & roles
+        meant = (self._meant(party, wanted) for party in set(parties))
         return tuple(sorted((party for party in meant if party is not None), key=str))
 
-    def _meant(self, party: Party) -> Party | None:
-        roles = self.message.module.roles(self.message.interface)
+    def _meant(self, party: Party, roles: frozenset[Role]) -> Party | None:
         for platform, role in self.directory.holders(party):
             if role in roles and platform.id != self.caller.id:
                 is_allowed = self.may_exchange(self.sender, party, self.message.module.id)

@@ -176,10 +176,10 @@ async def test_only_emsps_that_offer_it_are_asked(world: Crowd) -> None:
     says(world, TNM=UNKNOWN, ALL=info(OTHER_EMSP), TRD=UNKNOWN)
     async with (
         Recorder([("EMSP", "SE", "BAR")], endpoints=[("locations", "RECEIVER")]) as bare,
-        Recorder([("NSP", "SE", "NSP")]) as navigation,
+        Recorder([("OTHER", "SE", "OTH")]) as other,
         Recorder([("CPO", *OTHER_CPO.split("/"))]) as rival,
     ):
-        others = {"bare": bare, "navigation": navigation, "rival": rival}
+        others = {"bare": bare, "other": other, "rival": rival}
         for name, recorder in others.items():
             await joined(world.hub, recorder, name)
         assert (await asks(world)).sender == OTHER_EMSP

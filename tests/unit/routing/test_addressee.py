@@ -133,6 +133,7 @@ def test_nobody_gets_an_open_request_who_may_not_and_never_one_of_two(
             assert len({receiver.party for receiver in receivers}) == len(receivers)
             for receiver in receivers:
                 check(receiver)
+                assert Role.EMSP in {role for _, role in directory.holders(receiver.party)}
         case _:
             assert isinstance(to, Broadcast)
             assert asked.module.is_broadcast
