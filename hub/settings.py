@@ -21,6 +21,10 @@ class Limits:
 
     #: The largest request body, in bytes.
     request_body: int = 8 * 1024 * 1024
+    #: Requests a second that a platform may send of each module, for longer than a few seconds.
+    requests_per_second: int = 200
+    #: Relayed requests that may be under way to one platform.
+    relays_in_flight: int = 200
     #: For a request body to arrive whole.
     request: timedelta = timedelta(seconds=30)
     #: The largest answer of a platform, in bytes.

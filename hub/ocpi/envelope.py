@@ -102,6 +102,15 @@ class _Head(msgspec.Struct):
 _head = msgspec.json.Decoder(_Head)
 
 
+def is_envelope(body: bytes) -> bool:
+    """Whether an answer is OCPI's, and not that of something that stands before a platform."""
+    try:
+        read_status_code(body)
+    except NotAnEnvelope:
+        return False
+    return True
+
+
 def read_status_code(body: bytes) -> int:
     """The status code of an answer; the rest is checked to be JSON and skipped.
 

@@ -14,12 +14,14 @@ OcpiError                         HTTP  OCPI
 │   │   └── TokenNotFound          404  2004
 │   ├── MethodNotAllowed           405  2000
 │   ├── BodyTooSlow                408  2000
-│   └── BodyTooLarge               413  2000
+│   ├── BodyTooLarge               413  2000
+│   └── TooManyRequests            429  2000
 ├── ServerError                    200  3000   the server cannot do its part
 │   ├── UnusableClientApi          200  3001
 │   ├── UnsupportedVersion         200  3002
 │   └── MissingEndpoints           200  3003
 └── RoutingError                   200  4000   only a hub says so
+    ├── ReceiverBusy               429  4000
     ├── UnknownReceiver            200  4001
     ├── ReceiverTimedOut           200  4002
     └── ReceiverNotConnected       200  4003
@@ -127,6 +129,12 @@ class BodyTooLarge(ClientError):
     http_status = 413
 
 
+class TooManyRequests(ClientError):
+    """Too many requests."""
+
+    http_status = 429
+
+
 class ServerError(OcpiError):
     """The server could not do its part."""
 
@@ -155,6 +163,12 @@ class RoutingError(OcpiError):
     """The hub could not route the request."""
 
     status_code = 4000
+
+
+class ReceiverBusy(RoutingError):
+    """The receiver has asked for fewer requests."""
+
+    http_status = 429
 
 
 class UnknownReceiver(RoutingError):

@@ -89,6 +89,7 @@ class CurrentDirectory:
             token_encoding=TokenEncoding(row.token_encoding),
             when_unreachable=WhenUnreachable(row.when_unreachable),
             bad_bodies=BadBodies(row.bad_bodies),
+            rate_limit=row.rate_limit,
             pull=Pull(row.pull),
             hub_role=HubRole(row.hub_role),
             roles=roles,

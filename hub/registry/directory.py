@@ -88,6 +88,8 @@ class Platform:
     token_encoding: TokenEncoding = TokenEncoding.BASE64
     when_unreachable: WhenUnreachable = WhenUnreachable.STATE
     bad_bodies: BadBodies = BadBodies.RELAY
+    #: Requests a second of each module, None for the hub's own limit.
+    rate_limit: int | None = None
     pull: Pull = Pull.AUTO
     hub_role: HubRole = HubRole.REFUSED
     roles: tuple[RegisteredRole, ...] = ()

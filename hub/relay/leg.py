@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hub.ocpi.envelope import NotAnEnvelope, read_status_code
-from hub.ocpi.errors import ReceiverNotConnected, ReceiverTimedOut, RoutingError
+from hub.ocpi.envelope import NotAnEnvelope, is_envelope, read_status_code
+from hub.ocpi.errors import ReceiverBusy, ReceiverNotConnected, ReceiverTimedOut, RoutingError
 from hub.ocpi.headers import (
     CONTENT_TYPE,
     JSON_CONTENT_TYPE,
@@ -19,12 +19,17 @@ from hub.ocpi.headers import (
 )
 from hub.ocpi.message import Reply
 from hub.ocpi.party import Party
+from hub.ocpi.retry_after import RETRY_AFTER
 from hub.ocpi.transport import CallFailed, HttpReply, HttpRequest, NoAnswerInTime, NotReached, first
 from hub.registry.calls import Calls
+from hub.registry.circuits import Circuits
 from hub.registry.directory import Platform
 from hub.store.journal import Purpose
 
 REDIRECTS = range(300, 400)
+#: What stands before a platform that is away answers so: Bad Gateway, Service Unavailable, Gateway Timeout.
+GATEWAY_FAILED = frozenset({502, 503, 504})
+TOO_MANY_REQUESTS = 429
 TOKEN_REFUSED = (401, 403)
 
 
@@ -51,25 +56,38 @@ class Legs:
     timeout: timedelta
     #: Told of a platform to which no connection could be made.
     unreachable: Callable[[int], None]
+    circuits: Circuits
 
     async def send(self, onward: Onward) -> Reply:
         """The platform's own answer, in its words (RT-17), for the party that asked.
 
         Raises:
-            RoutingError: there is none that can be handed on; the class says why (RT-15, RT-16).
+            RoutingError: there is none that can be handed on, or nothing was sent; the class says why (RT-15,
+                RT-16).
         """
+        with self.circuits.request(onward.platform.id, onward.module, str(onward.routing.to)):
+            return await self._sent(onward)
+
+    async def _sent(self, onward: Onward) -> Reply:
         platform, receiver = onward.platform, onward.routing.to
         transport = self.calls.leg(Purpose.RELAY, platform.id, platform.name, onward.module)
         try:
             reply = await transport.send(self._request(onward))
         except NotReached as failure:
+            self.circuits.failed(platform.id)
             self.unreachable(platform.id)
             raise ReceiverNotConnected(f"{receiver} cannot be reached") from failure
         except NoAnswerInTime as failure:
+            self.circuits.failed(platform.id)
             raise ReceiverTimedOut(f"{receiver} did not answer in time") from failure
         except CallFailed as failure:
+            self.circuits.failed(platform.id)
             # Why, with the platform's address perhaps, is for the journal and not for the asker.
             raise RoutingError(f"the connection to {receiver} failed") from failure
+        if reply.status in GATEWAY_FAILED and not is_envelope(reply.body):
+            self.circuits.failed(platform.id)
+        else:
+            self.circuits.answered(platform.id, onward.module, reply)
         check_answer(reply, receiver)
         # Whatever the platform wrote, the asker sees the pairs of its own request, swapped (RT-08, RT-09).
         return Reply(
@@ -101,6 +119,9 @@ def check_answer(reply: HttpReply, receiver: Party | None) -> None:
         raise RoutingError(f"{receiver} answered with a redirect (HTTP {reply.status})")
     if reply.status in TOKEN_REFUSED:
         raise RoutingError(f"{receiver} does not accept the hub's token (HTTP {reply.status})")
+    if reply.status == TOO_MANY_REQUESTS and not is_envelope(reply.body):
+        wait = [header for header in reply.headers if header[0].lower() == RETRY_AFTER.lower()]
+        raise ReceiverBusy(f"{receiver} has asked for fewer requests", headers=tuple(wait[:1]))
     try:
         read_status_code(reply.body)
     except NotAnEnvelope as error:

@@ -43,6 +43,8 @@ class PlatformRow(SQLModel, table=True):
     when_unreachable: str = "state"
     #: Whether relayed bodies with findings are refused: `relay` or `refuse` (design D5).
     bad_bodies: str = "relay"
+    #: Requests a second that the platform may send of each module, None for the hub's own limit.
+    rate_limit: int | None = None
     #: When its lists are pulled: `auto`, `always` or `never`.
     pull: str = "auto"
     #: Whether it may register in the role HUB, and so speak for parties of its own: `refused` or `allowed`.

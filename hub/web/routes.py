@@ -17,6 +17,7 @@ from hub.ocpi.validation import decoded, refusal
 from hub.registry.credentials import Handshakes
 from hub.registry.current import CurrentDirectory
 from hub.registry.directory import Platform
+from hub.registry.rate_limits import RateLimits
 from hub.registry.versions import endpoint_url, version_details, versions
 from hub.relay.exchange import Exchange
 from hub.relay.forward import Forwarding
@@ -50,6 +51,7 @@ class PartnerRoutes:
     forwarding: Forwarding
     links: Links
     objects: ObjectStore
+    rates: RateLimits
     page_limit: int
     #: For a request body to arrive whole.
     patience: timedelta
@@ -99,6 +101,7 @@ class PartnerRoutes:
         """Who is connected (HCI-05, HCI-06)."""
         _passage(request, Purpose.HUB, HUBCLIENTINFO)
         caller = await self.authentication.registered(request)
+        self.rates.take(caller, HUBCLIENTINFO.id)
         if request.method != "GET":
             raise MethodNotAllowed(headers=(("Allow", "GET"),))
         page_request = PageRequest.parse(raw_target(request).query, self.page_limit)
@@ -113,6 +116,7 @@ class PartnerRoutes:
         async def handler(request: web.Request) -> web.Response:
             passage = _passage(request, Purpose.RELAY, module)
             caller = await self._asking(request, passage)
+            self.rates.take(caller, module.id)
             tail = tail_below(raw_target(request).path, ABOVE_TAIL)
             asked = await message(request, module, interface, tail, passage.ids, self.patience)
             passage.body = asked.body
@@ -131,6 +135,7 @@ class PartnerRoutes:
         if link is None:
             raise NotFound("this URL is not, or no longer, known here")
         passage.module = link.module
+        self.rates.take(caller, link.module)
         passage.asked = link.routing
         passage.routing = Routing(link.routing.sender, self.directory.value.hub)
         passage.body = await whole_body(request, self.patience)

@@ -229,6 +229,7 @@ def upgrade() -> None:
         sa.Column("token_encoding", sa.String(), nullable=False),
         sa.Column("when_unreachable", sa.String(), nullable=False),
         sa.Column("bad_bodies", sa.String(), nullable=False),
+        sa.Column("rate_limit", sa.Integer(), nullable=True),
         sa.Column("pull", sa.String(), nullable=False),
         sa.Column("hub_role", sa.String(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),

@@ -1,0 +1,144 @@
+"""A circuit breaker a platform: who does not answer is not asked for a while, so that nobody waits in vain.
+
+| circuit | requests | becomes |
+|---|---|---|
+| closed | pass | open, after `FAILURES` in a row without an answer |
+| open | are refused at once | half open, after a pause that grows with each failure |
+| half open | one passes, to try; the others are refused | closed when it is answered, open when it is not |
+
+A platform that asks for peace (429 or 503 with Retry-After) gets it, module by module. And so many requests
+may be under way to one platform, no more, so that one that hangs does not tie up the hub.
+
+Nothing of this is kept: a hub that starts anew finds out anew. Each process finds out for itself.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from hub.ocpi.backoff import Backoff
+from hub.ocpi.errors import ReceiverBusy, ReceiverNotConnected
+from hub.ocpi.retry_after import ASK_TO_COME_AGAIN, read_retry_after, write_retry_after
+from hub.ocpi.timestamps import Clock
+from hub.ocpi.transport import HttpReply
+
+#: Requests in a row without an answer, after which a circuit opens.
+FAILURES = 5
+
+
+class CircuitState(StrEnum):
+    """Whether requests pass."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half open"
+
+
+@dataclass(slots=True)
+class _Circuit:
+    """What is known of one platform."""
+
+    failures: int = 0
+    #: While it is in the future, nothing passes.
+    open_until: datetime | None = None
+    #: One request is under way to try whether the platform answers again.
+    is_trying: bool = False
+    under_way: int = 0
+    #: By module, until when the platform wants peace.
+    peace: dict[str, datetime] = field(default_factory=dict)
+
+
+class Circuits:
+    """The circuit breakers of all platforms."""
+
+    def __init__(
+        self, clock: Clock, chance: Callable[[], float], *, most_under_way: int, backoff: Backoff = Backoff()
+    ) -> None:
+        """Wire up.
+
+        Args:
+            clock: Tells the time.
+            chance: A random number from 0 to 1.
+            most_under_way: Requests that may be under way to one platform.
+            backoff: For how long a circuit stays open.
+        """
+        self._clock = clock
+        self._chance = chance
+        self._most_under_way = most_under_way
+        self._backoff = backoff
+        self._circuits: dict[int, _Circuit] = {}
+
+    def state(self, platform_id: int) -> tuple[CircuitState, datetime | None]:
+        """The state of a platform's circuit, and until when it is open."""
+        circuit = self._circuits.get(platform_id)
+        if circuit is None or circuit.open_until is None:
+            return CircuitState.CLOSED, None
+        if self._clock() < circuit.open_until:
+            return CircuitState.OPEN, circuit.open_until
+        return CircuitState.HALF_OPEN, None
+
+    def peace(self, platform_id: int) -> dict[str, datetime]:
+        """The modules for which the platform wants peace, and until when."""
+        circuit, now = self._circuits.get(platform_id, _Circuit()), self._clock()
+        return {module: until for module, until in circuit.peace.items() if now < until}
+
+    @contextmanager
+    def request(self, platform_id: int, module: str, receiver: str) -> Iterator[None]:
+        """A request that is under way in this block.
+
+        Raises:
+            ReceiverNotConnected: the circuit is open, or too much is under way.
+            ReceiverBusy: the platform wants peace; the error says for how long.
+        """
+        circuit, now = self._circuits.setdefault(platform_id, _Circuit()), self._clock()
+        wanted = circuit.peace.get(module)
+        if wanted is not None and now < wanted:
+            raise ReceiverBusy(
+                f"{receiver} has asked for fewer requests of {module}",
+                headers=(write_retry_after(wanted - now),),
+            )
+        if circuit.under_way >= self._most_under_way:
+            raise ReceiverNotConnected(f"{receiver} is slow, and too many requests to it are under way")
+        is_trial = circuit.open_until is not None
+        if circuit.open_until is not None and (now < circuit.open_until or circuit.is_trying):
+            raise ReceiverNotConnected(f"{receiver} has not answered of late, and is left in peace for a while")
+        circuit.under_way += 1
+        circuit.is_trying = circuit.is_trying or is_trial
+        try:
+            yield
+        finally:
+            circuit.under_way -= 1
+            if is_trial:
+                circuit.is_trying = False
+
+    def answered(self, platform_id: int, module: str, reply: HttpReply) -> None:
+        """The platform has answered: it may have asked for peace (RFC 9110, 10.2.3)."""
+        circuit = self._circuits.setdefault(platform_id, _Circuit())
+        circuit.failures = 0
+        circuit.open_until = None
+        wait = read_retry_after(reply.headers, self._clock()) if reply.status in ASK_TO_COME_AGAIN else None
+        if wait:
+            circuit.peace[module] = self._clock() + wait
+
+    def failed(self, platform_id: int) -> None:
+        """The platform has not answered. Of requests that were under way together, one opens the circuit."""
+        circuit, now = self._circuits.setdefault(platform_id, _Circuit()), self._clock()
+        if circuit.open_until is not None and now < circuit.open_until:
+            return
+        circuit.failures += 1
+        if circuit.failures >= FAILURES:
+            tries = circuit.failures - FAILURES + 1
+            circuit.open_until = now + self._backoff.delay(tries, self._chance())
+
+    def alive(self, platform_id: int) -> None:
+        """The platform gave a sign of life: an open circuit may be tried at once; costs next to nothing."""
+        circuit = self._circuits.get(platform_id)
+        if circuit is not None and circuit.open_until is not None:
+            circuit.open_until = min(circuit.open_until, self._clock())
+
+    @property
+    def open(self) -> int:
+        """How many circuits are not closed."""
+        return sum(circuit.open_until is not None for circuit in self._circuits.values())
