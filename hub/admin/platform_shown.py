@@ -1,12 +1,16 @@
 """A platform as the administration API shows it: with everything but its tokens."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from hub.admin.deliveries import ReceiverShown, receiver_shown
 from hub.admin.wire import Output
 from hub.delivery.overview import ReceiverProgress
+from hub.registry.circuits import Circuits, CircuitState
 from hub.registry.directory import Platform
+from hub.registry.rate_limits import RateLimits
 from schemas import exact_json
 
 
@@ -28,6 +32,46 @@ class EndpointShown(Output):
     url: str
 
 
+class PeaceShown(Output):
+    """A module for which a platform wants fewer requests."""
+
+    module: str
+    until: datetime
+
+
+class TrafficShown(Output):
+    """How much may be sent from and to a platform, and whether it answers."""
+
+    #: Requests a second that it may send of each module.
+    rate_limit: int
+    #: closed: requests pass; open: it does not answer, and is left in peace; half open: one is let through.
+    circuit: CircuitState
+    circuit_open_until: datetime | None
+    #: Where it has asked for fewer requests.
+    peace: list[PeaceShown]
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Reads how much may be sent."""
+
+    rates: RateLimits
+    circuits: Circuits
+
+    def of(self, platform: Platform) -> TrafficShown:
+        """What holds for the platform now."""
+        state, until = self.circuits.state(platform.id)
+        return TrafficShown(
+            rate_limit=self.rates.of(platform),
+            circuit=state,
+            circuit_open_until=until,
+            peace=[
+                PeaceShown(module=module, until=moment)
+                for module, moment in self.circuits.peace(platform.id).items()
+            ],
+        )
+
+
 class PlatformShown(Output):
     """A platform, with everything but its tokens."""
 
@@ -47,6 +91,7 @@ class PlatformShown(Output):
     pull: str
     #: Whether it may be another hub: refused or allowed.
     hub_role: str
+    traffic: TrafficShown
     roles: list[RoleShown]
     endpoints: list[EndpointShown]
     #: How far its receivers have come.
@@ -73,7 +118,7 @@ class Removed(Output):
     name: str
 
 
-def shown(platform: Platform, progress: Iterable[ReceiverProgress]) -> PlatformShown:
+def shown(platform: Platform, progress: Iterable[ReceiverProgress], traffic: Traffic) -> PlatformShown:
     """The platform without its tokens; of the receivers' progress, its own."""
     return PlatformShown(
         name=platform.name,
@@ -87,6 +132,7 @@ def shown(platform: Platform, progress: Iterable[ReceiverProgress]) -> PlatformS
         bad_bodies=platform.bad_bodies,
         pull=platform.pull,
         hub_role=platform.hub_role,
+        traffic=traffic.of(platform),
         roles=[
             RoleShown(
                 party=str(each.party),

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from pydantic import AfterValidator, Field
 
-from hub.admin.platform_shown import Invited, PlatformShown, PlatformsShown, Removed, shown
+from hub.admin.platform_shown import Invited, PlatformShown, PlatformsShown, Removed, Traffic, shown
 from hub.admin.problems import Conflict, FieldError, PartnerFailed, Unknown, WrongInput
 from hub.admin.wire import Input, Output, Route, body_of
 from hub.delivery.overview import overview
@@ -64,6 +64,8 @@ class Arrangement(Input):
     bad_bodies: BadBodies | None = None
     pull: Pull | None = None
     hub_role: HubRole | None = None
+    #: Requests a second of each module, zero for the hub's own limit.
+    rate_limit: Annotated[int, Field(ge=0)] | None = None
 
 
 class Rotation(Input):
@@ -82,6 +84,7 @@ class PlatformPages:
     platforms: Platforms
     registering: Registering
     pumps: Pumps
+    traffic: Traffic
 
     def routes(self) -> list[Route]:
         """What can be asked and done."""
@@ -104,7 +107,7 @@ class PlatformPages:
         """All platforms."""
         known = sorted(self.directory.value.platforms.values(), key=lambda platform: platform.name)
         progress = overview(self.pumps)
-        return PlatformsShown(platforms=[shown(platform, progress) for platform in known])
+        return PlatformsShown(platforms=[shown(platform, progress, self.traffic) for platform in known])
 
     async def show(self, request: web.Request) -> PlatformShown:
         """One platform."""
@@ -130,7 +133,7 @@ class PlatformPages:
             platform = await self.registering.register_at(
                 asked.name, asked.versions_url, asked.token, asked.token_encoding, asked.hub_role
             )
-        return shown(platform, overview(self.pumps, platform.id))
+        return shown(platform, overview(self.pumps, platform.id), self.traffic)
 
     async def rotate(self, request: web.Request) -> PlatformShown:
         """Exchange new tokens with a platform."""
@@ -148,6 +151,7 @@ class PlatformPages:
                 name,
                 when_unreachable=asked.when_unreachable,
                 bad_bodies=asked.bad_bodies,
+                rate_limit=asked.rate_limit,
                 pull=asked.pull,
                 hub_role=asked.hub_role,
             )
@@ -175,7 +179,7 @@ class PlatformPages:
         platform = self.directory.value.named(name)
         if platform is None:
             raise Unknown(f"no platform has the name {name!r}")
-        return shown(platform, overview(self.pumps, platform.id))
+        return shown(platform, overview(self.pumps, platform.id), self.traffic)
 
     def _invited(self, name: str, token: str) -> Invited:
         return Invited(name=name, token=token, versions_url=self.identity.versions_url)

@@ -9,6 +9,7 @@ from hub.admin.deliveries import DeliveryPages
 from hub.admin.information import InformationPage
 from hub.admin.journal import JournalPages
 from hub.admin.objects import ObjectPages
+from hub.admin.platform_shown import Traffic
 from hub.admin.platforms import PlatformPages
 from hub.admin.tokens import TokenPages
 from hub.admin.wire import guarded
@@ -39,6 +40,7 @@ def routes(
     objects: ObjectStore,
     pumps: Pumps,
     calls: Calls,
+    traffic: Traffic,
     patience: timedelta,
 ) -> list[web.RouteDef]:
     """The routes, for an application of their own or beside the partners' routes.
@@ -56,13 +58,14 @@ def routes(
         objects: What the hub keeps.
         pumps: What it owes.
         calls: To look at platforms.
+        traffic: How much may be sent.
         patience: For each answer of a platform that is looked at.
     """
     return guarded(
         key,
         [
             *InformationPage(identity, directory, journal, started_at).routes(),
-            *PlatformPages(identity, directory, platforms, registering, pumps).routes(),
+            *PlatformPages(identity, directory, platforms, registering, pumps, traffic).routes(),
             *TokenPages(directory, TokenOverview(database), clock).routes(),
             *CheckPage(directory, calls, patience).routes(),
             *JournalPages(database, clock).routes(),

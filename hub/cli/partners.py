@@ -209,6 +209,10 @@ def arrange(
             help="Read its lists: `auto` (at connecting; later if it does not push), `always`, `never`."
         ),
     ] = None,
+    rate_limit: Annotated[
+        int | None,
+        typer.Option(min=0, help="Requests a second that it may send of each module; 0 for the hub's limit."),
+    ] = None,
     hub: Annotated[
         HubRole | None,
         typer.Option(help="Whether it may be another hub, which speaks for parties that are not here."),
@@ -220,7 +224,13 @@ def arrange(
 
         ocpi-hub partner set acme --when-unreachable none --bad-bodies refuse
     """
-    given = {"when_unreachable": when_unreachable, "bad_bodies": bad_bodies, "pull": pull, "hub_role": hub}
+    given = {
+        "when_unreachable": when_unreachable,
+        "bad_bodies": bad_bodies,
+        "pull": pull,
+        "rate_limit": rate_limit,
+        "hub_role": hub,
+    }
     body = {field: value for field, value in given.items() if value is not None}
     ask.answer(ask.hub.patch(f"/platforms/{_quoted(name)}", body), _platform)
 
@@ -306,6 +316,8 @@ def _platform(platform: Mapping[str, Any]) -> None:
             "when unreachable": platform["when_unreachable"],
             "bad bodies": platform["bad_bodies"],
             "pulling": platform["pull"],
+            "rate limit": f"{platform['traffic']['rate_limit']} requests a second of each module",
+            "circuit": _circuit(platform["traffic"]),
             "role HUB": platform["hub_role"],
         }
     )
@@ -346,6 +358,12 @@ def _check(found: Mapping[str, Any]) -> None:
 
 def _status(platform: Mapping[str, Any]) -> Text:
     return shown(platform["status"], _STYLES.get(platform["status"], ""))
+
+
+def _circuit(traffic: Mapping[str, Any]) -> str:
+    until = traffic["circuit_open_until"]
+    peace = [f"wants fewer {each['module']} until {each['until']}" for each in traffic["peace"]]
+    return "; ".join([traffic["circuit"] + (f" until {until}" if until else ""), *peace])
 
 
 def _roles(platform: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from hub.delivery.audience import MayExchange, Receiver, is_owed, receivers
@@ -87,6 +87,8 @@ class Pump:
         #: Faulty answers, by receiver and object.
         self._faults: dict[tuple[Receiver, ObjectKey], int] = {}
         self._failures = 0
+        #: For how long the platform has asked to be left in peace (Retry-After).
+        self._peace = timedelta()
         #: Whether the last failure was a wrong answer.
         self._is_faulty = False
         self.status = PumpStatus.IDLE
@@ -283,6 +285,7 @@ class Pump:
         if not is_faulty:
             self._skip_if_nothing_is_kept(current.platform)
         self._fail(failure.reason, is_faulty=is_faulty)
+        self._peace = failure.retry_after
 
     def _is_more(self, current: Round) -> bool:
         cursors, end = self._parts.cursors, self._parts.log.end
@@ -290,18 +293,23 @@ class Pump:
 
     def _fail(self, reason: str, *, is_faulty: bool) -> None:
         self._failures += 1
+        self._peace = timedelta()
         self._is_faulty = is_faulty
         self.last_failure = reason
         self.status = PumpStatus.BACKING_OFF
 
     async def _rest(self) -> None:
-        """Leave the platform in peace, until it is time or it gives a sign of life; the least pause stays."""
+        """Leave the platform in peace, until it is time or it gives a sign of life.
+
+        The least pause stays, and so does the one that the platform has asked for.
+        """
         backoff = self._parts.backoff
-        delay = backoff.delay(self._failures, self._parts.chance())
+        least = max(backoff.least, self._peace)
+        delay = max(least, backoff.delay(self._failures, self._parts.chance()))
         self.retry_at = self._parts.clock() + delay
-        await asyncio.sleep(backoff.least.total_seconds())
+        await asyncio.sleep(least.total_seconds())
         try:
-            async with asyncio.timeout((delay - backoff.least).total_seconds()):
+            async with asyncio.timeout((delay - least).total_seconds()):
                 await self._life.wait()
             self._failures = 0
         except TimeoutError:

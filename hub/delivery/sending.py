@@ -5,7 +5,7 @@ whom it is (RT-35); each request has an id of its own, and the correlation id of
 ClientInfo carries no routing headers (HCI-07).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from hub.delivery.audience import Receiver
@@ -16,6 +16,7 @@ from hub.ocpi.description import ObjectKey
 from hub.ocpi.headers import NO_ROUTING, Routing
 from hub.ocpi.modules import MODULES
 from hub.ocpi.party import Party
+from hub.ocpi.retry_after import ASK_TO_COME_AGAIN, read_retry_after
 from hub.ocpi.transport import CallFailed, joined_url
 from hub.registry.calls import Calls
 from hub.registry.directory import Platform
@@ -50,6 +51,8 @@ class Attempt:
     status_code: int | None = None
     #: What was wrong; empty where nothing was.
     reason: str = ""
+    #: For how long the platform wants to be left in peace.
+    retry_after: timedelta = timedelta()
 
     @property
     def subject(self) -> tuple[Receiver, ObjectKey]:
@@ -105,7 +108,11 @@ class Sending:
         except CallFailed as failure:
             reason = f"{type(failure).__name__}: {failure}"
             return Attempt(receiver, change, letter, verdict_on_failure(failure), reason=reason)
-        return _judged(receiver, change, letter, answer)
+        attempt = _judged(receiver, change, letter, answer)
+        if answer.reply.status in ASK_TO_COME_AGAIN:
+            wait = read_retry_after(answer.reply.headers, self.calls.clock())
+            return replace(attempt, retry_after=wait or timedelta())
+        return attempt
 
 
 def _judged(receiver: Receiver, change: Change, letter: Letter, answer: Answer) -> Attempt:

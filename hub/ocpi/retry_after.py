@@ -12,7 +12,7 @@ RETRY_AFTER = "Retry-After"
 #: Too Many Requests, Service Unavailable: the two statuses that ask to come again later.
 ASK_TO_COME_AGAIN = frozenset({429, 503})
 #: Nobody is left in peace for longer than this, whatever it asks.
-LONGEST = timedelta(hours=1)
+LONGEST = timedelta(minutes=10)
 
 
 def read_retry_after(headers: Sequence[Header], now: datetime) -> timedelta | None:

@@ -26,6 +26,7 @@ from hub.ocpi.transport import HttpReply
 
 #: Requests in a row without an answer, after which a circuit opens.
 FAILURES = 5
+BACKOFF = Backoff(least=timedelta(seconds=1))
 
 
 class CircuitState(StrEnum):
@@ -54,7 +55,7 @@ class Circuits:
     """The circuit breakers of all platforms."""
 
     def __init__(
-        self, clock: Clock, chance: Callable[[], float], *, most_under_way: int, backoff: Backoff = Backoff()
+        self, clock: Clock, chance: Callable[[], float], *, most_under_way: int, backoff: Backoff = BACKOFF
     ) -> None:
         """Wire up.
 
@@ -103,7 +104,9 @@ class Circuits:
             raise ReceiverNotConnected(f"{receiver} is slow, and too many requests to it are under way")
         is_trial = circuit.open_until is not None
         if circuit.open_until is not None and (now < circuit.open_until or circuit.is_trying):
-            raise ReceiverNotConnected(f"{receiver} has not answered of late, and is left in peace for a while")
+            raise ReceiverNotConnected(
+                f"{receiver} has not answered of late, and is left in peace for a while"
+            )
         circuit.under_way += 1
         circuit.is_trying = circuit.is_trying or is_trial
         try:

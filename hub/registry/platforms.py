@@ -132,16 +132,20 @@ class Platforms:
         bad_bodies: BadBodies | None = None,
         pull: Pull | None = None,
         hub_role: HubRole | None = None,
+        rate_limit: int | None = None,
     ) -> None:
         """Set how the platform is dealt with; what is not given stays as it is (design D3, D5).
 
         A platform in the role HUB that may be that no longer keeps its registration, and speaks for nobody.
+        A rate limit of zero is the hub's own again.
 
         Raises:
             UnknownPlatform: no platform has the name.
         """
         async with self._records.changing() as session:
             row = await named(session, name)
+            if rate_limit is not None:
+                row.rate_limit = rate_limit or None
             row.when_unreachable = when_unreachable or row.when_unreachable
             row.bad_bodies = bad_bodies or row.bad_bodies
             row.pull = pull or row.pull

@@ -12,11 +12,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from aiohttp import web
 
 from hub.admin.key import admin_key
+from hub.admin.platform_shown import Traffic
 from hub.admin.routes import routes as admin_routes
 from hub.delivery.changes import ChangeLog
 from hub.delivery.cursors import Cursors
@@ -28,11 +29,13 @@ from hub.http.client import http_transport
 from hub.ocpi.backoff import Backoff
 from hub.ocpi.timestamps import Clock, utc_now
 from hub.registry.calls import Calls
+from hub.registry.circuits import Circuits
 from hub.registry.credentials import HandshakeParts, Handshakes
 from hub.registry.current import CurrentDirectory
 from hub.registry.identity import HubIdentity
 from hub.registry.platforms import Platforms
 from hub.registry.presence import Presence
+from hub.registry.rate_limits import RateLimits
 from hub.registry.records import Records
 from hub.registry.registering import Registering
 from hub.registry.rotation import PreviousTokens
@@ -147,24 +150,25 @@ async def running_hub(
         pumps = _pumps(database, directory, calls, may_exchange, presence.unreachable, limits)
 
         # Now.
-        links = Links(database, identity.public_url, clock)
-        forwarding = Forwarding(Legs(calls, limits.relay, presence.unreachable), links, clock, limits)
-        learnt = LearntAddressees(database, clock, limits)
-        token_owners = TokenOwners(
-            clock, owner=limits.token_owner, unknown=limits.unknown_token, most=limits.tokens_remembered
+        traffic = Traffic(
+            RateLimits(limits.requests_per_second, clock),
+            Circuits(clock, random.random, most_under_way=limits.relays_in_flight),
         )
-        exchange = Exchange(
-            Deciding(directory, may_exchange, Contents(objects, learnt, token_owners), settings.ask_all),
-            forwarding,
-            Asking(token_owners, limits.ask_all),
-            learnt,
-            Broadcasting(objects, clock, pumps.wake),
-            Collecting(objects, may_exchange, clock, identity.public_url, limits.page),
+        relaying = _relaying(
+            settings,
+            identity,
+            database,
+            directory=directory,
+            may_exchange=may_exchange,
+            objects=objects,
+            legs=Legs(calls, limits.relay, presence.unreachable, traffic.circuits),
+            wake=pumps.wake,
         )
 
         def seen(platform_id: int) -> None:
             presence.seen(platform_id)
             pumps.alive(platform_id)
+            traffic.circuits.alive(platform_id)
 
         routes = PartnerRoutes(
             public_url=identity.public_url,
@@ -174,17 +178,18 @@ async def running_hub(
             ),
             directory=directory,
             handshakes=handshakes,
-            exchange=exchange,
-            forwarding=forwarding,
-            links=links,
+            exchange=relaying.exchange,
+            forwarding=relaying.exchange.forwarding,
+            links=relaying.links,
             objects=objects,
+            rates=traffic.rates,
             page_limit=limits.page,
             patience=limits.request,
         )
         await directory.reload()
         await platforms.forget_unfinished()
         await stack.enter_async_context(
-            beside(objects.run(), pumps.run(), presence.watch(), _sweep(links, learnt))
+            beside(objects.run(), pumps.run(), presence.watch(), _sweep(relaying.links, relaying.learnt))
         )
 
         ready = asyncio.Event()
@@ -194,24 +199,28 @@ async def running_hub(
         )
         partners.add_routes([*routes.table(), *state])
         operators = web.Application()
-        metrics = metrics_registry(counts, _gauges(journal, directory))
-        operators.add_routes([*state, metrics_route(metrics)])
+        metrics = metrics_registry(counts, _gauges(journal, directory, traffic.circuits))
         operators.add_routes(
-            admin_routes(
-                key,
-                clock=clock,
-                started_at=clock(),
-                database=database,
-                journal=journal,
-                identity=identity,
-                directory=directory,
-                platforms=platforms,
-                registering=registering,
-                objects=objects,
-                pumps=pumps,
-                calls=calls,
-                patience=limits.handshake,
-            )
+            [
+                *state,
+                metrics_route(metrics),
+                *admin_routes(
+                    key,
+                    clock=clock,
+                    started_at=clock(),
+                    database=database,
+                    journal=journal,
+                    identity=identity,
+                    directory=directory,
+                    platforms=platforms,
+                    registering=registering,
+                    objects=objects,
+                    pumps=pumps,
+                    calls=calls,
+                    traffic=traffic,
+                    patience=limits.handshake,
+                ),
+            ]
         )
         await stack.enter_async_context(served(operators, admin_port))
         await stack.enter_async_context(served(partners, port))
@@ -225,6 +234,40 @@ async def running_hub(
             platforms=platforms,
             registering=registering,
         )
+
+
+class _Relaying(NamedTuple):
+    exchange: Exchange
+    links: Links
+    learnt: LearntAddressees
+
+
+def _relaying(
+    settings: Settings,
+    identity: HubIdentity,
+    database: Database,
+    *,
+    directory: CurrentDirectory,
+    may_exchange: MayExchange,
+    objects: ObjectStore,
+    legs: Legs,
+    wake: Callable[[], None],
+) -> _Relaying:
+    limits, clock = settings.limits, legs.calls.clock
+    links = Links(database, identity.public_url, clock)
+    learnt = LearntAddressees(database, clock, limits)
+    token_owners = TokenOwners(
+        clock, owner=limits.token_owner, unknown=limits.unknown_token, most=limits.tokens_remembered
+    )
+    exchange = Exchange(
+        Deciding(directory, may_exchange, Contents(objects, learnt, token_owners), settings.ask_all),
+        Forwarding(legs, links, clock, limits),
+        Asking(token_owners, limits.ask_all),
+        learnt,
+        Broadcasting(objects, clock, wake),
+        Collecting(objects, may_exchange, clock, identity.public_url, limits.page),
+    )
+    return _Relaying(exchange, links, learnt)
 
 
 def _pumps(
@@ -251,12 +294,13 @@ def _pumps(
     return Pumps(parts, keep=limits.change_log)
 
 
-def _gauges(journal: Journal, directory: CurrentDirectory) -> Gauges:
+def _gauges(journal: Journal, directory: CurrentDirectory, circuits: Circuits) -> Gauges:
     return Gauges(
         {
             "ocpi_hub_journal_waiting": ("Journal entries not stored yet", lambda: journal.waiting),
             "ocpi_hub_journal_dropped": ("Journal entries dropped", lambda: journal.dropped),
             "ocpi_hub_platforms": ("Platforms known", lambda: len(directory.value.platforms)),
+            "ocpi_hub_circuits_open": ("Platforms that do not answer", lambda: circuits.open),
         }
     )
 

@@ -1,0 +1,118 @@
+"""How much may be sent: rate limits inward and outward, circuits, sizes; what the far end received."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from hub.ocpi.timestamps import utc_now
+from tests.fixtures.recorder import Fault, Reply
+from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, Roaming, roaming, settings
+
+TOO_MANY_REQUESTS = 429
+LIMIT = 2
+BURST = 5 * LIMIT
+UNDER_WAY = 3
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
+    given = settings(tmp_path)
+    limits = replace(
+        given.limits,
+        requests_per_second=LIMIT,
+        relays_in_flight=UNDER_WAY,
+        relay=timedelta(milliseconds=300),
+    )
+    async with roaming(tmp_path, replace(given, limits=limits)) as made:
+        yield made
+
+
+async def test_a_platform_that_sends_too_much_is_told_when_to_come_again(world: Roaming) -> None:
+    """429 with Retry-After, in an envelope, with the ids; other modules and platforms are not concerned."""
+    url = world.url("locations", "SENDER")
+    answers = [await world.emsp.call("GET", url, to=CPO, sender=EMSP) for _ in range(BURST + 3)]
+    refused = [answer for answer in answers if answer.status == 429]
+    assert refused
+    for answer in refused:
+        assert (answer.code, answer.headers["Retry-After"]) == (2000, "1")
+        assert (answer.to, answer.sender) == (EMSP, HUB)
+        assert answer.headers["X-Request-ID"]
+    assert len(world.cpo.all("GET", "/sender/locations")) == len(answers) - len(refused)
+    other_module = await world.emsp.call("GET", world.url("tariffs", "SENDER"), to=CPO, sender=EMSP)
+    other_platform = await world.cpo.call("GET", world.url("tokens", "SENDER"), to=EMSP, sender=CPO)
+    assert (other_module.status, other_platform.status) == (200, 200)
+
+
+async def test_an_operator_may_give_a_platform_another_limit(world: Roaming) -> None:
+    await world.hub.platforms.arrange("emsp", rate_limit=100)
+    url = world.url("locations", "SENDER")
+    answers = [await world.emsp.call("GET", url, to=CPO, sender=EMSP) for _ in range(BURST + 5)]
+    assert {answer.status for answer in answers} == {200}
+
+
+@pytest.mark.parametrize("body", [None, b"<html>slow down</html>"])
+async def test_a_party_that_wants_fewer_requests_gets_none_until_then(
+    world: Roaming, body: bytes | None
+) -> None:
+    """Its 429 reaches the asker with Retry-After; until then the hub answers for it."""
+    slow_down = Reply(status=429, status_code=2000, headers={"Retry-After": "30"}, body=body)
+    world.cpo.answers("GET", "/sender/locations", slow_down)
+    first, second = [
+        await world.emsp.call("GET", world.url("locations", "SENDER"), to=CPO, sender=EMSP) for _ in "12"
+    ]
+    assert (first.status, first.headers["Retry-After"]) == (429, "30")
+    assert (second.status, second.code) == (429, 4000)
+    assert 25 <= int(second.headers["Retry-After"]) <= 30
+    assert len(world.cpo.all("GET", "/sender/locations")) == 1
+    other_module = await world.emsp.call("GET", world.url("tariffs", "SENDER"), to=CPO, sender=EMSP)
+    assert (other_module.status, other_module.code) == (200, 1000)
+
+
+@pytest.mark.holds("RT-14", "RT-15", by="hub")
+async def test_a_party_that_never_answers_is_left_in_peace(world: Roaming) -> None:
+    """RT-15: 4002 for those who waited; then 4003 at once, and nothing is sent; until a sign of life."""
+    world.cpo.answers("GET", "/sender/tariffs", Fault.HANG)
+    await world.hub.platforms.arrange("emsp", rate_limit=1000)
+
+    async def asked() -> int | None:
+        return (await world.emsp.call("GET", world.url("tariffs", "SENDER"), to=CPO, sender=EMSP)).code
+
+    codes = [await asked() for _ in range(8)]
+    assert codes == [4002] * 5 + [4003] * 3
+    assert len(world.cpo.all("GET", "/sender/tariffs")) == 5
+    world.cpo.answers("GET", "/sender/tariffs", Reply([]))
+    await world.cpo.call("GET", world.hub.versions_url)
+    assert await asked() == 1000
+    assert await asked() == 1000
+
+
+async def test_a_change_is_delivered_when_the_receiver_wants_it_and_not_before(world: Roaming) -> None:
+    """429 with Retry-After also holds for deliveries: the change waits, and nothing is lost."""
+    world.emsp.answers(
+        "PUT",
+        "/receiver/locations",
+        Reply(status=429, status_code=2000, headers={"Retry-After": "1"}),
+        times=1,
+    )
+    await world.cpo.call(
+        "PUT", world.url("locations", "RECEIVER", "/BE/BEC/LOC1"), LOCATION, to=HUB, sender=CPO
+    )
+    got = await world.emsp.receives("PUT", "/receiver/locations", 2)
+    assert got.value == LOCATION
+    (refused,) = (each for each in world.journal if each.http_status == TOO_MANY_REQUESTS)
+    assert utc_now() - refused.at >= timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("size", [1_000_000, 1_000_001])
+async def test_a_body_may_be_so_large_and_no_larger(world: Roaming, size: int) -> None:
+    """413 in an envelope, and nothing is passed on."""
+    start, end = b'{"x_filling": "', b'"}'
+    body = start + b"x" * (size - len(start) - len(end)) + end
+    answer = await world.emsp.call(
+        "PUT", world.url("tokens", "RECEIVER", "/NL/TNM/1"), body=body, to=CPO, sender=EMSP
+    )
+    assert (answer.status, answer.code) == ((200, 1000) if size <= 1_000_000 else (413, 2000))
+    assert len(world.cpo.all("PUT", "/receiver/tokens")) == (size <= 1_000_000)
