@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from hub.admin.deliveries import ReceiverShown, receiver_shown
+from hub.admin.quirks_shown import QuirkShown, quirks_shown
 from hub.admin.wire import Output
 from hub.delivery.overview import ReceiverProgress
 from hub.registry.circuits import Circuits, CircuitState
 from hub.registry.directory import Platform
 from hub.registry.rate_limits import RateLimits
+from hub.store.tables import QuirkRow
 from schemas import exact_json
 
 
@@ -92,6 +94,10 @@ class PlatformShown(Output):
     #: Whether it may be another hub: refused or allowed.
     hub_role: str
     traffic: TrafficShown
+    #: Whether it sends what changes: unknown, yes or no.
+    pushes: str
+    #: Where it does otherwise than OCPI says.
+    quirks: list[QuirkShown]
     roles: list[RoleShown]
     endpoints: list[EndpointShown]
     #: How far its receivers have come.
@@ -118,7 +124,9 @@ class Removed(Output):
     name: str
 
 
-def shown(platform: Platform, progress: Iterable[ReceiverProgress], traffic: Traffic) -> PlatformShown:
+def shown(
+    platform: Platform, progress: Iterable[ReceiverProgress], traffic: Traffic, quirks: Iterable[QuirkRow]
+) -> PlatformShown:
     """The platform without its tokens; of the receivers' progress, its own."""
     return PlatformShown(
         name=platform.name,
@@ -133,6 +141,8 @@ def shown(platform: Platform, progress: Iterable[ReceiverProgress], traffic: Tra
         pull=platform.pull,
         hub_role=platform.hub_role,
         traffic=traffic.of(platform),
+        pushes=platform.quirks.pushes,
+        quirks=quirks_shown(quirks),
         roles=[
             RoleShown(
                 party=str(each.party),

@@ -11,22 +11,26 @@ from pydantic import AfterValidator, Field
 
 from hub.admin.platform_shown import Invited, PlatformShown, PlatformsShown, Removed, Traffic, shown
 from hub.admin.problems import Conflict, FieldError, PartnerFailed, Unknown, WrongInput
+from hub.admin.quirks_shown import Pins
 from hub.admin.wire import Input, Output, Route, body_of
 from hub.delivery.overview import overview
 from hub.delivery.pumps import Pumps
 from hub.ocpi.headers import TokenEncoding
 from hub.registry.current import CurrentDirectory
-from hub.registry.directory import BadBodies, HubRole, Pull, WhenUnreachable
+from hub.registry.directory import BadBodies, HubRole, Platform, Pull, WhenUnreachable
 from hub.registry.identity import HubIdentity
 from hub.registry.platforms import (
     HandshakeFailed,
     NameTaken,
     NotAName,
+    NotAQuirk,
     NotConnectedYet,
     Platforms,
     UnknownPlatform,
 )
+from hub.registry.quirk_watch import known_quirks
 from hub.registry.registering import Registering
+from hub.store.database import Database
 
 
 def _http_url(text: str) -> str:
@@ -66,6 +70,7 @@ class Arrangement(Input):
     hub_role: HubRole | None = None
     #: Requests a second of each module, zero for the hub's own limit.
     rate_limit: Annotated[int, Field(ge=0)] | None = None
+    quirks: Pins = Field(default_factory=dict)
 
 
 class Rotation(Input):
@@ -85,6 +90,8 @@ class PlatformPages:
     registering: Registering
     pumps: Pumps
     traffic: Traffic
+    #: Where the quirks are.
+    database: Database
 
     def routes(self) -> list[Route]:
         """What can be asked and done."""
@@ -106,12 +113,14 @@ class PlatformPages:
     async def all(self, _request: web.Request) -> PlatformsShown:
         """All platforms."""
         known = sorted(self.directory.value.platforms.values(), key=lambda platform: platform.name)
-        progress = overview(self.pumps)
-        return PlatformsShown(platforms=[shown(platform, progress, self.traffic) for platform in known])
+        progress, quirks = overview(self.pumps), await known_quirks(self.database)
+        return PlatformsShown(
+            platforms=[shown(each, progress, self.traffic, quirks.get(each.id, ())) for each in known]
+        )
 
     async def show(self, request: web.Request) -> PlatformShown:
         """One platform."""
-        return self._named(_name(request))
+        return await self._named(_name(request))
 
     async def invite(self, request: web.Request) -> Invited:
         """Plan a platform, and make its token A."""
@@ -133,7 +142,7 @@ class PlatformPages:
             platform = await self.registering.register_at(
                 asked.name, asked.versions_url, asked.token, asked.token_encoding, asked.hub_role
             )
-        return shown(platform, overview(self.pumps, platform.id), self.traffic)
+        return await self._shown(platform)
 
     async def rotate(self, request: web.Request) -> PlatformShown:
         """Exchange new tokens with a platform."""
@@ -141,7 +150,7 @@ class PlatformPages:
         asked = await body_of(request, Rotation) if request.can_read_body else Rotation()
         with refused_in_words():
             await self.registering.update_at(name, revoke_old=asked.revoke_old)
-        return self._named(name)
+        return await self._named(name)
 
     async def arrange(self, request: web.Request) -> PlatformShown:
         """Set how a platform is dealt with."""
@@ -154,8 +163,9 @@ class PlatformPages:
                 rate_limit=asked.rate_limit,
                 pull=asked.pull,
                 hub_role=asked.hub_role,
+                quirks=asked.quirks,
             )
-        return self._named(name)
+        return await self._named(name)
 
     async def remove(self, request: web.Request) -> Removed:
         """Forget a platform."""
@@ -171,15 +181,20 @@ class PlatformPages:
             name = _name(request)
             with refused_in_words():
                 await change(name)
-            return self._named(name)
+            return await self._named(name)
 
         return changed
 
-    def _named(self, name: str) -> PlatformShown:
+    async def _named(self, name: str) -> PlatformShown:
         platform = self.directory.value.named(name)
         if platform is None:
             raise Unknown(f"no platform has the name {name!r}")
-        return shown(platform, overview(self.pumps, platform.id), self.traffic)
+        return await self._shown(platform)
+
+    async def _shown(self, platform: Platform) -> PlatformShown:
+        quirks = await known_quirks(self.database)
+        progress = overview(self.pumps, platform.id)
+        return shown(platform, progress, self.traffic, quirks.get(platform.id, ()))
 
     def _invited(self, name: str, token: str) -> Invited:
         return Invited(name=name, token=token, versions_url=self.identity.versions_url)
@@ -192,6 +207,8 @@ def refused_in_words() -> Iterator[None]:
         yield
     except NotAName as error:
         raise WrongInput(FieldError("name", str(error))) from error
+    except NotAQuirk as error:
+        raise WrongInput(FieldError("quirks", str(error))) from error
     except UnknownPlatform as error:
         raise Unknown(str(error)) from error
     except (NameTaken, NotConnectedYet) as error:

@@ -65,7 +65,7 @@ def routes(
         key,
         [
             *InformationPage(identity, directory, journal, started_at).routes(),
-            *PlatformPages(identity, directory, platforms, registering, pumps, traffic).routes(),
+            *PlatformPages(identity, directory, platforms, registering, pumps, traffic, database).routes(),
             *TokenPages(directory, TokenOverview(database), clock).routes(),
             *CheckPage(directory, calls, patience).routes(),
             *JournalPages(database, clock).routes(),

@@ -217,12 +217,20 @@ def arrange(
         HubRole | None,
         typer.Option(help="Whether it may be another hub, which speaks for parties that are not here."),
     ] = None,
+    quirk: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Pin a quirk, whatever is observed, or let it be found out: NAME=auto. May be repeated.",
+        ),
+    ] = None,
 ) -> None:
     """Set how a partner is dealt with; what you do not give stays as it is.
 
     For example:
 
         ocpi-hub partner set acme --when-unreachable none --bad-bodies refuse
+        ocpi-hub partner set acme --quirk patch=no --quirk token=auto
     """
     given = {
         "when_unreachable": when_unreachable,
@@ -231,7 +239,9 @@ def arrange(
         "rate_limit": rate_limit,
         "hub_role": hub,
     }
-    body = {field: value for field, value in given.items() if value is not None}
+    body: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
+    if quirk:
+        body["quirks"] = dict(map(_named_value, quirk))
     ask.answer(ask.hub.patch(f"/platforms/{_quoted(name)}", body), _platform)
 
 
@@ -319,6 +329,7 @@ def _platform(platform: Mapping[str, Any]) -> None:
             "rate limit": f"{platform['traffic']['rate_limit']} requests a second of each module",
             "circuit": _circuit(platform["traffic"]),
             "role HUB": platform["hub_role"],
+            "pushes": platform["pushes"],
         }
     )
     table(
@@ -330,6 +341,32 @@ def _platform(platform: Mapping[str, Any]) -> None:
         ((each["module"], each["interface"], each["url"]) for each in platform["endpoints"]),
     )
     progress(platform["deliveries"])
+    _quirks(platform)
+
+
+def _quirks(platform: Mapping[str, Any]) -> None:
+    rows = (
+        (
+            f"{each['name']} {each['about']}".rstrip(),
+            each["value"],
+            each["source"],
+            each["count"],
+            each["last_seen"],
+            each["done"],
+            each["correlation_id"],
+        )
+        for each in platform["quirks"]
+    )
+    table(("quirk", "value", "known", "seen", "last", "what the hub does", "correlation id"), rows)
+    if not platform["quirks"]:
+        say("No quirks are known.")
+
+
+def _named_value(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise typer.BadParameter(f"expected NAME=VALUE, got {text!r}")
+    return name, value
 
 
 def _tokens(found: Mapping[str, Any]) -> None:

@@ -22,6 +22,7 @@ from hub.delivery.changes import Change, ChangeLog
 from hub.delivery.collapse import Owed, collapsed
 from hub.delivery.cursors import Cursors
 from hub.delivery.dead_letters import DeadLetter, DeadLetters
+from hub.delivery.partial import Patches
 from hub.delivery.round import HandedOver, Round, grouped, position_after, whole_keys
 from hub.delivery.sending import Attempt, Sending, as_it_came, whole
 from hub.delivery.verdict import Verdict
@@ -30,6 +31,9 @@ from hub.ocpi.description import ObjectKey
 from hub.ocpi.timestamps import Clock
 from hub.registry.directory import Directory, Platform, WhenUnreachable
 from hub.store.acceptance import State
+
+#: Perhaps the platform wants the token in another encoding: whoever asks it finds out.
+UNAUTHORIZED = 401
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +88,7 @@ class Pump:
         self._life = asyncio.Event()
         self._sending = asyncio.Lock()
         self._handed_over = HandedOver()
+        self._patches = Patches()
         #: Faulty answers, by receiver and object.
         self._faults: dict[tuple[Receiver, ObjectKey], int] = {}
         self._failures = 0
@@ -233,13 +238,19 @@ class Pump:
         """The attempt that counts: a receiver that lacks the object is sent it whole (RT-41)."""
         change, is_whole = owed
         hub, platform, send = current.hub, current.platform, self._parts.sending.send
+        part: Attempt | None = None
         if not is_whole and change.key not in current.states:
-            attempt = await send(hub, platform, receiver, change, as_it_came(change))
-            if attempt.verdict is not Verdict.LACKS_OBJECT:
-                return attempt
+            if change.method != "PATCH" or platform.quirks.takes_patch:
+                part = await send(hub, platform, receiver, change, as_it_came(change))
+                if part.verdict is not Verdict.LACKS_OBJECT:
+                    self._patches.taken(part)
+                    return part
             current.states.update(await self._states([change.key]))
         letter = whole(change, current.states.get(change.key))
-        return await send(hub, platform, receiver, change, letter)
+        attempt = await send(hub, platform, receiver, change, letter)
+        if part is not None and (seen := self._patches.failed(part, attempt)) is not None:
+            self._parts.sending.calls.observe(platform.id, seen)
+        return attempt
 
     def _note(self, current: Round, attempt: Attempt) -> None:
         if attempt.verdict is Verdict.FAULTY:
@@ -279,7 +290,7 @@ class Pump:
             self.retry_at = None
             self.status = PumpStatus.DELIVERING if self._is_more(current) else PumpStatus.IDLE
             return
-        if failure.verdict is Verdict.NOT_REACHED:
+        if failure.verdict is Verdict.NOT_REACHED or failure.http_status == UNAUTHORIZED:
             self._parts.unreachable(self._platform_id)
         is_faulty = failure.verdict is Verdict.FAULTY
         if not is_faulty:

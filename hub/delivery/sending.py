@@ -17,7 +17,7 @@ from hub.ocpi.headers import NO_ROUTING, Routing
 from hub.ocpi.modules import MODULES
 from hub.ocpi.party import Party
 from hub.ocpi.retry_after import ASK_TO_COME_AGAIN, read_retry_after
-from hub.ocpi.transport import CallFailed, joined_url
+from hub.ocpi.transport import CallFailed
 from hub.registry.calls import Calls
 from hub.registry.directory import Platform
 from hub.store.acceptance import State
@@ -92,15 +92,15 @@ class Sending:
     ) -> Attempt:
         """Send the letter once, and judge the answer."""
         module = change.key.module
-        endpoint = platform.endpoint(module, InterfaceRole.RECEIVER)
-        if endpoint is None:
+        url = platform.url(module, InterfaceRole.RECEIVER, letter.tail, letter.query)
+        if url is None:
             reason = f"{platform.name} offers no Receiver interface of {module} any more"
             return Attempt(receiver, change, letter, Verdict.REFUSED, reason=reason)
         client = self.calls.client(platform, Purpose.DELIVERY, self.timeout, module)
         try:
             answer = await client.call(
                 letter.method,
-                joined_url(endpoint, letter.tail, letter.query),
+                url,
                 body=letter.body,
                 routing=_routing(hub, receiver),
                 correlation_id=change.correlation_id,

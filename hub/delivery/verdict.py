@@ -5,6 +5,7 @@
 | success (1xxx) | delivered |
 | DELETE: 404 | delivered: it is gone |
 | PATCH, or PUT of a part: 404, 405, 2003 or 2004 | lacks the object: send it whole |
+| PATCH: 501, or 2000 or 3000 with HTTP 200 | perhaps knows no PATCH: the same |
 | 2xxx, or another 4xx | refused: not repeated |
 | 5xx, 3xxx, 4xxx, a redirect, no envelope, a broken answer | faulty: again, but not for ever |
 | no connection | not reached: again, for as long as it takes |
@@ -22,10 +23,13 @@ from hub.ocpi.transport import BrokenAnswer, CallFailed, NotReached
 
 NOT_FOUND = 404
 METHOD_NOT_ALLOWED = 405
+NOT_IMPLEMENTED = 501
 #: Unauthorized, Request Timeout, Too Many Requests, Bad Gateway, Service Unavailable, Gateway Timeout.
 COME_AGAIN = frozenset({401, 408, 429, 502, 503, 504})
 UNKNOWN_LOCATION = 2003
 UNKNOWN_TOKEN_OBJECT = 2004
+#: That something is wrong, and not what.
+GENERIC = frozenset({2000, 3000})
 CLIENT_ERRORS = range(2000, 3000)
 HTTP_CLIENT_ERRORS = range(400, 500)
 
@@ -49,7 +53,7 @@ def verdict(method: str, answer: Answer, *, is_partial: bool) -> Verdict:
         return Verdict.DELIVERED
     if status in COME_AGAIN:
         return Verdict.NOT_ANSWERED
-    if is_partial and _lacks_object(status, code):
+    if is_partial and (_lacks_object(status, code) or (method == "PATCH" and _knows_no_patch(status, code))):
         return Verdict.LACKS_OBJECT
     if status in HTTP_CLIENT_ERRORS or (code in CLIENT_ERRORS and status < HTTP_CLIENT_ERRORS.stop):
         return Verdict.REFUSED
@@ -65,6 +69,11 @@ def verdict_on_failure(failure: CallFailed) -> Verdict:
             return Verdict.FAULTY
         case _:
             return Verdict.NOT_ANSWERED
+
+
+def _knows_no_patch(status: int, code: int | None) -> bool:
+    """Whether the platform may have refused the method and not what it says (decision 0026)."""
+    return status == NOT_IMPLEMENTED or (status < HTTP_CLIENT_ERRORS.start and code in GENERIC)
 
 
 def _lacks_object(status: int, code: int | None) -> bool:

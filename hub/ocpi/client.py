@@ -24,17 +24,23 @@ from hub.ocpi.headers import (
     TokenEncoding,
     write_authorization,
 )
+from hub.ocpi.leniency import Oddity, forgiven, listed
 from hub.ocpi.modules import VERSION
-from hub.ocpi.paging import lowered, read_next_link, read_total
+from hub.ocpi.paging import is_empty_link, lowered, read_next_link, read_total
 from hub.ocpi.transport import DEFAULT_TIMEOUT, HttpReply, HttpRequest, Transport
 from schemas import exact_json
 from schemas.findings import findings
+from schemas.tolerance import TOLERANT
 from schemas.v2_2_1 import Credentials, InterfaceRole, Version, VersionDetails
 from schemas.wire_object import WireObject
 
 #: A crawl ends after so many pages, so that a partner's circle of links cannot hold us for ever.
 MAX_PAGES = 100_000
 HTTP_ERROR = 400
+UNAUTHORIZED = 401
+
+#: Told of what was forgiven in an answer, with the correlation id of the exchange.
+Noticed = Callable[[Oddity, str], None]
 
 Model = TypeVar("Model", bound=WireObject)
 
@@ -70,6 +76,7 @@ class Answer:
     envelope: Envelope | None
     #: Why there is no envelope, empty where there is one.
     problem: str = ""
+    correlation_id: str = ""
 
     @property
     def is_success(self) -> bool:
@@ -108,9 +115,13 @@ class PlatformClient:
         encoding: TokenEncoding = TokenEncoding.BASE64,
         timeout: timedelta = DEFAULT_TIMEOUT,
         correlation_id: str | None = None,
+        noticed: Noticed = lambda _oddity, _correlation_id: None,
     ) -> None:
         self._transport = transport
-        self._authorization = write_authorization(token, encoding)
+        self._token = token
+        #: How the token is shown; `negotiated` may find out that it must be another way.
+        self.encoding = encoding
+        self._noticed = noticed
         self._new_id = new_id
         self._timeout = timeout
         #: That of every call which is given no other; without it each gets one of its own.
@@ -132,11 +143,12 @@ class PlatformClient:
             CallFailed: no answer can be had.
         """
         ids = MessageIds(self._new_id(), correlation_id or self._correlation_id or self._new_id())
-        headers: tuple[Header, ...] = (self._authorization, *ids.headers(), *routing.headers())
+        authorization = write_authorization(self._token, self.encoding)
+        headers: tuple[Header, ...] = (authorization, *ids.headers(), *routing.headers())
         if body:
             headers += (JSON_CONTENT_TYPE,)
         request = HttpRequest(method, url, headers, body, timeout or self._timeout)
-        return read_answer(await self._transport.send(request))
+        return read_answer(await self._transport.send(request), ids.correlation_id)
 
     async def push(
         self,
@@ -157,23 +169,35 @@ class PlatformClient:
         Raises:
             CallFailed, PeerRefused, PeerOffers: they cannot be had.
         """
-        data = (await self.call("GET", versions_url)).data()
-        if not isinstance(data, list):
+        answer = await self.call("GET", versions_url)
+        data = self._listed(answer)
+        if data is None:
             raise PeerOffers("versions: expected a list of versions in data")
-        return tuple(_read(Version, item, f"versions[{place}]") for place, item in enumerate(data))
+        return tuple(
+            self._read(Version, item, f"versions[{place}]", answer) for place, item in enumerate(data)
+        )
 
     async def details(self, url: str) -> VersionDetails:
         """The endpoints that the platform offers for a version (VE-03)."""
-        return _read(VersionDetails, (await self.call("GET", url)).data(), "version details")
+        answer = await self.call("GET", url)
+        return self._read(VersionDetails, answer.data(), "version details", answer)
 
-    async def negotiated(self, versions_url: str, version: str = VERSION) -> VersionDetails:
+    async def negotiated(
+        self, versions_url: str, version: str = VERSION, *, any_encoding: bool = False
+    ) -> VersionDetails:
         """The details of the version that we speak, found by way of the versions URL.
+
+        Args:
+            versions_url: Where they begin.
+            version: The one that we speak.
+            any_encoding: Whether a platform that answers 401 is shown the token in the other encoding, once;
+                if that does, `encoding` is that one from then on (AM-02).
 
         Raises:
             NoMutualVersion: the platform does not offer it (CR-17).
             CallFailed, PeerRefused, PeerOffers: the call-back failed (CR-15).
         """
-        offered = await self.versions(versions_url)
+        offered = await (self._versions_somehow if any_encoding else self.versions)(versions_url)
         url = next((str(each.url) for each in offered if each.version == version), None)
         if url is None:
             names = ", ".join(each.version for each in offered)
@@ -186,11 +210,12 @@ class PlatformClient:
     async def exchange_credentials(self, method: str, url: str, ours: Credentials) -> Credentials:
         """POST or PUT of our credentials; the platform's credentials come back (CR-03, CR-10)."""
         answer = await self.push(method, url, ours)
-        return _read(Credentials, answer.data(), "credentials")
+        return self._read(Credentials, answer.data(), "credentials", answer)
 
     async def credentials(self, url: str) -> Credentials:
         """The credentials with which we access the platform (CR-12)."""
-        return _read(Credentials, (await self.call("GET", url)).data(), "credentials")
+        answer = await self.call("GET", url)
+        return self._read(Credentials, answer.data(), "credentials", answer)
 
     async def delete_credentials(self, url: str) -> None:
         """End the registration at the platform (CR-13)."""
@@ -213,8 +238,8 @@ class PlatformClient:
         total: int | None = None
         for _ in range(MAX_PAGES):
             answer = await self.call("GET", url, routing=routing, correlation_id=correlation_id)
-            data = answer.data()
-            if not isinstance(data, list):
+            data = self._listed(answer)
+            if data is None:
                 raise PeerOffers("expected a list in data of a paged answer")
             yield data
             before, total = total, read_total(answer.reply.header(TOTAL_COUNT))
@@ -223,7 +248,7 @@ class PlatformClient:
                 url = earlier
                 followed.clear()  # small pages lead to some of them once more
                 continue
-            following = read_next_link(answer.reply.header(LINK))
+            following = self._next_page(answer)
             if following is None:
                 return
             if urlsplit(following).netloc != host:
@@ -234,13 +259,44 @@ class PlatformClient:
             url = following
         raise PeerOffers(f"more than {MAX_PAGES} pages")
 
+    def _next_page(self, answer: Answer) -> str | None:
+        """Where an answer says that the next page is, None where it says nothing of the kind."""
+        link = answer.reply.header(LINK)
+        following = read_next_link(link)
+        if following is None and link is not None and is_empty_link(link):
+            self._noticed(Oddity.EMPTY_LINK, answer.correlation_id)
+        return following
 
-def read_answer(reply: HttpReply) -> Answer:
+    async def _versions_somehow(self, versions_url: str) -> tuple[Version, ...]:
+        try:
+            return await self.versions(versions_url)
+        except PeerRefused as refusal:
+            if refusal.status != UNAUTHORIZED:
+                raise
+            before, self.encoding = self.encoding, self.encoding.other
+            try:
+                return await self.versions(versions_url)
+            except PeerRefused:
+                self.encoding = before
+                raise refusal from None
+
+    def _listed(self, answer: Answer) -> list[Any] | None:
+        return listed(answer.data(), lambda oddity: self._noticed(oddity, answer.correlation_id))
+
+    def _read(self, model: type[Model], value: Any, what: str, answer: Answer) -> Model:
+        value = forgiven(model, value, lambda oddity: self._noticed(oddity, answer.correlation_id))
+        try:
+            return model.model_validate(value, context=TOLERANT)
+        except ValidationError as error:
+            raise PeerOffers(f"{what}: {_named(findings(error))}") from error
+
+
+def read_answer(reply: HttpReply, correlation_id: str = "") -> Answer:
     """The answer in what came over HTTP."""
     try:
-        return Answer(reply, read_envelope(reply.body))
+        return Answer(reply, read_envelope(reply.body), correlation_id=correlation_id)
     except NotAnEnvelope as error:
-        return Answer(reply, None, str(error))
+        return Answer(reply, None, str(error), correlation_id)
 
 
 def endpoint_urls(details: VersionDetails) -> dict[tuple[str, InterfaceRole], str]:
@@ -251,13 +307,6 @@ def endpoint_urls(details: VersionDetails) -> dict[tuple[str, InterfaceRole], st
         )
         for each in details.endpoints
     }
-
-
-def _read(model: type[Model], value: Any, what: str) -> Model:
-    try:
-        return model.model_validate(value, context={"tolerant": True})
-    except ValidationError as error:
-        raise PeerOffers(f"{what}: {_named(findings(error))}") from error
 
 
 def _named(found: Iterable[Any]) -> str:

@@ -39,6 +39,11 @@ class TokenEncoding(StrEnum):
     BASE64 = "base64"
     RAW = "raw"
 
+    @property
+    def other(self) -> "TokenEncoding":
+        """The one of the two that this is not."""
+        return TokenEncoding.RAW if self is TokenEncoding.BASE64 else TokenEncoding.BASE64
+
 
 class MessageIds(NamedTuple):
     """The ids of a request; its answer carries the same two (TR-17, TR-18)."""

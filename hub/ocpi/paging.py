@@ -65,6 +65,7 @@ def write_next_link(url: str) -> Header:
     return (LINK, f'<{url}>; rel="next"')
 
 
+_ANY_URL = re.compile(r"<\s*[^>\s]")
 _LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[^;,\"]+(?:\"[^\"]*\")?)*)")
 _REL_NEXT = re.compile(r";\s*rel\s*=\s*(?:\"[^\"]*\bnext\b[^\"]*\"|next\b)", re.IGNORECASE)
 
@@ -101,6 +102,11 @@ def lowered(url: str, by: int) -> str | None:
 
 
 _LONGEST_COUNT = 18
+
+
+def is_empty_link(header: str) -> bool:
+    """Whether a Link header names no URL at all; some send one on the last page."""
+    return _ANY_URL.search(header) is None
 
 
 def _whole_number(given: Mapping[str, str], name: str, *, default: int, least: int) -> int:

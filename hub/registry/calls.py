@@ -2,16 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from hub.ocpi.client import PlatformClient
 from hub.ocpi.envelope import NotAnEnvelope, read_envelope
 from hub.ocpi.headers import CORRELATION_ID, REQUEST_ID, read_routing
+from hub.ocpi.leniency import Oddity
 from hub.ocpi.timestamps import Clock
-from hub.ocpi.transport import CallFailed, HttpReply, HttpRequest, Transport, first
+from hub.ocpi.transport import CallFailed, HttpReply, HttpRequest, NotReached, Transport, first
 from hub.registry.directory import Platform
+from hub.registry.moved import SUCCESSES, in_force, lacks_slash, learnt, redirected_to
+from hub.registry.noticing import in_answer
+from hub.registry.quirks import NO, YES, Observe, Quirk, Seen, unobserved, with_slash
 from hub.store.journal import Direction, Journal, JournalEntry, Purpose
 
 #: How a platform refuses a token (TR-03).
@@ -30,6 +34,12 @@ class TokenBefore(Protocol):
         ...
 
 
+#: Redirects in a row that are followed.
+MOST_REDIRECTS = 2
+#: Whose requests are somebody else's, or change something: no URL is tried in them that may be wrong.
+NOT_FOR_TRIALS = frozenset({Purpose.RELAY, Purpose.DELIVERY})
+
+
 class NotRegistered(Exception):
     """The platform has given no token: it cannot be called."""
 
@@ -43,23 +53,36 @@ class Calls:
     clock: Clock
     new_id: Callable[[], str]
     token_before: TokenBefore | None = None
+    #: Told of quirks in what platforms answer.
+    observe: Observe = unobserved
 
     def client(
         self, platform: Platform, purpose: Purpose, timeout: timedelta, module: str | None = None
     ) -> PlatformClient:
-        """A client that shows the platform the token that it gave us.
+        """A client that shows the platform the token that it gave us, and puts up with its quirks.
 
         Raises:
             NotRegistered: it gave none.
         """
         if platform.outbound_token is None:
             raise NotRegistered(f"{platform.name} is not registered")
+
+        def noticed(oddity: Oddity, correlation_id: str) -> None:
+            self.observe(platform.id, Seen(Quirk(oddity), YES, correlation_id))
+
         return PlatformClient(
-            self.leg(purpose, platform.id, platform.name, module),
+            self.way(purpose, platform, module),
             platform.outbound_token,
             new_id=self.new_id,
             encoding=platform.token_encoding,
             timeout=timeout,
+            noticed=noticed,
+        )
+
+    def way(self, purpose: Purpose, platform: Platform, module: str | None = None) -> "PatientTransport":
+        """A transport to a platform that knows its ways, and learns them."""
+        return PatientTransport(
+            self.leg(purpose, platform.id, platform.name, module), platform, module, self.observe
         )
 
     def leg(
@@ -135,6 +158,80 @@ class JournaledTransport:
                 reply_body=b"" if reply is None else reply.body,
             )
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PatientTransport:
+    """A transport that follows a platform where its URLs really are, and observes its quirks.
+
+    Nothing is sent twice that may have been done: a redirect says that nothing was, and only reads of the
+    hub's own are tried with a slash at the end.
+    """
+
+    leg: JournaledTransport
+    platform: Platform
+    module: str | None
+    observe: Observe
+
+    async def send(self, request: HttpRequest) -> HttpReply:
+        """The platform's answer, from where its URL leads.
+
+        Raises:
+            CallFailed: there is none; the subclass says why.
+        """
+        asked = request
+        deadline = self.leg.calls.clock() + request.timeout
+        try:
+            reply = await self.leg.send(request)
+        except NotReached:
+            self._url_failed(asked)
+            raise
+        for _ in range(MOST_REDIRECTS):
+            target = self._elsewhere(request, reply)
+            if target is None:
+                break
+            request = self._again(request, target, deadline)
+            reply = await self.leg.send(request)
+        self._learn(asked, request, reply)
+        for seen in in_answer(self.platform, self.module, request, reply):
+            self.observe(self.platform.id, seen)
+        return reply
+
+    def _elsewhere(self, request: HttpRequest, reply: HttpReply) -> str | None:
+        """Where the request is to be sent again, None where its answer is what there is."""
+        target = redirected_to(request, reply, self.platform)
+        if target is not None or self.leg.purpose in NOT_FOR_TRIALS:
+            return target
+        return with_slash(request.url) if lacks_slash(request, reply) else None
+
+    def _again(self, request: HttpRequest, target: str, deadline: datetime) -> HttpRequest:
+        """The same request to another URL, with an id of its own (TR-17) and in what time is left."""
+        calls = self.leg.calls
+        headers = tuple(
+            (name, calls.new_id() if name == REQUEST_ID else value) for name, value in request.headers
+        )
+        left = max(deadline - calls.clock(), timedelta(milliseconds=1))
+        return replace(request, url=target, headers=headers, timeout=left)
+
+    def _learn(self, asked: HttpRequest, sent: HttpRequest, reply: HttpReply) -> None:
+        if asked.url != sent.url and reply.status in SUCCESSES:
+            found = learnt(self.platform, self.module, asked.url, sent.url)
+            if found is not None:
+                self._observe_url(asked, *found)
+        elif reply.status in SUCCESSES:
+            for found in in_force(self.platform, self.module, asked.url):
+                self._observe_url(asked, *found)
+        elif lacks_slash(replace(asked, url=asked.url.rstrip("/")), reply):
+            self._url_failed(asked)
+
+    def _url_failed(self, asked: HttpRequest) -> None:
+        """The URL that was learnt does not work; perhaps the registered one does."""
+        for quirk, about, _ in in_force(self.platform, self.module, asked.url):
+            self._observe_url(asked, quirk, about, NO)
+
+    def _observe_url(self, asked: HttpRequest, quirk: Quirk, about: str, value: str) -> None:
+        correlation_id = first(asked.headers, CORRELATION_ID) or ""
+        self.observe(self.platform.id, Seen(quirk, value, correlation_id, about))
 
 
 def _status_code(body: bytes) -> int | None:

@@ -15,7 +15,7 @@ from hub.ocpi.party import NotAParty, Party, PartyRole
 from hub.registry.directory import Endpoint, HubRole
 from hub.registry.rotation import keep_outbound_token
 from hub.registry.tokens import Sealer, TokenPurpose, token_hash
-from hub.store.tables import EndpointRow, InboundTokenRow, PlatformRoleRow, PlatformRow
+from hub.store.tables import EndpointRow, InboundTokenRow, PlatformRoleRow, PlatformRow, QuirkRow
 from schemas.v2_2_1 import ConnectionStatus, Credentials, InterfaceRole, Role, VersionDetails
 
 CREDENTIALS: Endpoint = ("credentials", InterfaceRole.SENDER)
@@ -128,6 +128,8 @@ async def connect(
     """Put what the other side gave in the place of what it gave before."""
     await session.exec(delete(PlatformRoleRow).where(col(PlatformRoleRow.platform_id) == row.id))
     await session.exec(delete(EndpointRow).where(col(EndpointRow.platform_id) == row.id))
+    # What was learnt of its URLs was said of those that it gave before.
+    await session.exec(delete(QuirkRow).where(col(QuirkRow.platform_id) == row.id, col(QuirkRow.about) != ""))
     session.add_all(_role_row(row, each, details) for each, details in made.roles)
     session.add_all(
         EndpointRow(platform_id=row.stored_id, module=module, interface=interface, url=url)

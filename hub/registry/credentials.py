@@ -12,7 +12,7 @@ by PUT has the same shape; there the token before the new one works on, as `rota
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -25,10 +25,10 @@ from hub.ocpi.errors import (
     UnsupportedVersion,
     UnusableClientApi,
 )
-from hub.ocpi.headers import MessageIds
+from hub.ocpi.headers import MessageIds, TokenEncoding
 from hub.ocpi.timestamps import Clock
 from hub.ocpi.transport import CallFailed
-from hub.registry.calls import Calls
+from hub.registry.calls import Calls, PatientTransport
 from hub.registry.connections import (
     Connection,
     check_claims,
@@ -44,8 +44,10 @@ from hub.registry.connections import (
     party_roles,
 )
 from hub.registry.current import CurrentDirectory
-from hub.registry.directory import Caller
+from hub.registry.directory import Caller, Platform
 from hub.registry.identity import HubIdentity
+from hub.registry.impressions import Impressions
+from hub.registry.quirks import Quirk, Quirks
 from hub.registry.records import Records
 from hub.registry.rotation import retire_tokens, settle
 from hub.registry.tokens import Sealer, TokenPurpose, new_token
@@ -68,6 +70,41 @@ class HandshakeParts:
     timeout: timedelta
     new_token: Callable[[], str] = new_token
 
+    def client(
+        self,
+        platform: Platform,
+        token: str,
+        encoding: TokenEncoding,
+        impressions: Impressions,
+        *,
+        platform_id: int | None,
+    ) -> PlatformClient:
+        """A client for a handshake, whose calls leave impressions of the platform.
+
+        Args:
+            platform: What is known of it; perhaps no more than its versions URL.
+            token: What it is shown.
+            encoding: How, as far as that is known.
+            impressions: Where its quirks are collected.
+            platform_id: Under which the journal has the calls, if it has one already.
+        """
+        leg = self.calls.leg(Purpose.HANDSHAKE, platform_id, platform.name, "credentials")
+        return PlatformClient(
+            PatientTransport(leg, platform, "credentials", impressions.observe),
+            token,
+            new_id=self.calls.new_id,
+            encoding=encoding,
+            timeout=self.timeout,
+            correlation_id=impressions.correlation_id,
+            noticed=impressions.notice,
+        )
+
+    def learn(self, platform_id: int, impressions: Impressions, made: Connection) -> None:
+        """Learn what a handshake that succeeded has shown."""
+        impressions.of_parties(party for (party, _), _ in made.roles)
+        for seen in impressions.concluded(made.encoding):
+            self.calls.observe(platform_id, seen)
+
 
 class Handshakes:
     """The hub as receiver: what stands behind its credentials endpoint."""
@@ -76,13 +113,26 @@ class Handshakes:
         self._on = parts
 
     async def answer(
-        self, method: str, caller: Caller, credentials: Credentials | None, ids: MessageIds
+        self,
+        method: str,
+        caller: Caller,
+        credentials: Credentials | None,
+        ids: MessageIds,
+        impressions: Impressions | None = None,
     ) -> Credentials | None:
         """What a request to the endpoint is answered with; DELETE has no data.
+
+        Args:
+            method: Of the request.
+            caller: Who makes it.
+            credentials: What it holds.
+            ids: Of the request.
+            impressions: What it showed of the caller's quirks.
 
         Raises:
             OcpiError: as the method's own function says.
         """
+        impressions = impressions or Impressions(ids.correlation_id)
         match method, credentials:
             case "GET", _:
                 return self.current(caller)
@@ -90,16 +140,18 @@ class Handshakes:
                 await self.unregister(caller, ids)
                 return None
             case "POST", Credentials():
-                return await self.register(caller, credentials, ids)
+                return await self.register(caller, credentials, ids, impressions)
             case "PUT", Credentials():
-                return await self.update(caller, credentials, ids)
+                return await self.update(caller, credentials, ids, impressions)
         raise MethodNotAllowed(headers=(("Allow", "GET, POST, PUT, DELETE"),))
 
     def current(self, caller: Caller) -> Credentials:
         """GET: the credentials with which the caller accesses the hub (CR-12)."""
         return self._on.identity.credentials(caller.token)
 
-    async def register(self, caller: Caller, credentials: Credentials, ids: MessageIds) -> Credentials:
+    async def register(
+        self, caller: Caller, credentials: Credentials, ids: MessageIds, impressions: Impressions
+    ) -> Credentials:
         """POST: the caller registers, and gets the token that it shows from now on (CR-03 to CR-07).
 
         Raises:
@@ -109,16 +161,19 @@ class Handshakes:
         """
         if caller.purpose is not TokenPurpose.REGISTRATION:
             raise _registered_already()
-        made = await self._called_back(caller, credentials, ids)
+        made = await self._called_back(caller, credentials, impressions)
         token = self._on.new_token()
         async with self._on.records.changing(ids.correlation_id) as session:
             row = await _row_of(session, caller)
             await check_unclaimed(session, self._on.identity.party, row, made)
             await forget_tokens(session, row)
             await self._connect(session, row, made, token)
+        self._on.learn(caller.platform.id, impressions, made)
         return self._on.identity.credentials(token)
 
-    async def update(self, caller: Caller, credentials: Credentials, ids: MessageIds) -> Credentials:
+    async def update(
+        self, caller: Caller, credentials: Credentials, ids: MessageIds, impressions: Impressions
+    ) -> Credentials:
         """PUT: new credentials of a registered caller; its endpoints are fetched anew (CR-10, CR-11, CR-29).
 
         Raises:
@@ -127,13 +182,14 @@ class Handshakes:
         """
         if not caller.is_registered:
             raise _not_registered()
-        made = await self._called_back(caller, credentials, ids)
+        made = await self._called_back(caller, credentials, impressions)
         token = self._on.new_token()
         async with self._on.records.changing(ids.correlation_id) as session:
             row = await _row_of(session, caller)
             await check_unclaimed(session, self._on.identity.party, row, made)
             await retire_tokens(session, row, self._on.clock())
             await self._connect(session, row, made, token)
+        self._on.learn(caller.platform.id, impressions, made)
         return self._on.identity.credentials(token)
 
     async def unregister(self, caller: Caller, ids: MessageIds) -> None:
@@ -155,27 +211,28 @@ class Handshakes:
         async with self._on.records.changing() as session:
             await settle(session, caller.platform.id, caller.token, self._on.clock())
 
-    async def _called_back(self, caller: Caller, credentials: Credentials, ids: MessageIds) -> Connection:
+    async def _called_back(
+        self, caller: Caller, credentials: Credentials, impressions: Impressions
+    ) -> Connection:
         """What the caller offers, as its versions and details say with its new token (CR-04)."""
         self._check_claims(caller, credentials)
-        platform = caller.platform
-        client = PlatformClient(
-            self._on.calls.leg(Purpose.HANDSHAKE, platform.id, platform.name, "credentials"),
+        pinned = caller.platform.quirks.pinned(Quirk.TOKEN)
+        client = self._on.client(
+            stranger(caller.platform, credentials.url),
             credentials.token,
-            new_id=self._on.calls.new_id,
-            encoding=caller.encoding,
-            timeout=self._on.timeout,
-            correlation_id=ids.correlation_id,
+            caller.encoding if pinned is None else TokenEncoding(pinned.value),
+            impressions,
+            platform_id=caller.platform.id,
         )
         try:
-            details = await client.negotiated(credentials.url)
+            details = await client.negotiated(credentials.url, any_encoding=pinned is None)
         except NoMutualVersion as error:
             raise UnsupportedVersion(str(error)) from error
         except (CallFailed, PeerRefused, PeerOffers) as error:
             raise UnusableClientApi(
                 f"could not read your versions and details at {credentials.url}: {error}"
             ) from error
-        made = connection(credentials, details, credentials.url, caller.encoding)
+        made = connection(credentials, details, credentials.url, client.encoding)
         missing = missing_modules(made.endpoints)
         if missing:
             raise MissingEndpoints(f"your version details list no endpoint for {', '.join(missing)}")
@@ -197,6 +254,12 @@ class Handshakes:
         now = self._on.clock()
         await connect(session, row, made, self._on.sealer, now)
         await give_token(session, row, self._on.sealer, token, TokenPurpose.CREDENTIALS, now)
+
+
+def stranger(platform: Platform, versions_url: str) -> Platform:
+    """A platform of whose URLs nothing is known but where its versions are."""
+    ways = Quirks({place: known for place, known in platform.quirks.known.items() if not place[1]})
+    return replace(platform, versions_url=versions_url, endpoints={}, quirks=ways)
 
 
 async def _row_of(session: AsyncSession, caller: Caller) -> PlatformRow:

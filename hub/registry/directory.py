@@ -11,7 +11,16 @@ from types import MappingProxyType
 
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.party import Party, PartyRole
-from hub.registry.quirks import NO_QUIRKS, Quirks
+from hub.ocpi.transport import joined_url
+from hub.registry.quirks import (
+    EVERYWHERE,
+    NO_QUIRKS,
+    VERSIONS,
+    Quirk,
+    Quirks,
+    about,
+    with_slash,
+)
 from hub.registry.tokens import TokenPurpose, token_hash
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole, Role
 
@@ -132,8 +141,28 @@ class Platform:
         return tuple(registered.role for registered in self.roles if registered.party == party)
 
     def endpoint(self, module: str, interface: InterfaceRole) -> str | None:
-        """The URL of a module's interface, None where the platform does not offer it."""
-        return self.endpoints.get((module, interface))
+        """The URL of a module's interface, None where the platform does not offer it.
+
+        It is the one that the platform registered, or the one where it really is.
+        """
+        registered = self.endpoints.get((module, interface))
+        if registered is None or not self.quirks.known:
+            return registered
+        return self.quirks.url(registered, about(module, interface))
+
+    def url(self, module: str, interface: InterfaceRole, tail: str = "", query: str = "") -> str | None:
+        """The URL of something below an interface; None where the platform does not offer it."""
+        endpoint = self.endpoint(module, interface)
+        if endpoint is None:
+            return None
+        url = joined_url(endpoint, tail, query)
+        slash = self.quirks.value(Quirk.TRAILING_SLASH, about(module, interface))
+        return with_slash(url) if slash == EVERYWHERE else url
+
+    @property
+    def versions_at(self) -> str | None:
+        """Where its versions really are."""
+        return None if self.versions_url is None else self.quirks.url(self.versions_url, VERSIONS)
 
 
 @dataclass(frozen=True, slots=True)

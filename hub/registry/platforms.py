@@ -1,7 +1,8 @@
 """What an operator does with platforms: invite, suspend, resume, remove; each is one transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -9,6 +10,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub.ocpi.timestamps import Clock
 from hub.registry.connections import forget_tokens, give_token
 from hub.registry.directory import BadBodies, HubRole, Pull, WhenUnreachable
+from hub.registry.quirk_watch import pin
+from hub.registry.quirks import QUIRKS, Quirk
 from hub.registry.records import Records
 from hub.registry.tokens import Sealer, TokenPurpose, new_token
 from hub.store.tables import InboundTokenRow, PlatformRow
@@ -17,6 +20,7 @@ from schemas.v2_2_1 import ConnectionStatus
 LONGEST_NAME = 100
 #: Segments that mean another place in a path (RFC 3986, 3.3).
 DOTS = frozenset({".", ".."})
+NO_PINS: Mapping[Quirk, str | None] = MappingProxyType({})
 #: The two states between which a platform moves by itself; the others are decided by people.
 LIVE = (ConnectionStatus.CONNECTED, ConnectionStatus.OFFLINE)
 
@@ -29,6 +33,7 @@ class PlatformError(Exception):
     ├── NameTaken          a platform has this name
     ├── UnknownPlatform    no platform has this name
     ├── NotConnectedYet    the platform is not registered
+    ├── NotAQuirk          a quirk has no such value
     └── HandshakeFailed    a platform did not do its part
     """
 
@@ -47,6 +52,10 @@ class UnknownPlatform(PlatformError):
 
 class NotConnectedYet(PlatformError):
     """The platform is not registered."""
+
+
+class NotAQuirk(PlatformError):
+    """A quirk cannot be pinned to this value."""
 
 
 class HandshakeFailed(PlatformError):
@@ -133,15 +142,27 @@ class Platforms:
         pull: Pull | None = None,
         hub_role: HubRole | None = None,
         rate_limit: int | None = None,
+        quirks: Mapping[Quirk, str | None] = NO_PINS,
     ) -> None:
         """Set how the platform is dealt with; what is not given stays as it is (design D3, D5).
 
         A platform in the role HUB that may be that no longer keeps its registration, and speaks for nobody.
-        A rate limit of zero is the hub's own again.
+
+        Args:
+            name: Whose.
+            when_unreachable: What happens to changes while it is away.
+            bad_bodies: What happens to bodies for it that break the schema.
+            pull: When the lists of what it owns are pulled.
+            hub_role: Whether it may be another hub.
+            rate_limit: Requests a second of each module; zero is the hub's own limit again.
+            quirks: Values to pin, whatever is observed; None lets one be found out again.
 
         Raises:
             UnknownPlatform: no platform has the name.
+            NotAQuirk: a quirk has no such value.
         """
+        for quirk, value in quirks.items():
+            check_value(quirk, value)
         async with self._records.changing() as session:
             row = await named(session, name)
             if rate_limit is not None:
@@ -150,6 +171,8 @@ class Platforms:
             row.bad_bodies = bad_bodies or row.bad_bodies
             row.pull = pull or row.pull
             row.hub_role = hub_role or row.hub_role
+            for quirk, value in quirks.items():
+                await pin(session, row.stored_id, quirk, value, self._clock())
 
     async def remove(self, name: str) -> None:
         """Forget the platform: its tokens die, its parties are free, and SUSPENDED for everybody (HCI-04).
@@ -228,6 +251,17 @@ def check_name(name: str) -> None:
         raise NotAName(
             f"expected a name of at most {LONGEST_NAME} printable characters without a slash, and not . or .."
         )
+
+
+def check_value(quirk: Quirk, value: str | None) -> None:
+    """Refuse to pin what a quirk cannot be.
+
+    Raises:
+        NotAQuirk: the message names the values.
+    """
+    values = QUIRKS[quirk].values
+    if value is not None and value not in values:
+        raise NotAQuirk(f"{quirk}: expected {', '.join(values)} or auto, got {value}")
 
 
 async def _settled(session: AsyncSession, row: PlatformRow) -> ConnectionStatus:

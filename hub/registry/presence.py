@@ -23,11 +23,13 @@ from datetime import datetime, timedelta
 from random import SystemRandom
 
 from hub.ocpi.backoff import Backoff
+from hub.ocpi.client import PlatformClient
 from hub.ocpi.transport import CallFailed
 from hub.registry.calls import Calls
 from hub.registry.current import CurrentDirectory
 from hub.registry.directory import Platform
 from hub.registry.platforms import LIVE, Platforms
+from hub.registry.quirks import Quirk, Seen
 from hub.store.journal import Purpose
 from schemas.v2_2_1 import ConnectionStatus
 
@@ -37,7 +39,7 @@ SPREAD = timedelta(seconds=10)
 LEAST_PAUSE = timedelta(seconds=1)
 #: The platforms are looked through at least so often.
 LONGEST_WAIT = timedelta(seconds=30)
-SERVER_ERROR = 500
+UNAUTHORIZED, SERVER_ERROR = 401, 500
 BACKOFF = Backoff()
 _chance = SystemRandom().random
 
@@ -176,11 +178,22 @@ class Presence:
     async def _answers(self, platform: Platform) -> bool:
         """Whether the platform itself answers; an envelope says that it is no proxy (VE-11)."""
         client = self._calls.client(platform, Purpose.PROBE, self._patience)
+        url, correlation_id = platform.versions_at or "", self._calls.new_id()
         try:
-            answer = await client.call("GET", platform.versions_url or "")
+            answer = await client.call("GET", url, correlation_id=correlation_id)
+            if answer.reply.status == UNAUTHORIZED and platform.quirks.pinned(Quirk.TOKEN) is None:
+                await self._ask_in_other_encoding(platform, client, url, correlation_id)
         except CallFailed:
             return False
         return answer.envelope is not None and answer.reply.status < SERVER_ERROR
+
+    async def _ask_in_other_encoding(
+        self, platform: Platform, client: PlatformClient, url: str, correlation_id: str
+    ) -> None:
+        """Show the token in the other encoding, once, and remember it if that does (AM-02)."""
+        client.encoding = client.encoding.other
+        if (await client.call("GET", url, correlation_id=correlation_id)).is_success:
+            self._calls.observe(platform.id, Seen(Quirk.TOKEN, client.encoding, correlation_id))
 
     async def _found(self, platform_id: int, status: ConnectionStatus) -> None:
         platform = self._directory.value.platforms.get(platform_id)

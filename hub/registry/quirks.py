@@ -4,15 +4,19 @@ What is known of a platform's quirks is a value in the Directory: who sends, pul
 there. What is observed of each and what the hub does about it stands in `QUIRKS`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from schemas.v2_2_1 import InterfaceRole
+
 #: Values that most quirks share: the platform does it, or it does not.
 YES, NO = "yes", "no"
 MISSING, THERE = "missing", "there"
+#: Which URLs want a slash.
+AT_MODULE, EVERYWHERE = "module", "all"
 
 
 class Quirk(StrEnum):
@@ -49,6 +53,10 @@ class Described:
     done: str
     #: Where it matters.
     where: str
+    #: What is learnt ends when OCPI's own was seen so often in a row.
+    ends_after: int = 20
+    #: Whether the hub, acting upon it, would never see it end: it is forgotten for a try, once a day.
+    is_tried_again: bool = False
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -64,6 +72,7 @@ QUIRKS: Final[Mapping[Quirk, Described]] = MappingProxyType(
             "401 to the token in one encoding, success with the other, in a handshake or a question for life",
             "shows it the token so",
             "every request to it",
+            ends_after=1,
         ),
         Quirk.TOKEN_SHOWN: Described(
             "base64", ("raw",), "it shows its token without Base64", "takes both", "its requests"
@@ -73,10 +82,11 @@ QUIRKS: Final[Mapping[Quirk, Described]] = MappingProxyType(
         ),
         Quirk.TRAILING_SLASH: Described(
             NO,
-            ("module", "all"),
+            (AT_MODULE, EVERYWHERE),
             "a module's URL is 404 or a redirect without a slash at its end, and works with one",
             "adds the slash: to the module's URL, or to every URL below it as well",
             "relays, deliveries, pulls, by module and interface",
+            ends_after=3,
         ),
         Quirk.REDIRECT: Described(
             NO,
@@ -84,6 +94,7 @@ QUIRKS: Final[Mapping[Quirk, Described]] = MappingProxyType(
             "307 or 308 (to a GET also 301) to another URL of its own hosts, which works",
             "follows with method, body and token, and calls the new URL from then on; never another host",
             "relays, deliveries, pulls, handshakes, by module and interface",
+            ends_after=3,
         ),
         Quirk.LOWER_CASE: Described(
             NO,
@@ -91,6 +102,7 @@ QUIRKS: Final[Mapping[Quirk, Described]] = MappingProxyType(
             "country code, party id, role or interface role in small letters",
             "reads them as if they were capitals, and spells its parties as it does when it is addressed",
             "handshakes, headers to it",
+            ends_after=1,
         ),
         Quirk.NULLS: Described(
             NO,
@@ -119,6 +131,8 @@ QUIRKS: Final[Mapping[Quirk, Described]] = MappingProxyType(
             "405 or 501 to a PATCH; or three PATCHes in a row failed while the whole object was taken",
             "sends the whole object with PUT; a relayed PATCH stays one",
             "deliveries",
+            ends_after=1,
+            is_tried_again=True,
         ),
         Quirk.PUSH: Described(
             YES,
@@ -126,6 +140,7 @@ QUIRKS: Final[Mapping[Quirk, Described]] = MappingProxyType(
             "its objects change, and it sends nothing",
             "pulls",
             "objects that the hub keeps",
+            ends_after=1,
         ),
         Quirk.IDS_IN_ANSWERS: Described(
             THERE,
@@ -198,6 +213,36 @@ class Known(NamedTuple):
 
 #: A quirk, and what it is about: empty for the whole platform, else such as `locations RECEIVER`.
 Place = tuple[Quirk, str]
+#: What the quirks of a versions URL are about.
+VERSIONS: Final = "versions"
+
+
+class Seen(NamedTuple):
+    """One observation: what a platform did, whether a quirk or OCPI's own."""
+
+    quirk: Quirk
+    value: str
+    #: Of the exchange in which it was seen.
+    correlation_id: str
+    about: str = ""
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether it is what OCPI wants."""
+        return self.value == QUIRKS[self.quirk].usual
+
+
+def about(module: str, interface: InterfaceRole) -> str:
+    """What the quirks of an interface's URL are about."""
+    return f"{module} {interface}"
+
+
+#: Told of what a platform was seen to do; costs next to nothing.
+Observe = Callable[[int, Seen], None]
+
+
+def unobserved(_platform_id: int, _seen: Seen) -> None:
+    """Where nobody learns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,10 +271,22 @@ class Quirks:
         found = self.known.get((Quirk.PUSH, ""))
         return Pushes.UNKNOWN if found is None else Pushes(found.value)
 
+    def url(self, registered: str, about: str) -> str:
+        """Where a URL that the platform gave really is: moved perhaps, and with its slash."""
+        moved = self.known.get((Quirk.REDIRECT, about))
+        url = registered if moved is None or self.pinned(Quirk.REDIRECT) else moved.value
+        return with_slash(url) if self.has(Quirk.TRAILING_SLASH, about) else url
+
     @property
     def takes_patch(self) -> bool:
         """Whether a PATCH makes sense; otherwise it is sent the whole object."""
         return not self.has(Quirk.PATCH)
+
+
+def with_slash(url: str) -> str:
+    """The URL with a slash at the end of its path."""
+    path, mark, query = url.partition("?")
+    return url if path.endswith("/") else f"{path}/{mark}{query}"
 
 
 NO_QUIRKS = Quirks()

@@ -43,6 +43,7 @@ from hub.registry.connections import (
 )
 from hub.registry.credentials import HandshakeParts
 from hub.registry.directory import Caller, HubRole, Platform
+from hub.registry.impressions import Impressions
 from hub.registry.platforms import (
     HandshakeFailed,
     NameTaken,
@@ -52,11 +53,11 @@ from hub.registry.platforms import (
     named,
     planned,
 )
+from hub.registry.quirks import Quirk
 from hub.registry.rotation import retire_tokens, revoke_retired
 from hub.registry.tokens import TokenPurpose
-from hub.store.journal import Purpose
 from hub.store.tables import PlatformRow
-from schemas.v2_2_1 import Credentials, VersionDetails
+from schemas.v2_2_1 import ConnectionStatus, Credentials, VersionDetails
 
 #: How a step of a handshake may fail.
 FAILURES = (CallFailed, PeerRefused, PeerOffers, OcpiError)
@@ -91,23 +92,27 @@ class Registering:
         check_name(name)
         if self._on.directory.value.named(name) is not None:
             raise NameTaken(f"a platform has the name {name!r}")
-        talk = self._talk(None, name, token_a, encoding)
+        stranger = Platform(0, name, ConnectionStatus.PLANNED, versions_url=versions_url)
+        talk = self._talk(stranger, token_a, encoding, platform_id=None)
         endpoint = await talk.read(versions_url)
         async with self._planned(name, versions_url, hub_role) as (platform_id, token_b):
             theirs = await talk.exchange("POST", endpoint.url, self._on.identity.credentials(token_b))
             try:
                 with talk.step("its answer"):
-                    made = connection(theirs, endpoint.details, versions_url, encoding)
+                    made = connection(theirs, endpoint.details, versions_url, talk.client.encoding)
                     async with self._on.records.changing(talk.correlation_id) as session:
                         row = await session.get_one(PlatformRow, platform_id)
                         await check_unclaimed(session, self._on.identity.party, row, made)
                         await self._connect(session, row, made, token_b)
             except Exception:
                 # The platform has registered us and we cannot keep it: undone as well as it goes.
-                undo = self._talk(platform_id, name, theirs.token, encoding, talk.correlation_id)
+                undo = self._talk(
+                    stranger, theirs.token, talk.client.encoding, talk.correlation_id, platform_id=platform_id
+                )
                 with suppress(*FAILURES):
                     await undo.client.delete_credentials(endpoint.url)
                 raise
+        self._on.learn(platform_id, talk.impressions, made)
         return self._on.directory.value.platforms[platform_id]
 
     async def update_at(self, name: str, *, revoke_old: bool = False) -> Platform:
@@ -125,12 +130,12 @@ class Registering:
                 cannot be taken over: tokens and endpoints are new, the parties are as they were.
         """
         platform, token = self._registered(name)
-        talk = self._talk(platform.id, name, token, platform.token_encoding)
-        endpoint = await talk.read(platform.versions_url or "")
+        talk = self._talk(platform, token, platform.token_encoding, platform_id=platform.id)
+        endpoint = await talk.read(platform.versions_at or "")
         async with self._offered(platform, talk.correlation_id) as token_b:
             theirs = await talk.exchange("PUT", endpoint.url, self._on.identity.credentials(token_b))
             refusal = await self._renew(
-                platform, theirs, endpoint.details, token_b, talk.correlation_id, revoke_old=revoke_old
+                platform, theirs, endpoint.details, token_b, talk, revoke_old=revoke_old
             )
         if refusal is not None:
             raise HandshakeFailed("its parties", refusal, talk.correlation_id) from refusal
@@ -144,7 +149,7 @@ class Registering:
             HandshakeFailed: the platform did not agree, and the registration stands.
         """
         platform, token = self._registered(name)
-        talk = self._talk(platform.id, name, token, platform.token_encoding)
+        talk = self._talk(platform, token, platform.token_encoding, platform_id=platform.id)
         with talk.step("DELETE of the credentials"):
             try:
                 await talk.client.delete_credentials(platform.endpoint(*CREDENTIALS) or "")
@@ -175,23 +180,16 @@ class Registering:
 
     def _talk(
         self,
-        platform_id: int | None,
-        name: str,
+        platform: Platform,
         token: str,
         encoding: TokenEncoding,
         correlation_id: str | None = None,
+        *,
+        platform_id: int | None,
     ) -> "_Talk":
-        calls = self._on.calls
-        correlation_id = correlation_id or calls.new_id()
-        client = PlatformClient(
-            calls.leg(Purpose.HANDSHAKE, platform_id, name, "credentials"),
-            token,
-            new_id=calls.new_id,
-            encoding=encoding,
-            timeout=self._on.timeout,
-            correlation_id=correlation_id,
-        )
-        return _Talk(client, correlation_id)
+        impressions = Impressions(correlation_id or self._on.calls.new_id())
+        client = self._on.client(platform, token, encoding, impressions, platform_id=platform_id)
+        return _Talk(client, impressions, tries_encodings=platform.quirks.pinned(Quirk.TOKEN) is None)
 
     @asynccontextmanager
     async def _planned(
@@ -252,7 +250,7 @@ class Registering:
         theirs: Credentials,
         details: VersionDetails,
         token: str,
-        correlation_id: str,
+        talk: "_Talk",
         *,
         revoke_old: bool,
     ) -> InvalidParameters | None:
@@ -266,12 +264,12 @@ class Registering:
             versions_url=platform.versions_url or "",
             version=details.version,
             outbound_token=theirs.token,
-            encoding=platform.token_encoding,
+            encoding=talk.client.encoding,
             roles=roles_before,
             endpoints=known_endpoints(details),
         )
         refusal = None
-        async with on.records.changing(correlation_id) as session:
+        async with on.records.changing(talk.correlation_id) as session:
             row = await named(session, platform.name)
             try:
                 claimed = replace(made, roles=party_roles(theirs))
@@ -283,6 +281,7 @@ class Registering:
             await self._connect(session, row, made, token)
             if revoke_old:
                 await revoke_retired(session, row)
+        on.learn(platform.id, talk.impressions, made)
         return refusal
 
     async def _connect(self, session: AsyncSession, row: PlatformRow, made: Connection, token: str) -> None:
@@ -295,7 +294,13 @@ class _Talk:
     """The calls of one handshake; its failures name the step, and where the journal has it."""
 
     client: PlatformClient
-    correlation_id: str
+    impressions: Impressions
+    #: Whether the token may be shown in the other encoding, too.
+    tries_encodings: bool
+
+    @property
+    def correlation_id(self) -> str:
+        return self.impressions.correlation_id
 
     @contextmanager
     def step(self, what: str) -> Iterator[None]:
@@ -307,7 +312,7 @@ class _Talk:
     async def read(self, versions_url: str) -> "_CredentialsEndpoint":
         """Where the platform's credentials endpoint is; without one nothing is sent (CR-16)."""
         with self.step(f"GET of the versions at {versions_url} and of their details"):
-            details = await self.client.negotiated(versions_url)
+            details = await self.client.negotiated(versions_url, any_encoding=self.tries_encodings)
             endpoints = known_endpoints(details)
             missing = missing_modules(endpoints)
             if missing:

@@ -12,11 +12,12 @@ from hub.ocpi.description import ResponseUrl
 from hub.ocpi.errors import MethodNotAllowed, NotFound, ReceiverNotConnected, RoutingError
 from hub.ocpi.headers import LINK, LOCATION, Header, MessageIds, Routing
 from hub.ocpi.message import Message, Reply
-from hub.ocpi.paging import read_next_link, write_next_link
+from hub.ocpi.paging import is_empty_link, read_next_link, write_next_link
 from hub.ocpi.timestamps import Clock, parse_timestamp
-from hub.ocpi.transport import first, joined_url
+from hub.ocpi.transport import first
 from hub.registry.directory import Directory, Platform
 from hub.registry.hosts import absolute, belongs_to
+from hub.registry.quirks import YES, Quirk, Seen
 from hub.relay.leg import Legs, Onward
 from hub.relay.links import (
     Link,
@@ -50,7 +51,7 @@ class Forwarding:
             platform=to.platform,
             module=message.module.id,
             method=message.method,
-            url=joined_url(to.endpoint, message.tail, query),
+            url=to.platform.url(message.module.id, message.interface, message.tail, query) or to.endpoint,
             routing=routing,
             correlation_id=message.ids.correlation_id,
             headers=message.headers,
@@ -139,9 +140,13 @@ class Forwarding:
         given = [value for name, value in reply.headers if name.lower() == LINK.lower()]
         if not given:
             return reply
-        following = read_next_link(", ".join(given))
+        link = ", ".join(given)
+        following = read_next_link(link)
         reply = _without(reply, LINK)
         if following is None:
+            if is_empty_link(link):
+                seen = Seen(Quirk.EMPTY_LINK, YES, onward.correlation_id)
+                self.legs.calls.observe(onward.platform.id, seen)
             return reply
         following = absolute(following, onward.url)
         if not belongs_to(onward.platform, following):

@@ -24,12 +24,14 @@ from hub.ocpi.transport import CallFailed, HttpReply, HttpRequest, NoAnswerInTim
 from hub.registry.calls import Calls
 from hub.registry.circuits import Circuits
 from hub.registry.directory import Platform
+from hub.registry.quirks import Quirk
 from hub.store.journal import Purpose
 
 REDIRECTS = range(300, 400)
 #: What stands before a platform that is away answers so: Bad Gateway, Service Unavailable, Gateway Timeout.
 GATEWAY_FAILED = frozenset({502, 503, 504})
 TOO_MANY_REQUESTS = 429
+UNAUTHORIZED = 401
 TOKEN_REFUSED = (401, 403)
 
 
@@ -54,7 +56,7 @@ class Legs:
 
     calls: Calls
     timeout: timedelta
-    #: Told of a platform to which no connection could be made.
+    #: Told of a platform to which no connection could be made, or that refused its token: it is asked.
     unreachable: Callable[[int], None]
     circuits: Circuits
 
@@ -70,7 +72,7 @@ class Legs:
 
     async def _sent(self, onward: Onward) -> Reply:
         platform, receiver = onward.platform, onward.routing.to
-        transport = self.calls.leg(Purpose.RELAY, platform.id, platform.name, onward.module)
+        transport = self.calls.way(Purpose.RELAY, platform, onward.module)
         try:
             reply = await transport.send(self._request(onward))
         except NotReached as failure:
@@ -88,6 +90,8 @@ class Legs:
             self.circuits.failed(platform.id)
         else:
             self.circuits.answered(platform.id, onward.module, reply)
+        if reply.status == UNAUTHORIZED:
+            self.unreachable(platform.id)
         check_answer(reply, receiver)
         # Whatever the platform wrote, the asker sees the pairs of its own request, swapped (RT-08, RT-09).
         return Reply(
@@ -101,7 +105,7 @@ class Legs:
         headers = (
             write_authorization(onward.platform.outbound_token, onward.platform.token_encoding),
             *ids.headers(),
-            *onward.routing.headers(),
+            *_as_it_spells_itself(onward).headers(),
             *kept(onward.headers, RELAYED_REQUEST_HEADERS),
         )
         if onward.body and first(headers, CONTENT_TYPE) is None:
@@ -109,11 +113,40 @@ class Legs:
         return HttpRequest(onward.method, onward.url, headers, onward.body, self.timeout)
 
 
+def _as_it_spells_itself(onward: Onward) -> Routing:
+    """The routing pairs; one that writes its codes in small letters is addressed in these.
+
+    Whatever the letters, it is the same party (RT-04); others are addressed as the asker wrote it.
+    """
+    to, sender = onward.routing
+    if to is None or not onward.platform.quirks.has(Quirk.LOWER_CASE):
+        return onward.routing
+    spelled = next((each.party for each in onward.platform.roles if each.party == to), to)
+    return Routing(spelled, sender)
+
+
+class AddresseeLacksIt(RoutingError):
+    """The receiver answered 404, and not in the words of OCPI."""
+
+    http_status = 404
+
+
+class AddresseeLacksMethod(RoutingError):
+    """The receiver answered 405, and not in the words of OCPI."""
+
+    http_status = 405
+
+
+#: What a receiver says by HTTP alone that the asker must be told: TR-23 hangs upon it (decision 0026).
+BARE_REFUSALS: dict[int, type[RoutingError]] = {404: AddresseeLacksIt, 405: AddresseeLacksMethod}
+
+
 def check_answer(reply: HttpReply, receiver: Party | None) -> None:
     """Refuse an answer that cannot be handed on as the receiver's word (RT-16).
 
     Raises:
-        RoutingError: a redirect, a refusal of the hub's token, or no OCPI envelope.
+        RoutingError: a redirect, a refusal of the hub's token, or no OCPI envelope; after a 404 or 405
+            without one the HTTP status is kept.
     """
     if reply.status in REDIRECTS:
         raise RoutingError(f"{receiver} answered with a redirect (HTTP {reply.status})")
@@ -125,4 +158,5 @@ def check_answer(reply: HttpReply, receiver: Party | None) -> None:
     try:
         read_status_code(reply.body)
     except NotAnEnvelope as error:
-        raise RoutingError(f"{receiver} answered HTTP {reply.status}, but {error}") from error
+        refusal = BARE_REFUSALS.get(reply.status, RoutingError)
+        raise refusal(f"{receiver} answered HTTP {reply.status}, but {error}") from error

@@ -35,6 +35,7 @@ from hub.registry.current import CurrentDirectory
 from hub.registry.identity import HubIdentity
 from hub.registry.platforms import Platforms
 from hub.registry.presence import Presence
+from hub.registry.quirk_watch import QuirkWatch
 from hub.registry.rate_limits import RateLimits
 from hub.registry.records import Records
 from hub.registry.registering import Registering
@@ -139,7 +140,8 @@ async def running_hub(
         sealer = Sealer(sealing_key(settings.data))
         directory = CurrentDirectory(database, sealer, settings.party)
         records = Records(database, directory, clock, new_id, lambda: pumps.wake())  # noqa: PLW0108 pumps come later
-        calls = Calls(transport, journal, clock, new_id, PreviousTokens(directory, records))
+        quirks = QuirkWatch(database, directory, clock, lambda: pumps.wake())  # noqa: PLW0108 the same
+        calls = Calls(transport, journal, clock, new_id, PreviousTokens(directory, records), quirks.observe)
         platforms = Platforms(records, sealer, clock)
         presence = Presence(directory, platforms, calls, silence=limits.silence, patience=limits.handshake)
         parts = HandshakeParts(identity, directory, records, calls, sealer, clock, limits.handshake)
@@ -174,7 +176,7 @@ async def running_hub(
             public_url=identity.public_url,
             clock=clock,
             authentication=Authentication(
-                directory, clock, seen, handshakes.end_rotation, registering.settled
+                directory, clock, seen, handshakes.end_rotation, registering.settled, quirks.observe
             ),
             directory=directory,
             handshakes=handshakes,
@@ -189,7 +191,13 @@ async def running_hub(
         await directory.reload()
         await platforms.forget_unfinished()
         await stack.enter_async_context(
-            beside(objects.run(), pumps.run(), presence.watch(), _sweep(relaying.links, relaying.learnt))
+            beside(
+                objects.run(),
+                pumps.run(),
+                presence.watch(),
+                quirks.run(),
+                _sweep(relaying.links, relaying.learnt),
+            )
         )
 
         ready = asyncio.Event()

@@ -10,6 +10,8 @@ from hub.ocpi.headers import read_authorization
 from hub.ocpi.timestamps import Clock
 from hub.registry.current import CurrentDirectory
 from hub.registry.directory import Caller, Platform
+from hub.registry.noticing import in_request
+from hub.registry.quirks import Observe, unobserved
 from hub.registry.tokens import TokenPurpose
 from hub.web.edge import PASSAGE
 
@@ -26,6 +28,8 @@ class Authentication:
     end_rotation: Callable[[Caller], Awaitable[None]]
     #: Waits for the end of a handshake of ours whose new token is shown already (CR-27).
     settled: Callable[[Caller], Awaitable[None]]
+    #: Told of quirks in what platforms send.
+    observe: Observe = unobserved
 
     async def caller(self, request: web.Request) -> Caller:
         """The platform whose token the request shows, registered or about to be.
@@ -40,6 +44,8 @@ class Authentication:
         request[PASSAGE].caller = caller.platform
         if caller.platform.is_blocked:
             raise NotAllowed
+        for seen in in_request(request.headers, caller, request[PASSAGE].ids.correlation_id):
+            self.observe(caller.platform.id, seen)
         if caller.ends_rotation:
             await self.end_rotation(caller)
         self.seen(caller.platform.id)

@@ -1,5 +1,6 @@
 """Every route that partners can reach. The functional ones are made from MODULES (design D11, D13)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ from hub.ocpi.description import Module
 from hub.ocpi.envelope import ABSENT, success, success_with_list
 from hub.ocpi.errors import MethodNotAllowed, NotFound
 from hub.ocpi.headers import Routing, claimed_sender
+from hub.ocpi.leniency import forgiven
 from hub.ocpi.modules import MODULES, VERSION
 from hub.ocpi.paging import PageRequest, page_headers
 from hub.ocpi.timestamps import Clock
@@ -17,6 +19,9 @@ from hub.ocpi.validation import decoded, refusal
 from hub.registry.credentials import Handshakes
 from hub.registry.current import CurrentDirectory
 from hub.registry.directory import Platform
+from hub.registry.impressions import Impressions
+from hub.registry.noticing import in_functional_request, pushed
+from hub.registry.quirks import Seen
 from hub.registry.rate_limits import RateLimits
 from hub.registry.versions import endpoint_url, version_details, versions
 from hub.relay.exchange import Exchange
@@ -34,6 +39,8 @@ from schemas.v2_2_1 import Credentials, InterfaceRole
 ABOVE_TAIL = 4
 #: Slashes at the end of a URL are put up with (AM-35).
 SLASHES = "{slashes:/*}"
+#: What a platform sends when something of its own has changed.
+CHANGES = frozenset({"PUT", "PATCH", "DELETE"})
 CREDENTIALS = MODULES["credentials"]
 HUBCLIENTINFO = MODULES["hubclientinfo"]
 
@@ -93,8 +100,9 @@ class PartnerRoutes:
         passage = _passage(request, Purpose.HANDSHAKE, CREDENTIALS)
         caller = await self.authentication.caller(request)
         operation = CREDENTIALS.match(InterfaceRole.SENDER, request.method, "").operation
-        theirs = None if operation.body is None else await self._credentials(request)
-        ours = await self.handshakes.answer(request.method, caller, theirs, passage.ids)
+        impressions = Impressions(passage.ids.correlation_id)
+        theirs = None if operation.body is None else await self._credentials(request, impressions)
+        ours = await self.handshakes.answer(request.method, caller, theirs, passage.ids, impressions)
         return json_response(200, success(self.clock(), ABSENT if ours is None else ours.to_wire()))
 
     async def client_infos(self, request: web.Request) -> web.Response:
@@ -121,8 +129,11 @@ class PartnerRoutes:
             asked = await message(request, module, interface, tail, passage.ids, self.patience)
             passage.body = asked.body
             passage.asked = asked.routing
+            self._observe(in_functional_request(request.headers, caller, asked.ids.correlation_id), caller)
             reply = await self.exchange.answer(asked, caller)
             passage.note = reply.note
+            if module.is_broadcast and interface is InterfaceRole.RECEIVER and asked.method in CHANGES:
+                self._observe(pushed(caller, asked.ids.correlation_id), caller)
             return response(reply)
 
         return handler
@@ -145,6 +156,10 @@ class PartnerRoutes:
         )
         return response(reply)
 
+    def _observe(self, seen: Iterable[Seen], caller: Platform) -> None:
+        for each in seen:
+            self.authentication.observe(caller.id, each)
+
     async def _asking(self, request: web.Request, passage: Passage) -> Platform:
         """The platform that makes a functional request.
 
@@ -156,14 +171,15 @@ class PartnerRoutes:
         passage.routing = Routing(passage.routing.to or caller.only_party, hub)
         return caller
 
-    async def _credentials(self, request: web.Request) -> Credentials:
-        """The Credentials object in a request.
+    async def _credentials(self, request: web.Request, impressions: Impressions) -> Credentials:
+        """The Credentials object in a request, as far as it can be read.
 
         Raises:
             OcpiError: there is none.
         """
         try:
-            return Credentials.model_validate(decoded(await whole_body(request, self.patience)))
+            value = decoded(await whole_body(request, self.patience))
+            return Credentials.model_validate(forgiven(Credentials, value, impressions.notice))
         except ValidationError as error:
             raise refusal(findings(error)) from error
 
