@@ -47,6 +47,8 @@ class Limits:
     change_log: timedelta = timedelta(days=7)
     #: How long the journal keeps an exchange.
     journal: timedelta = timedelta(days=30)
+    #: How long Sessions and CDRs that passed are kept for their two parties, after they last changed.
+    kept: timedelta = timedelta(days=90)
     #: Bytes of each body that the journal keeps.
     journal_body: int = 16 * 1024
     #: How long a URL that leads back through the hub lives, unless the message says otherwise.

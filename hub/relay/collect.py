@@ -11,7 +11,7 @@ from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
 from hub.registry.directory import Platform
 from hub.routing.policy import MayExchange
-from hub.store.objects import ObjectStore
+from hub.store.objects import Between, ObjectStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,13 @@ class Collecting:
         """A page of everything that the asker may see (RT-54)."""
         request = PageRequest.parse(message.query, self.max_limit)
         module = message.module.id
-        owners = await self._visible_owners(message, asker, caller)
-        page = await self.objects.page(module, request, owners=owners)
+        if message.module.is_kept:
+            page = await self.objects.page(
+                module, request, between=await self._between(message, asker, caller)
+            )
+        else:
+            owners = await self._visible_owners(message, asker, caller)
+            page = await self.objects.page(module, request, owners=owners)
         url = f"{self.public_url}/ocpi/2.2.1/{message.interface.lower()}/{module}"
         headers = page_headers(url, request, page.total, self.max_limit)
         body = success_with_list(self.clock(), page.bodies)
@@ -44,6 +49,17 @@ class Collecting:
         if len(found) > 1:
             raise InvalidParameters("more than one owner has an object with this id: address one of them")
         return Reply(200, success_with_stored(self.clock(), found[0]), routing, (JSON_CONTENT_TYPE,))
+
+    async def _between(self, message: Message, asker: Party, caller: Platform) -> Between:
+        """A party's own Sessions and CDRs, and those of its tokens, in its roles there (RT-12, RT-54)."""
+        module, roles = message.module, frozenset(caller.roles_of(asker))
+        is_owner, is_addressee = roles & module.sender_roles, roles & module.receiver_roles
+        owners = await self.objects.owners(module.id) if is_addressee else ()
+        return Between(
+            owner=asker.folded if is_owner else None,
+            addressee=asker.folded if is_addressee else None,
+            senders=frozenset(owner.folded for owner in owners if self.may_exchange(owner, asker, module.id)),
+        )
 
     async def _visible_owners(self, message: Message, asker: Party, caller: Platform) -> frozenset[Party]:
         """The owners whose objects the asker may see: those of the other side, and its own."""

@@ -2,6 +2,7 @@
 
 what shall become of it?      decision.Deciding.decision      nothing: 400, 2000, 2001, 4000, 4001, 4003
 Direct                        forward.Forwarding.forward      now; the party's answer is the answer
+                              keeping.Keeping.passed          a Session or CDR is kept, beside
 AskAll                        asking.Asking.answer            now; the best answer is the answer
 Broadcast                     broadcast.Broadcasting.accept   kept in one transaction, then 1000
 GetAll, GetOne                collect.Collecting              from what the hub keeps
@@ -21,6 +22,7 @@ from hub.relay.collect import Collecting
 from hub.relay.content import token_asked_about
 from hub.relay.decision import Deciding, Decision
 from hub.relay.forward import Forwarding
+from hub.relay.keeping import Keeping, misdirected
 from hub.relay.learnt import LearntAddressees
 from hub.routing.addressee import Found
 from hub.routing.destination import AskAll, Broadcast, Direct, GetAll, GetOne
@@ -36,6 +38,7 @@ class Exchange:
     learnt: LearntAddressees
     broadcasting: Broadcasting
     collecting: Collecting
+    keeping: Keeping
 
     async def answer(self, message: Message, caller: Platform) -> Reply:
         """The answer to a message of a functional module.
@@ -70,9 +73,11 @@ class Exchange:
 
     async def _forwarded(self, decided: Decision, to: Direct) -> Reply:
         """The answer of one party, with what the hub found wrong with what it was sent."""
-        note = _findings(decided.message, decided.value, to.platform)
-        reply = await self.forwarding.forward(decided.message, decided.value, decided.caller, to)
-        return replace(reply, note="; ".join(part for part in (reply.note, note) if part))
+        message, value, caller = decided.message, decided.value, decided.caller
+        notes = (_findings(message, value, to.platform), misdirected(message, value, to))
+        reply = await self.forwarding.forward(message, value, caller, to)
+        self.keeping.passed(message, value, caller, to.party, reply)
+        return replace(reply, note="; ".join(part for part in (reply.note, *notes) if part))
 
 
 def _findings(message: Message, value: Any, receiver: Platform) -> str:

@@ -155,7 +155,8 @@ def direct(
 
 def _hub(message: Message, sender: Party, caller: Platform) -> Broadcast | GetAll | GetOne:
     module, interface = message.module, message.interface
-    if not module.is_broadcast:
+    is_list = interface is InterfaceRole.SENDER and message.method == "GET" and message.operation.paged
+    if not module.is_broadcast and not (module.is_kept and is_list):
         raise ClientError(f"{module.id} are not for everybody: address a party, not the hub")
     if interface is InterfaceRole.SENDER and message.method == "GET":
         return GetAll() if message.operation.paged else GetOne()

@@ -4,6 +4,7 @@ Accepting a change is one transaction: the object's new state and one row in the
 not asked here, so that the cost does not grow with the number of partners.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -76,6 +77,8 @@ class ObjectStore:
         self._writer = GroupCommit(self._write)
         self._pages = Pages(database)
         self._owners: dict[str, set[Party]] = {}
+        #: Modules whose owners were read from the database.
+        self._modules_read: set[str] = set()
 
     async def run(self) -> None:
         """Write what is accepted, until cancelled."""
@@ -98,6 +101,16 @@ class ObjectStore:
             OcpiError: it cannot be kept.
         """
         return await self._writer.submit(Submitted(change, is_logged=False))
+
+    async def remember_all(self, changes: Iterable[AcceptedChange]) -> list[Acceptance | OcpiError]:
+        """Remember several, in order; what became of each, or why it could not be kept."""
+        remembered = (self.remember(change) for change in changes)
+        results: list[Acceptance | OcpiError] = []
+        for result in await asyncio.gather(*remembered, return_exceptions=True):
+            if not isinstance(result, Acceptance | OcpiError):
+                raise result
+            results.append(result)
+        return results
 
     async def sessions_of(self, party: Party, session_id: str) -> tuple[KeptSession, ...]:
         """The sessions with this id that the party may see: one for each owner (RT-49, RT-50)."""
@@ -171,13 +184,19 @@ class ObjectStore:
 
     async def owners(self, module: str) -> frozenset[Party]:
         """Everybody who owns, or owned, an object of the module."""
-        if module not in self._owners or module == CLIENT_INFO:
+        known = self._owners.setdefault(module, set())  # from now on, new ones are added to it
+        if module not in self._modules_read or module == CLIENT_INFO:
             async with self._database.reading() as connection:
                 rows = (await connection.execute(_OWNERS, {"module": module})).all()
-            self._owners.setdefault(module, set()).update(Party(*row) for row in rows)
-        return frozenset(self._owners[module])
+            known.update(Party(*row) for row in rows)
+            self._modules_read.add(module)
+        return frozenset(known)
 
     async def _write(self, group: Sequence[Submitted]) -> list[Acceptance | OcpiError]:
+        with self._pages.changing():
+            return await self._write_and_notice(group)
+
+    async def _write_and_notice(self, group: Sequence[Submitted]) -> list[Acceptance | OcpiError]:
         async with self._database.writing() as connection:
             kept = await _kept(connection, [change for change, _ in group])
             results = applied(group, {key: found.state for key, found in kept.items()})

@@ -6,7 +6,8 @@ remembered as long as it is true, so that walking to the last page costs no more
 
 from bisect import bisect_right, insort
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -147,6 +148,17 @@ class Pages:
         self._changes: Counter[str] = Counter()
         self._memberships: Counter[str] = Counter()
         self._walks: OrderedDict[ObjectFilter, _Walk] = OrderedDict()
+        #: Transactions that may be on disk before `changed` is told of what they did.
+        self._under_way = 0
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Objects are being written; `changed` is told of them before the end of the block."""
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
 
     def changed(
         self, key: ObjectKey, outcome: Outcome, addressee: Party | None = None, *, has_moved: bool = False
@@ -202,10 +214,15 @@ class Pages:
         walk = self._walks.get(wanted)
         # ClientInfo is few, and written by the registry in transactions of its own.
         if walk is None or walk.version != version or wanted.module == CLIENT_INFO:
+            is_settled = self._under_way == 0
             _, parameters = wanted.where()
             async with self._database.reading() as connection:
                 total = (await connection.execute(wanted.statement(_COUNT), parameters)).scalar_one()
-            walk = self._walks[wanted] = _Walk(version, total)
+            walk = _Walk(version, total)
+            if not (wanted.has_dates or (is_settled and self._under_way == 0)):
+                # What was just written may be counted already, and would be counted once more.
+                return walk
+            self._walks[wanted] = walk
         self._walks.move_to_end(wanted)
         if len(self._walks) > WALKS:
             self._walks.popitem(last=False)

@@ -5,6 +5,7 @@ the loops beside them write what they hold, and the database closes last.
 """
 
 import asyncio
+import logging
 import random
 import sys
 import uuid
@@ -48,6 +49,7 @@ from hub.relay.content import Contents
 from hub.relay.decision import Deciding
 from hub.relay.exchange import Exchange
 from hub.relay.forward import Forwarding
+from hub.relay.keeping import Keeping
 from hub.relay.learnt import LearntAddressees
 from hub.relay.leg import Legs
 from hub.relay.links import Links
@@ -67,6 +69,8 @@ from hub.web.serving import listening, served, url_of
 
 #: How often links that are too old are removed.
 SWEEP_EVERY = timedelta(minutes=10)
+
+log = logging.getLogger(__name__)
 
 
 def new_id() -> str:
@@ -190,15 +194,9 @@ async def running_hub(
         )
         await directory.reload()
         await platforms.forget_unfinished()
-        await stack.enter_async_context(
-            beside(
-                objects.run(),
-                pumps.run(),
-                presence.watch(),
-                quirks.run(),
-                _sweep(relaying.links, relaying.learnt),
-            )
-        )
+        loops = (pumps.run(), presence.watch(), quirks.run(), _sweep(relaying, objects, clock, limits.kept))
+        await stack.enter_async_context(beside(objects.run(), *loops))
+        await stack.enter_async_context(relaying.keeping.running())
 
         ready = asyncio.Event()
         state = state_routes(ready.is_set)
@@ -207,7 +205,7 @@ async def running_hub(
         )
         partners.add_routes([*routes.table(), *state])
         operators = web.Application()
-        metrics = metrics_registry(counts, _gauges(journal, directory, traffic.circuits))
+        metrics = metrics_registry(counts, _gauges(journal, directory, traffic.circuits, relaying.keeping))
         operators.add_routes(
             [
                 *state,
@@ -248,6 +246,7 @@ class _Relaying(NamedTuple):
     exchange: Exchange
     links: Links
     learnt: LearntAddressees
+    keeping: Keeping
 
 
 def _relaying(
@@ -264,6 +263,7 @@ def _relaying(
     limits, clock = settings.limits, legs.calls.clock
     links = Links(database, identity.public_url, clock)
     learnt = LearntAddressees(database, clock, limits)
+    keeping = Keeping(objects)
     token_owners = TokenOwners(
         clock, owner=limits.token_owner, unknown=limits.unknown_token, most=limits.tokens_remembered
     )
@@ -274,8 +274,9 @@ def _relaying(
         learnt,
         Broadcasting(objects, clock, wake),
         Collecting(objects, may_exchange, clock, identity.public_url, limits.page),
+        keeping,
     )
-    return _Relaying(exchange, links, learnt)
+    return _Relaying(exchange, links, learnt, keeping)
 
 
 def _pumps(
@@ -302,11 +303,13 @@ def _pumps(
     return Pumps(parts, keep=limits.change_log)
 
 
-def _gauges(journal: Journal, directory: CurrentDirectory, circuits: Circuits) -> Gauges:
+def _gauges(journal: Journal, directory: CurrentDirectory, circuits: Circuits, keeping: Keeping) -> Gauges:
     return Gauges(
         {
             "ocpi_hub_journal_waiting": ("Journal entries not stored yet", lambda: journal.waiting),
             "ocpi_hub_journal_dropped": ("Journal entries dropped", lambda: journal.dropped),
+            "ocpi_hub_keeping_waiting": ("Sessions and CDRs not kept yet", lambda: keeping.waiting),
+            "ocpi_hub_keeping_dropped": ("Sessions and CDRs not kept at all", lambda: keeping.dropped),
             "ocpi_hub_platforms": ("Platforms known", lambda: len(directory.value.platforms)),
             "ocpi_hub_circuits_open": ("Platforms that do not answer", lambda: circuits.open),
         }
@@ -323,8 +326,12 @@ def _both(
     return observe
 
 
-async def _sweep(links: Links, learnt: LearntAddressees) -> None:
+async def _sweep(relaying: _Relaying, objects: ObjectStore, clock: Clock, keep: timedelta) -> None:
     while True:
-        await links.forget_expired()
-        await learnt.forget_expired()
+        try:
+            await relaying.links.forget_expired()
+            await relaying.learnt.forget_expired()
+            await objects.forget_kept(clock() - keep)
+        except Exception:  # the loop must not die: a disk that is full today has room tomorrow
+            log.exception("what is too old could not be deleted")
         await asyncio.sleep(SWEEP_EVERY.total_seconds())

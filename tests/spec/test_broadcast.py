@@ -134,7 +134,8 @@ async def test_a_tariff_is_taken_back_everywhere(world: Roaming) -> None:
         ("POST", "cdrs", "RECEIVER", "", {"id": "C1"}),
         ("POST", "commands", "RECEIVER", "/STOP_SESSION", {"session_id": "1"}),
         ("PUT", "chargingprofiles", "RECEIVER", "/S1", {"response_url": "x"}),
-        ("GET", "sessions", "SENDER", "", None),
+        ("PUT", "sessions", "SENDER", "/S1/charging_preferences", {"profile_type": "FAST"}),
+        ("GET", "sessions", "RECEIVER", "/BE/BEC/S1", None),
         ("PUT", "tokens", "RECEIVER", "/BE/BEC/1", CPO_TOKEN),
     ],
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """What is between two parties is kept for these two, and for so long (design D4; RT-49, RT-54, SES-20)."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -125,6 +126,24 @@ async def test_sessions_are_found_by_id_for_their_two_parties_alone(objects: Obj
     assert await objects.sessions_of(CPO, "s1") == (ours,)
     assert await objects.sessions_of(OTHER_EMSP, "S1") == ()
     assert await objects.sessions_of(EMSP, "S2") == ()
+
+
+async def test_who_reads_while_others_write_counts_right_in_the_end(objects: ObjectStore) -> None:
+    views = [for_emsp(EMSP), Between(owner=CPO.folded), for_emsp(EMSP, frozenset({CPO.folded}))]
+
+    async def read(view: Between) -> None:
+        while (page := await objects.page("sessions", ALL, between=view)).total < 30:
+            assert len(page.bodies) <= 30
+            await objects.owners("sessions")
+
+    async with asyncio.TaskGroup() as tasks:
+        for view in views:
+            tasks.create_task(read(view))
+        for number in range(30):
+            await objects.remember(session(f"S{number}"))
+    for view in views:
+        assert (await objects.page("sessions", ALL, between=view)).total == 30
+    assert await objects.owners("sessions") == {CPO}
 
 
 async def test_what_is_too_old_is_gone_and_counted_no_more(
