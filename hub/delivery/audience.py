@@ -5,6 +5,7 @@
 | a CPO's, EMSP's, NAP's or OTHER's object | each party in an opposite role, but never the sender itself |
 | the same, for a NAP | locations and tariffs only (RT-33) |
 | ClientInfo | each platform, but the one that it is about; without a party (HCI-07) |
+| ClientInfo of a party that another hub reaches | the same, but no third hub (AM-56) |
 
 Always: not to the platform that sent it (AM-58), only where the platform offers the Receiver interface of the
 module, and only where the policy lets the two parties exchange it.
@@ -52,8 +53,11 @@ def is_owed(change: Change, receiver: Receiver, platform: Platform, may_exchange
     if change.sender_platform_id == platform.id or platform.endpoint(module, InterfaceRole.RECEIVER) is None:
         return False
     if receiver.party_role is None:
-        return module == CLIENT_INFO and any(
-            may_exchange(change.owner, registered.party, module) for registered in platform.roles
+        is_first_hand = change.sender_role is Role.HUB
+        return (
+            (is_first_hand or not platform.is_hub)
+            and module == CLIENT_INFO
+            and any(may_exchange(change.owner, registered.party, module) for registered in platform.roles)
         )
     party, role = receiver.party_role
     return (

@@ -10,6 +10,7 @@ from hub.ocpi.party import Party
 from hub.registry.directory import (
     BadBodies,
     Directory,
+    DistantParty,
     Endpoint,
     HubRole,
     InboundToken,
@@ -21,7 +22,14 @@ from hub.registry.directory import (
 from hub.registry.quirks import Known, Place, Quirk, Quirks, Source
 from hub.registry.tokens import Sealer, TokenPurpose
 from hub.store.database import Database
-from hub.store.tables import EndpointRow, InboundTokenRow, PlatformRoleRow, PlatformRow, QuirkRow
+from hub.store.tables import (
+    DistantPartyRow,
+    EndpointRow,
+    InboundTokenRow,
+    PlatformRoleRow,
+    PlatformRow,
+    QuirkRow,
+)
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole, Role
 
 
@@ -55,12 +63,18 @@ class CurrentDirectory:
         for quirk in await session.exec(select(QuirkRow)):
             known = Known(quirk.value, Source(quirk.source))
             quirks.setdefault(quirk.platform_id, {})[(Quirk(quirk.name), quirk.about)] = known
+        distant: dict[int, list[DistantParty]] = {}
+        for told in await session.exec(select(DistantPartyRow)):
+            party = Party(told.country_code, told.party_id)
+            seen = DistantParty(party, Role(told.role), ConnectionStatus(told.status), told.last_updated)
+            distant.setdefault(told.platform_id, []).append(seen)
         platforms = [
             self._platform(
                 platform,
                 tuple(roles.get(platform.stored_id, ())),
                 endpoints.get(platform.stored_id, {}),
                 Quirks(quirks.get(platform.stored_id, {})),
+                tuple(distant.get(platform.stored_id, ())),
             )
             for platform in await session.exec(select(PlatformRow))
         ]
@@ -76,6 +90,7 @@ class CurrentDirectory:
         roles: tuple[RegisteredRole, ...],
         endpoints: dict[Endpoint, str],
         quirks: Quirks,
+        distant: tuple[DistantParty, ...],
     ) -> Platform:
         return Platform(
             id=row.stored_id,
@@ -95,6 +110,7 @@ class CurrentDirectory:
             roles=roles,
             endpoints=endpoints,
             quirks=quirks,
+            distant=distant,
         )
 
     def _opened(self, sealed: bytes | None) -> str | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.party import Party, PartyRole
@@ -80,6 +81,16 @@ class RegisteredRole:
         return PartyRole(self.party, self.role)
 
 
+class DistantParty(NamedTuple):
+    """A party in a role that another hub reaches, as that hub told (RT-10)."""
+
+    party: Party
+    role: Role
+    status: ConnectionStatus
+    #: By the other hub's clock.
+    last_updated: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Platform:
     """A connected system, as routing needs to know it."""
@@ -103,6 +114,8 @@ class Platform:
     hub_role: HubRole = HubRole.REFUSED
     roles: tuple[RegisteredRole, ...] = ()
     endpoints: Mapping[Endpoint, str] = field(default_factory=dict)
+    #: Whom it reaches, if it is another hub.
+    distant: tuple[DistantParty, ...] = ()
     #: Where it does otherwise than OCPI says, as far as that was found out.
     quirks: Quirks = NO_QUIRKS
 
@@ -202,6 +215,10 @@ class Directory:
     #: By the hash of the token.
     inbound_tokens: Mapping[str, InboundToken] = field(default_factory=dict, repr=False)
     by_party: Mapping[Party, tuple[tuple[Platform, Role], ...]] = field(default_factory=dict, repr=False)
+    #: The hubs that reach a party.
+    by_distant_party: Mapping[Party, tuple[tuple[Platform, DistantParty], ...]] = field(
+        default_factory=dict, repr=False
+    )
     #: Platforms with more than one token that works.
     rotating: frozenset[int] = frozenset()
 
@@ -212,7 +229,10 @@ class Directory:
         """The directory of these platforms."""
         known = {platform.id: platform for platform in platforms}
         by_party: dict[Party, list[tuple[Platform, Role]]] = {}
+        beyond: dict[Party, list[tuple[Platform, DistantParty]]] = {}
         for platform in known.values():
+            for distant in platform.distant if platform.is_hub else ():
+                beyond.setdefault(distant.party, []).append((platform, distant))
             for registered in platform.roles:
                 by_party.setdefault(registered.party, []).append((platform, registered.role))
         return cls(
@@ -220,6 +240,7 @@ class Directory:
             MappingProxyType(known),
             MappingProxyType(dict(inbound_tokens)),
             MappingProxyType({party: tuple(found) for party, found in by_party.items()}),
+            MappingProxyType({party: tuple(found) for party, found in beyond.items()}),
             frozenset(token.platform_id for token in inbound_tokens.values() if token.retires_at),
         )
 
@@ -243,3 +264,7 @@ class Directory:
     def holders(self, party: Party) -> tuple[tuple[Platform, Role], ...]:
         """The platforms that registered the party, each with the role."""
         return self.by_party.get(party, ())
+
+    def reaching(self, party: Party) -> tuple[tuple[Platform, DistantParty], ...]:
+        """The other hubs that reach a party, each with what it told of it (RT-10)."""
+        return self.by_distant_party.get(party, ())

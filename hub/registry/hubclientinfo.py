@@ -12,14 +12,23 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.ocpi.party import Party, PartyRole
-from hub.store.tables import PlatformRoleRow, PlatformRow
+from hub.registry.directory import HubRole
+from hub.store.tables import DistantPartyRow, PlatformRoleRow, PlatformRow
 from schemas.v2_2_1 import ClientInfo, ConnectionStatus, Role
+
+
+class Told(NamedTuple):
+    """Of whom ClientInfo is."""
+
+    platform_id: int
+    #: Whether the party is that of another hub, which no third hub is told of (AM-56).
+    is_distant: bool = False
 
 
 class Connected(NamedTuple):
     """The platform of a party, and whether it can be reached."""
 
-    platform_id: int
+    told: Told
     status: ConnectionStatus
 
 
@@ -30,30 +39,55 @@ async def connections(session: AsyncSession) -> dict[PartyRole, Connected]:
             PlatformRow, col(PlatformRow.id) == PlatformRoleRow.platform_id
         )
     )
-    return {
+    registered = {
         PartyRole(Party(row.country_code, row.party_id), Role(row.role)): Connected(
-            row.platform_id, ConnectionStatus(status)
+            Told(row.platform_id), ConnectionStatus(status)
         )
         for row, status in rows
     }
+    return {**await _distant(session), **registered}
+
+
+async def _distant(session: AsyncSession) -> dict[PartyRole, Connected]:
+    """How the parties of other hubs are connected: no better than the hub that reaches them."""
+    rows = await session.exec(
+        select(DistantPartyRow, PlatformRow.status)
+        .join(PlatformRow, col(PlatformRow.id) == DistantPartyRow.platform_id)
+        .where(PlatformRow.hub_role == HubRole.ALLOWED)
+        # Of several hubs that reach a party the first one counts, unless only another one does so now.
+        .order_by(col(DistantPartyRow.platform_id).desc())
+    )
+    found: dict[PartyRole, Connected] = {}
+    for row, status in rows:
+        of_hub = ConnectionStatus(status)
+        of_party = ConnectionStatus(row.status) if of_hub is ConnectionStatus.CONNECTED else of_hub
+        each = PartyRole(Party(row.country_code, row.party_id), Role(row.role))
+        known = found.get(each)
+        if (
+            known is None
+            or of_party is ConnectionStatus.CONNECTED
+            or known.status is not ConnectionStatus.CONNECTED
+        ):
+            found[each] = Connected(Told(row.platform_id, is_distant=True), of_party)
+    return found
 
 
 def changed_infos(
     before: Mapping[PartyRole, Connected], after: Mapping[PartyRole, Connected], now: datetime
-) -> dict[int, list[ClientInfo]]:
-    """The objects that a change makes new, by platform.
+) -> dict[Told, list[ClientInfo]]:
+    """The objects that a change makes new, by whom they are of.
 
     Who is gone is SUSPENDED: objects are never deleted (HCI-04).
     """
     gone = {
-        each: Connected(was.platform_id, ConnectionStatus.SUSPENDED)
+        each: Connected(was.told, ConnectionStatus.SUSPENDED)
         for each, was in before.items()
         if each not in after
     }
-    infos: dict[int, list[ClientInfo]] = {}
-    for each, (platform_id, status) in {**after, **gone}.items():
+    infos: dict[Told, list[ClientInfo]] = {}
+    for each, (told, status) in {**after, **gone}.items():
         if each not in before or before[each].status is not status:
-            infos.setdefault(platform_id, []).append(client_info(each, status, now))
+            infos.setdefault(told, []).append(client_info(each, status, now))
     return infos
 
 

@@ -219,21 +219,22 @@ class Presence:
 
     def _due(self) -> list[Platform]:
         now = self._calls.clock()
-        return [platform for platform in self._watched() if self._asked_next(platform) <= now]
+        return [platform for platform in self._watched() if self._asked_next(platform, now) <= now]
 
-    def _asked_next(self, platform: Platform) -> datetime:
-        """When the platform is to be asked."""
+    def _asked_next(self, platform: Platform, now: datetime) -> datetime:
+        """When the platform is to be asked; `now` is one moment for all."""
         pulse = self._pulse(platform.id)
         if platform.status is ConnectionStatus.OFFLINE:
             return pulse.ask_from
         if pulse.is_suspect:
-            return self._calls.clock() if pulse.asked_at is None else pulse.asked_at + LEAST_PAUSE
+            return now if pulse.asked_at is None else pulse.asked_at + LEAST_PAUSE
         if pulse.last_sign is None:
             return pulse.ask_from
         return max(pulse.ask_from, pulse.last_sign + self._silence)
 
     def _pause(self) -> timedelta:
-        next_question = min((self._asked_next(platform) for platform in self._watched()), default=None)
+        now = self._calls.clock()
+        next_question = min((self._asked_next(platform, now) for platform in self._watched()), default=None)
         if next_question is None:
             return LONGEST_WAIT
-        return min(max(next_question - self._calls.clock(), timedelta(0)), LONGEST_WAIT)
+        return min(max(next_question - now, timedelta(0)), LONGEST_WAIT)

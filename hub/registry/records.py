@@ -52,11 +52,12 @@ class Records:
                 yield session
                 await session.flush()
                 now = self._clock()
-                for platform_id, infos in changed_infos(before, await connections(session), now).items():
+                for told, infos in changed_infos(before, await connections(session), now).items():
                     await append_client_infos(
                         await session.connection(),
                         infos,
-                        platform_id=platform_id,
+                        platform_id=told.platform_id,
+                        is_distant=told.is_distant,
                         correlation_id=correlation_id or self._new_id(),
                         accepted_at=now,
                     )

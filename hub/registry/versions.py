@@ -29,20 +29,27 @@ def versions(public_url: str) -> tuple[Version, ...]:
     return (Version(version=VERSION, url=details_url(public_url)),)
 
 
-def version_details(public_url: str) -> VersionDetails:
-    """The endpoints of the version: both interfaces of what is routed, our own side of the rest (VE-12)."""
+def version_details(public_url: str, *, for_a_hub: bool = False) -> VersionDetails:
+    """The endpoints of the version: both interfaces of what is routed, our own side of the rest (VE-12).
+
+    Args:
+        public_url: Where the hub is.
+        for_a_hub: Whether another hub asks: it tells us of its clients, as we tell it of ours (RT-10).
+    """
     return VersionDetails(
         version=VERSION,
         endpoints=tuple(
             Endpoint(identifier=module.id, role=interface, url=endpoint_url(public_url, module, interface))
             for module in MODULES.values()
-            for interface in _interfaces(module)
+            for interface in _interfaces(module, for_a_hub=for_a_hub)
         ),
     )
 
 
-def _interfaces(module: Module) -> Iterator[InterfaceRole]:
+def _interfaces(module: Module, *, for_a_hub: bool) -> Iterator[InterfaceRole]:
     if module.is_routed:
         yield from InterfaceRole
     elif Role.HUB in module.sender_roles:
         yield InterfaceRole.SENDER
+        if for_a_hub and module.id == "hubclientinfo":
+            yield InterfaceRole.RECEIVER

@@ -26,7 +26,7 @@ from hub.ocpi.party import Party
 from hub.registry.directory import Directory, Platform
 from hub.routing.addressee import NOTHING_KNOWN, AnyOf, Candidates, Content, Found, Meant, addressee
 from hub.routing.policy import MayExchange
-from schemas.v2_2_1 import InterfaceRole, Role
+from schemas.v2_2_1 import ConnectionStatus, InterfaceRole, Role
 
 #: Methods that change something.
 PUSHES = frozenset({"PUT", "PATCH", "POST", "DELETE"})
@@ -137,8 +137,11 @@ def direct(
         RoutingError: unknown (4001), not connected (4003), or without that module (4000).
     """
     holders = directory.holders(to)
-    if not holders or not may_exchange(sender, to, message.module.id):
+    is_known = holders or directory.reaching(to)
+    if not is_known or not may_exchange(sender, to, message.module.id):
         raise UnknownReceiver(f"{to} is not known to this hub")
+    if not holders:
+        return _by_way_of_another_hub(message, to, sender, caller, directory)
     # One party may be CPO on one platform and eMSP on another: the module tells who is meant (RT-12).
     roles = message.module.roles(message.interface)
     in_role = [holder for holder, role in holders if role in roles] or [holders[0][0]]
@@ -151,6 +154,38 @@ def direct(
     if endpoint is None:
         raise RoutingError(f"{to} does not offer {message.module.id} as {message.interface}")
     return Direct(platform, to, endpoint)
+
+
+def _by_way_of_another_hub(
+    message: Message, to: Party, sender: Party, caller: Platform, directory: Directory
+) -> Direct:
+    """The way to a party that another hub reaches (RT-10).
+
+    It is for messages of our own platforms only. What another hub has sent on already goes to nobody but our
+    own platforms, so that nothing can go in circles, whatever hubs tell of each other (AM-56).
+
+    Raises:
+        RoutingError: there is none from here (4001), or it cannot be gone now (4003, 4000).
+    """
+    roles = message.module.roles(message.interface)
+    ways = [
+        (platform, distant)
+        for platform, distant in directory.reaching(to)
+        if distant.role in roles and platform.id != caller.id and caller.has_party(sender)
+    ]
+    if not ways:
+        raise UnknownReceiver(f"{to} is not known to this hub")
+    open_ways = [
+        platform
+        for platform, distant in ways
+        if platform.is_connected and distant.status is ConnectionStatus.CONNECTED
+    ]
+    if not open_ways:
+        raise ReceiverNotConnected(f"{to} cannot be reached by way of another hub now")
+    endpoint = open_ways[0].endpoint(message.module.id, message.interface)
+    if endpoint is None:
+        raise RoutingError(f"the hub of {to} does not offer {message.module.id} as {message.interface}")
+    return Direct(open_ways[0], to, endpoint)
 
 
 def _hub(message: Message, sender: Party, caller: Platform) -> Broadcast | GetAll | GetOne:

@@ -37,6 +37,8 @@ class Purpose(StrEnum):
     PROBE = "probe"
     #: Answered by the hub itself.
     HUB = "hub"
+    #: A page of a platform's list; or an object in it that was left out, which is no leg.
+    PULL = "pull"
     #: No leg: what the journal says about itself.
     JOURNAL = "journal"
 

@@ -250,12 +250,14 @@ async def append_client_infos(
     infos: Iterable[ClientInfo],
     *,
     platform_id: int,
+    is_distant: bool = False,
     correlation_id: str,
     accepted_at: datetime,
 ) -> None:
     """Keep the state of a platform's parties and owe it to the others, in an open transaction (HCI-03).
 
-    The platform itself is not told. Wake the pumps when the transaction is committed.
+    The platform itself is not told; of distant parties no other hub is (AM-56). Wake the pumps when the
+    transaction is committed.
     """
     owed = [(_client_info_key(info), info) for info in infos]
     rows = [
@@ -265,7 +267,8 @@ async def append_client_infos(
             tail=f"/{info.country_code}/{info.party_id}",
             query="",
             body="",
-            sender_role=Role.HUB,
+            # Whose word it is: ours, or that of the party's own side, which another hub has passed on.
+            sender_role=info.role if is_distant else Role.HUB,
             sender_platform_id=platform_id,
             correlation_id=correlation_id,
             accepted_at=accepted_at,

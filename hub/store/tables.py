@@ -77,6 +77,21 @@ class PlatformRoleRow(SQLModel, table=True):
     business_details: str = Field(sa_column=Column(Text, nullable=False))
 
 
+class DistantPartyRow(SQLModel, table=True):
+    """A party that another hub reaches, as that hub told in its ClientInfo (RT-10)."""
+
+    __tablename__ = "distant_party"
+
+    platform_id: int = Field(foreign_key="platform.id", primary_key=True, ondelete="CASCADE")
+    role: str = Field(primary_key=True)
+    country_code: str = Field(primary_key=True)
+    party_id: str = Field(primary_key=True)
+    #: A ConnectionStatus, as the other hub sees it.
+    status: str
+    #: When that changed, by the other hub's clock.
+    last_updated: datetime
+
+
 class EndpointRow(SQLModel, table=True):
     """Where a platform offers a module's interface."""
 

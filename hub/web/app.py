@@ -34,6 +34,7 @@ from hub.registry.circuits import Circuits
 from hub.registry.credentials import HandshakeParts, Handshakes
 from hub.registry.current import CurrentDirectory
 from hub.registry.identity import HubIdentity
+from hub.registry.neighbours import Neighbours
 from hub.registry.platforms import Platforms
 from hub.registry.presence import Presence
 from hub.registry.quirk_watch import QuirkWatch
@@ -92,7 +93,7 @@ class RunningHub:
 
 
 @asynccontextmanager
-async def running_hub(
+async def running_hub(  # noqa: PLR0915 one statement a part, and many parts
     settings: Settings,
     *,
     clock: Clock = utc_now,
@@ -143,11 +144,17 @@ async def running_hub(
         )
         sealer = Sealer(sealing_key(settings.data))
         directory = CurrentDirectory(database, sealer, settings.party)
-        records = Records(database, directory, clock, new_id, lambda: pumps.wake())  # noqa: PLW0108 pumps come later
-        quirks = QuirkWatch(database, directory, clock, lambda: pumps.wake())  # noqa: PLW0108 the same
+
+        def changed() -> None:
+            pumps.wake()
+            neighbours.look()
+
+        records = Records(database, directory, clock, new_id, changed)
+        quirks = QuirkWatch(database, directory, clock, lambda: pumps.wake())  # noqa: PLW0108 pumps come later
         calls = Calls(transport, journal, clock, new_id, PreviousTokens(directory, records), quirks.observe)
         platforms = Platforms(records, sealer, clock)
         presence = Presence(directory, platforms, calls, silence=limits.silence, patience=limits.handshake)
+        neighbours = Neighbours(directory, records, calls, patience=limits.handshake, chance=random.random)
         parts = HandshakeParts(identity, directory, records, calls, sealer, clock, limits.handshake)
         handshakes, registering = Handshakes(parts), Registering(parts)
 
@@ -189,12 +196,19 @@ async def running_hub(
             links=relaying.links,
             objects=objects,
             rates=traffic.rates,
+            neighbours=neighbours,
             page_limit=limits.page,
             patience=limits.request,
         )
         await directory.reload()
         await platforms.forget_unfinished()
-        loops = (pumps.run(), presence.watch(), quirks.run(), _sweep(relaying, objects, clock, limits.kept))
+        loops = (
+            pumps.run(),
+            presence.watch(),
+            quirks.run(),
+            neighbours.watch(),
+            _sweep(relaying, objects, clock, limits.kept),
+        )
         await stack.enter_async_context(beside(objects.run(), *loops))
         await stack.enter_async_context(relaying.keeping.running())
 

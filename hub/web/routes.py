@@ -18,8 +18,9 @@ from hub.ocpi.timestamps import Clock
 from hub.ocpi.validation import decoded, refusal
 from hub.registry.credentials import Handshakes
 from hub.registry.current import CurrentDirectory
-from hub.registry.directory import Platform
+from hub.registry.directory import HubRole, Platform
 from hub.registry.impressions import Impressions
+from hub.registry.neighbours import Neighbours, distant_party
 from hub.registry.noticing import in_functional_request, pushed
 from hub.registry.quirks import Seen
 from hub.registry.rate_limits import RateLimits
@@ -59,6 +60,7 @@ class PartnerRoutes:
     links: Links
     objects: ObjectStore
     rates: RateLimits
+    neighbours: Neighbours
     page_limit: int
     #: For a request body to arrive whole.
     patience: timedelta
@@ -71,6 +73,7 @@ class PartnerRoutes:
             web.get(f"{base}{SLASHES}", self.version_details, allow_head=False),
             web.route("*", f"{base}/credentials{SLASHES}", self.credentials),
             web.route("*", f"{base}/sender/hubclientinfo{SLASHES}", self.client_infos),
+            web.route("*", f"{base}/receiver/hubclientinfo{{tail:/.+}}", self.client_info_of_another_hub),
             web.route("*", f"{base}/via/{{token}}", self.via),
             *(
                 web.route(
@@ -92,8 +95,10 @@ class PartnerRoutes:
 
     async def version_details(self, request: web.Request) -> web.Response:
         """The hub's endpoints; token A will do (VE-03, TR-04)."""
-        await self.authentication.caller(request)
-        return json_response(200, success(self.clock(), version_details(self.public_url).to_wire()))
+        caller = await self.authentication.caller(request)
+        is_hub = caller.platform.hub_role is HubRole.ALLOWED
+        details = version_details(self.public_url, for_a_hub=is_hub)
+        return json_response(200, success(self.clock(), details.to_wire()))
 
     async def credentials(self, request: web.Request) -> web.Response:
         """The handshake (CR rows)."""
@@ -113,10 +118,31 @@ class PartnerRoutes:
         if request.method != "GET":
             raise MethodNotAllowed(headers=(("Allow", "GET"),))
         page_request = PageRequest.parse(raw_target(request).query, self.page_limit)
-        page = await self.objects.page(HUBCLIENTINFO.id, page_request, except_platform=caller.id)
+        # Another hub is told of our own parties only: what third hubs told us is not ours to tell (AM-56).
+        owners = frozenset(self.directory.value.by_party) if caller.is_hub else None
+        page = await self.objects.page(
+            HUBCLIENTINFO.id, page_request, owners=owners, except_platform=caller.id
+        )
         url = endpoint_url(self.public_url, HUBCLIENTINFO, InterfaceRole.SENDER)
         headers = page_headers(url, page_request, page.total, self.page_limit)
         return json_response(200, success_with_list(self.clock(), page.bodies), headers)
+
+    async def client_info_of_another_hub(self, request: web.Request) -> web.Response:
+        """What another hub tells of its clients (RT-10; HCI-08)."""
+        passage = _passage(request, Purpose.HUB, HUBCLIENTINFO)
+        caller = await self.authentication.registered(request)
+        self.rates.take(caller, HUBCLIENTINFO.id)
+        if not caller.is_hub:
+            raise NotFound("clients of another hub are told by another hub")
+        tail = tail_below(raw_target(request).path, ABOVE_TAIL)
+        match = HUBCLIENTINFO.match(InterfaceRole.RECEIVER, request.method, tail)
+        party = distant_party(match.parameters)
+        if match.operation.method == "GET":
+            info = self.neighbours.told_of(party, caller)
+            return json_response(200, success(self.clock(), info.to_wire()))
+        passage.body = await whole_body(request, self.patience)
+        is_new = await self.neighbours.told(decoded(passage.body), party, caller, passage.ids)
+        return json_response(201 if is_new else 200, success(self.clock()))
 
     def functional(self, module: Module, interface: InterfaceRole) -> Handler:
         """The handler of a functional module's interface."""

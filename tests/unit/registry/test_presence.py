@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from hub.ocpi.backoff import Backoff
+from hub.registry.calls import Calls
 from hub.registry.presence import LEAST_PAUSE, SPREAD, Presence, wait_for
 from schemas.v2_2_1 import ConnectionStatus
 from tests.fixtures.recorder import Behaviour, Fault, Recorder, Reply
@@ -174,6 +176,38 @@ async def test_a_connection_that_fails_makes_the_hub_ask_at_once(watched: Watche
     await watched.settles()
     assert watched.questions == 1
     assert watched.status is CONNECTED
+
+
+async def test_of_many_each_is_asked_whose_connection_fails(hub: RegistryHub) -> None:
+    """By a clock that goes on while they are looked at, one after the other."""
+    ticks = count()
+
+    def ticking() -> datetime:
+        return hub.clock() + timedelta(microseconds=next(ticks))
+
+    calls = Calls(hub.calls.transport, hub.calls.journal, ticking, hub.calls.new_id)
+    presence = Presence(
+        hub.directory,
+        hub.platforms,
+        calls,
+        silence=SILENCE,
+        patience=SHORT,
+        wait=Rounds(),
+        chance=lambda: 1.0,
+    )
+    async with AsyncExitStack() as stack:
+        partners = []
+        for name in ("AAA", "BBB", "CCC"):
+            partner = await stack.enter_async_context(Recorder(roles=[("CPO", "NL", name)]))
+            await partner.register(hub.versions_url, (await hub.platforms.invite(name)).token)
+            partner.received.clear()
+            partners.append(partner)
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        watch = tasks.create_task(presence.watch())
+        presence.unreachable(hub.named("CCC").id)
+        await partners[2].receives("GET", VERSIONS)
+        assert partners[0].received == partners[1].received == []
+        watch.cancel()
 
 
 async def test_failing_connections_do_not_make_the_hub_ask_without_end(watched: Watched) -> None:

@@ -239,6 +239,17 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "distant_party",
+        sa.Column("platform_id", sa.Integer(), nullable=False),
+        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("country_code", sa.String(), nullable=False),
+        sa.Column("party_id", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("last_updated", UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["platform_id"], ["platform.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("platform_id", "role", "country_code", "party_id"),
+    )
+    op.create_table(
         "endpoint",
         sa.Column("platform_id", sa.Integer(), nullable=False),
         sa.Column("module", sa.String(), nullable=False),
@@ -305,6 +316,7 @@ def downgrade() -> None:
 
     op.drop_table("inbound_token")
     op.drop_table("quirk")
+    op.drop_table("distant_party")
     op.drop_table("endpoint")
     op.drop_table("platform")
     with op.batch_alter_table("object", schema=None) as batch_op:

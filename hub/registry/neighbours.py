@@ -1,0 +1,205 @@
+"""Other hubs, and whom they reach: what they tell in their ClientInfo (RT-10; decision 0030).
+
+A hub is asked for its list when it connects, and again from time to time; in between it pushes what changes,
+as we do. Its clients become known to our own partners like clients of this hub; no third hub is told of them.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+from sqlmodel import col, delete
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.ocpi.backoff import Backoff
+from hub.ocpi.client import PeerOffers, PeerRefused
+from hub.ocpi.errors import InvalidParameters, NotFound
+from hub.ocpi.headers import MessageIds
+from hub.ocpi.party import NotAParty, Party
+from hub.ocpi.transport import CallFailed
+from hub.ocpi.validation import refusal
+from hub.registry.calls import Calls
+from hub.registry.current import CurrentDirectory
+from hub.registry.directory import DistantParty, Endpoint, Platform
+from hub.registry.presence import wait_for
+from hub.registry.records import Records
+from hub.store.journal import Purpose
+from hub.store.tables import DistantPartyRow
+from schemas.findings import findings
+from schemas.v2_2_1 import ClientInfo, InterfaceRole, Role
+
+CLIENTS: Endpoint = ("hubclientinfo", InterfaceRole.SENDER)
+#: How often a list is read anew, in case a push was lost.
+READ_EVERY = timedelta(hours=1)
+#: How long at most nobody looks whether there is something to read.
+LONGEST_WAIT = timedelta(seconds=30)
+BACKOFF = Backoff(timedelta(seconds=5), timedelta(minutes=10))
+#: How reading a list may fail.
+FAILURES = (CallFailed, PeerRefused, PeerOffers)
+
+log = logging.getLogger(__name__)
+
+
+class Neighbours:
+    """The hubs that are connected to this one. Somebody must `watch` them."""
+
+    def __init__(
+        self,
+        directory: CurrentDirectory,
+        records: Records,
+        calls: Calls,
+        *,
+        patience: timedelta,
+        chance: Callable[[], float],
+        wait: Callable[[asyncio.Event, timedelta], Awaitable[None]] = wait_for,
+    ) -> None:
+        """Wire up.
+
+        Args:
+            directory: Says which hubs there are.
+            records: Where what they tell is kept.
+            calls: Asks them.
+            patience: For a page of a list.
+            chance: A random number from 0 to 1.
+            wait: Waits for news.
+        """
+        self._directory = directory
+        self._records = records
+        self._calls = calls
+        self._patience = patience
+        self._chance = chance
+        self._wait = wait
+        self._news = asyncio.Event()
+        #: When a hub is to be read; those that are not here are to be read now.
+        self._due: dict[int, datetime] = {}
+        self._failures: dict[int, int] = {}
+
+    def look(self) -> None:
+        """The Directory is another one: somebody may be new, or back."""
+        self._news.set()
+
+    def told_of(self, party: Party, hub: Platform) -> ClientInfo:
+        """What a hub told of a party; of one in several roles, the first.
+
+        Raises:
+            NotFound: nothing.
+        """
+        for each in hub.distant:
+            if each.party == party:
+                return _client_info(each)
+        raise NotFound
+
+    async def told(self, value: Any, party: Party, hub: Platform, ids: MessageIds) -> bool:
+        """Keep what a hub says of a party; whether it says it for the first time.
+
+        Raises:
+            InvalidParameters: it is no ClientInfo, or of another party than that of the URL.
+        """
+        try:
+            told = _distant(ClientInfo.model_validate(value))
+        except ValidationError as error:
+            raise refusal(findings(error)) from error
+        if told.party != party:
+            raise InvalidParameters(f"URL: the object is of {told.party}, not of {party}")
+        is_new = not any((each.party, each.role) == (told.party, told.role) for each in hub.distant)
+        async with self._records.changing(ids.correlation_id) as session:
+            await session.merge(_row(hub.id, told))
+        return is_new
+
+    async def watch(self) -> None:
+        """Read the lists of the hubs that are connected, until cancelled."""
+        while True:
+            self._news.clear()
+            hubs = {each.id: each for each in self._directory.value.platforms.values() if _can_be_read(each)}
+            # Who was away is read when it is back, however recently it was read before.
+            self._due = {platform_id: at for platform_id, at in self._due.items() if platform_id in hubs}
+            now = self._calls.clock()
+            for platform_id, hub in hubs.items():
+                if self._due.get(platform_id, now) <= now:
+                    self._due[platform_id] = now + await self._read(hub)
+            await self._wait(self._news, LONGEST_WAIT)
+
+    async def _read(self, hub: Platform) -> timedelta:
+        """Read a hub's list and keep it; when to do so again."""
+        try:
+            clients = [each async for each in self._clients(hub)]
+            async with self._records.changing() as session:
+                await _replace(session, hub.id, clients)
+        except FAILURES as failure:
+            log.warning("the clients of the hub %s could not be read: %s", hub.name, failure)
+        except Exception:
+            # A loop that must not die: the database may fail for a moment, or the hub be removed meanwhile.
+            log.exception("the clients of the hub %s could not be kept", hub.name)
+        else:
+            self._failures.pop(hub.id, None)
+            return READ_EVERY
+        self._failures[hub.id] = self._failures.get(hub.id, 0) + 1
+        return BACKOFF.delay(self._failures[hub.id], self._chance())
+
+    async def _clients(self, hub: Platform) -> AsyncIterator[DistantParty]:
+        client = self._calls.client(hub, Purpose.PULL, self._patience)
+        async for page in client.pages(hub.endpoint(*CLIENTS) or ""):
+            for item in page:
+                try:
+                    yield _distant(ClientInfo.model_validate(item))
+                except (ValidationError, InvalidParameters) as error:
+                    # The others are good all the same (TR-29).
+                    log.warning("a client of the hub %s cannot be taken over: %s", hub.name, error)
+
+
+def distant_party(parameters: Mapping[str, str]) -> Party:
+    """The party in a URL.
+
+    Raises:
+        InvalidParameters: it cannot be one.
+    """
+    try:
+        return Party(parameters["country_code"], parameters["party_id"])
+    except NotAParty as error:
+        raise InvalidParameters(f"URL: {error}") from error
+
+
+def _can_be_read(platform: Platform) -> bool:
+    return platform.is_hub and platform.is_connected and platform.endpoint(*CLIENTS) is not None
+
+
+def _distant(info: ClientInfo) -> DistantParty:
+    try:
+        party = Party(info.country_code, info.party_id)
+    except NotAParty as error:
+        raise InvalidParameters(f"/party_id: {error}") from error
+    if info.role == Role.HUB:
+        raise InvalidParameters("/role: hubs beyond another hub cannot be reached")
+    return DistantParty(party, Role(info.role), info.status, info.last_updated)
+
+
+def _client_info(each: DistantParty) -> ClientInfo:
+    return ClientInfo(
+        country_code=each.party.country_code,
+        party_id=each.party.party_id,
+        role=each.role,
+        status=each.status,
+        last_updated=each.last_updated,
+    )
+
+
+def _row(platform_id: int, each: DistantParty) -> DistantPartyRow:
+    country_code, party_id = each.party.folded
+    return DistantPartyRow(
+        platform_id=platform_id,
+        role=each.role,
+        country_code=country_code,
+        party_id=party_id,
+        status=each.status,
+        last_updated=each.last_updated,
+    )
+
+
+async def _replace(session: AsyncSession, platform_id: int, clients: Iterable[DistantParty]) -> None:
+    """Let a hub reach these and nobody else: all pages together are the truth (TR-39)."""
+    await session.exec(delete(DistantPartyRow).where(col(DistantPartyRow.platform_id) == platform_id))
+    by_key = {(each.party, each.role): each for each in clients}
+    session.add_all(_row(platform_id, each) for each in by_key.values())
