@@ -23,6 +23,7 @@ from partners.pull import Pull
 from partners.server import VERSIONS_PATH, Server, module_url
 from partners.settings import NodeSettings
 from partners.transport import AiohttpTransport
+from schemas import exact_json
 from schemas.v2_2_1 import Credentials, InterfaceRole, Role
 
 TOKEN_BYTES = 32
@@ -72,7 +73,7 @@ class Node:
         self.admin_key = settings.admin_key or new_token()
         self.changes = Changes()
         self.database = Database(settings.database)
-        self.peers = Peers(self.database, self.changes, clock)
+        self.peers = Peers(self.database, self.changes, clock, self._ourselves)
         self.objects = Objects(self.database, clock, settings.party)
         self.clients = HubClients(self.database, self.changes)
         self.transport = AiohttpTransport()
@@ -91,6 +92,7 @@ class Node:
         )
         self._running = AsyncExitStack()
         self._urls: dict[str, str] = {}
+        self._offered: list[list[str]] = []
 
     async def start(self, offers: Sequence[Offer], admin: AdminHandlers | None = None) -> None:
         """Listen on both ports.
@@ -104,6 +106,7 @@ class Node:
         """
         receiver = InterfaceRole.RECEIVER
         info = offer("hubclientinfo", receiver, self.clients.handlers())
+        self._offered = [[each.module.id, each.interface.value] for each in offers]
         server = Server(
             parties=tuple(each.party for each in self.settings.parties),
             offers=(*offers, info),
@@ -198,6 +201,11 @@ class Node:
     def is_registered(self) -> bool:
         """Whether there is a platform to work with."""
         return self.link.is_up
+
+    def _ourselves(self) -> str:
+        """What others see of us, to find out whether it has changed (VE-09)."""
+        parties = [[str(party), name] for party, name in self.settings.parties]
+        return exact_json.encode([self.versions_url, parties, self._offered]).decode()
 
     def _credentials(self, token: str) -> Credentials:
         return Credentials.model_validate(

@@ -1,7 +1,7 @@
 """The platforms that a node exchanged credentials with, and the tokens by which it knows them."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -36,6 +36,11 @@ CREATE TABLE IF NOT EXISTS inbound_token (
     token TEXT NOT NULL UNIQUE,
     -- A newer one was handed out, which must be shown before this moment, or this one may stay.
     retires_at TEXT
+);
+-- What we showed a peer of ourselves when we exchanged credentials last.
+CREATE TABLE IF NOT EXISTS shown (
+    peer INTEGER PRIMARY KEY REFERENCES peer(id) ON DELETE CASCADE,
+    ourselves TEXT NOT NULL
 );
 -- Tokens A that we handed out and nobody has registered with yet.
 CREATE TABLE IF NOT EXISTS invitation (token TEXT PRIMARY KEY, issued_at TEXT NOT NULL);
@@ -99,8 +104,16 @@ class InvitationSpent(Exception):
 class Peers:
     """What the database knows of peers, their tokens and our invitations."""
 
-    def __init__(self, database: Database, changes: Changes, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        changes: Changes,
+        clock: Clock,
+        ourselves: Callable[[], str] = lambda: "",
+    ) -> None:
         self._database = database
+        #: What others see of us: our URLs and parties, as a text.
+        self._ourselves = ourselves
         self._changes = changes
         self._clock = clock
         database.define(TABLES)
@@ -181,6 +194,7 @@ class Peers:
                 _columns(peer),
             )
             self._add_token(peer_id, inbound_token)
+            self._has_seen_us(peer_id)
         self._changes.announce()
         return replace(peer, id=peer_id)
 
@@ -189,12 +203,18 @@ class Peers:
         with self._database.transaction():
             self._retire_tokens(peer.id)
             self._add_token(peer.id, inbound_token)
+            self._has_seen_us(peer.id)
             self._database.execute(
                 "UPDATE peer SET versions_url = ?, outbound_token = ?, encoding = ?, roles = ?, names = ?,"
                 " endpoints = ? WHERE id = ?",
                 (*_columns(peer), peer.id),
             )
         self._changes.announce()
+
+    def knows_us(self, peer: Peer) -> bool:
+        """Whether the peer has seen us as we are now (VE-09)."""
+        row = self._database.row("SELECT ourselves FROM shown WHERE peer = ?", (peer.id,))
+        return row is not None and row["ourselves"] == self._ourselves()
 
     def admit(self, peer: Peer, inbound_token: str) -> None:
         """Accept one more token of a peer: it may have received it, its answer was lost (AM-15)."""
@@ -206,6 +226,11 @@ class Peers:
         """End a registration: both its tokens are dead (CR-13)."""
         self._database.execute("DELETE FROM peer WHERE id = ?", (peer.id,))
         self._changes.announce()
+
+    def _has_seen_us(self, peer_id: int) -> None:
+        self._database.execute(
+            "INSERT OR REPLACE INTO shown (peer, ourselves) VALUES (?, ?)", (peer_id, self._ourselves())
+        )
 
     def _is_invitation(self, token: str) -> bool:
         return self._database.row("SELECT 1 FROM invitation WHERE token = ?", (token,)) is not None

@@ -59,13 +59,28 @@ class Platform:
         return await self.node.register(versions_url, token_a, encoding)
 
     async def register_as_configured(self, hub: tuple[str, str] | None) -> None:
-        """Register where the settings say, unless it has been done; a failure is for the operator to mend."""
-        if hub is None or self.node.link.is_up:
+        """Register where the settings say, unless it has been done; a failure is for the operator to mend.
+
+        Who is registered and has changed since, in its URLs, interfaces or parties, says so (VE-09).
+        """
+        if self.node.link.is_up:
+            await self._introduced_anew()
+            return
+        if hub is None:
             return
         try:
             await self.register(*hub)
         except NO_SUCCESS as error:
             log.warning("registration at %s failed, register by hand: %s", hub[0], error)
+
+    async def _introduced_anew(self) -> None:
+        partner = self.node.peers.partner()
+        if self.node.peers.knows_us(partner):
+            return
+        try:
+            await self.node.update_credentials()
+        except NO_SUCCESS as error:
+            log.warning("%s could not be told what changed here: %s", partner.versions_url, error)
 
     def issue_token_a(self) -> str:
         """A token with which a platform may register with us, once."""
