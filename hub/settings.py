@@ -5,6 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from hub.ocpi.backoff import Backoff
 from hub.ocpi.party import Party
 
 
@@ -70,6 +71,38 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Pulling:
+    """When and how the hub pulls the lists of platforms (2.2.1, Pull and Push: hours, with some splay)."""
+
+    #: Without it nothing is pulled but what an operator asks for.
+    is_on: bool = True
+    #: Between two pulls of the same list by date, for platforms that do not push.
+    locations: timedelta = timedelta(hours=3)
+    tariffs: timedelta = timedelta(hours=6)
+    tokens: timedelta = timedelta(hours=3)
+    #: How much longer or shorter than that it may be, as a share: nobody is asked by all at once (TR-33).
+    splay: float = 0.1
+    #: How old a full pull gets before the next one is full, too.
+    full_every: timedelta = timedelta(hours=24)
+    #: How far a pull by date goes back behind the one before: objects may come late to their owner (AM-09).
+    overlap: timedelta = timedelta(hours=1)
+    #: Within this time after connecting, or after the start of the hub, a platform is pulled.
+    settling: timedelta = timedelta(seconds=30)
+    #: For each page.
+    patience: timedelta = timedelta(seconds=60)
+    #: Objects asked for on one page.
+    page: int = 100
+    #: Pages under way at the same time, of all platforms together.
+    at_once: int = 8
+    #: When a pull that failed is tried again.
+    backoff: Backoff = field(default_factory=lambda: Backoff(timedelta(minutes=1), timedelta(hours=1)))
+
+    def interval(self, module: str) -> timedelta:
+        """Between two pulls by date of a module's lists."""
+        return {"locations": self.locations, "tariffs": self.tariffs, "tokens": self.tokens}[module]
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How one hub runs."""
 
@@ -93,6 +126,7 @@ class Settings:
     #: Whether all eMSPs are asked about a token that nobody is known to own (AM-53).
     ask_all: bool = True
     limits: Limits = field(default_factory=Limits)
+    pulling: Pulling = field(default_factory=Pulling)
 
     @property
     def database_url(self) -> str:

@@ -7,6 +7,7 @@ import msgspec
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_elements_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -31,6 +32,16 @@ def members(text: bytes) -> dict[str, Any]:
     """
     try:
         return dict(_members_decoder.decode(text))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NotJson(str(error)) from error
+
+
+def elements(text: bytes) -> list[bytes]:
+    """The elements of a JSON array, each as it is written; those of anything else are itself alone."""
+    if text.lstrip()[:1] != b"[":
+        return [text]
+    try:
+        return [bytes(each) for each in _elements_decoder.decode(text)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotJson(str(error)) from error
 

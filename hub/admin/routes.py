@@ -11,10 +11,12 @@ from hub.admin.journal import JournalPages
 from hub.admin.objects import ObjectPages
 from hub.admin.platform_shown import Traffic
 from hub.admin.platforms import PlatformPages
+from hub.admin.pulls import PullPages
 from hub.admin.tokens import TokenPages
 from hub.admin.wire import guarded
 from hub.delivery.pumps import Pumps
 from hub.ocpi.timestamps import Clock
+from hub.pulling.pullers import Pullers
 from hub.registry.calls import Calls
 from hub.registry.current import CurrentDirectory
 from hub.registry.identity import HubIdentity
@@ -39,6 +41,7 @@ def routes(
     registering: Registering,
     objects: ObjectStore,
     pumps: Pumps,
+    pullers: Pullers,
     calls: Calls,
     traffic: Traffic,
     patience: timedelta,
@@ -57,6 +60,7 @@ def routes(
         registering: To begin handshakes.
         objects: What the hub keeps.
         pumps: What it owes.
+        pullers: What it reads from platforms.
         calls: To look at platforms.
         traffic: How much may be sent.
         patience: For each answer of a platform that is looked at.
@@ -71,5 +75,6 @@ def routes(
             *JournalPages(database, clock).routes(),
             *ObjectPages(objects, clock).routes(),
             *DeliveryPages(directory, pumps).routes(),
+            *PullPages(directory, pullers).routes(),
         ],
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from hub import __version__
-from hub.cli import deliveries, journal, objects, partners, serve
+from hub.cli import deliveries, journal, objects, partners, pulls, serve
 from hub.cli.asking import DataOption, KeyOption, UrlOption, WhichHub
 from hub.cli.words import say
 
@@ -54,4 +54,5 @@ app.command()(journal.journal)
 app.command()(journal.trace)
 app.command()(objects.objects)
 app.command()(deliveries.deliveries)
+app.add_typer(pulls.app, name="pulls")
 app.add_typer(partners.app, name="partner")

@@ -22,6 +22,7 @@ from hub.registry.calls import Calls
 from hub.registry.directory import Platform
 from hub.store.acceptance import State
 from hub.store.journal import Purpose
+from hub.store.object_rows import DELETABLE
 from schemas.v2_2_1 import InterfaceRole
 
 
@@ -66,9 +67,12 @@ def as_it_came(change: Change) -> Letter:
 
 
 def whole(change: Change, state: State | None) -> Letter:
-    """The newest state of the change's object; without one, it is deleted."""
+    """The newest state of the change's object; without one, it is deleted.
+
+    What OCPI has no DELETE for goes as it last was, also if its owner does not list it any more (LOC-09).
+    """
     tail = whole_tail(change)
-    if state is None or state.is_deleted:
+    if state is None or (state.is_deleted and change.key.module in DELETABLE):
         return Letter("DELETE", tail, change.query, b"", is_partial=False)
     return Letter("PUT", tail, change.query, state.body.encode(), is_partial=False)
 

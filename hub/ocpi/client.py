@@ -4,11 +4,11 @@ It stands on a `Transport`, which is all it knows of the network. Hub and refere
 over transports of their own.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from pydantic import ValidationError
 
@@ -36,6 +36,10 @@ from schemas.wire_object import WireObject
 
 #: A crawl ends after so many pages, so that a partner's circle of links cannot hold us for ever.
 MAX_PAGES = 100_000
+#: Pages without an object that may follow each other.
+MOST_EMPTY_PAGES = 10
+#: Objects beyond twice the announced total that may come because the list changes while it is read.
+SLACK = 1_000
 HTTP_ERROR = 400
 UNAUTHORIZED = 401
 
@@ -224,25 +228,49 @@ class PlatformClient:
     async def pages(
         self, url: str, *, routing: Routing = NO_ROUTING, correlation_id: str | None = None
     ) -> AsyncIterator[list[Any]]:
-        """The pages of a list, following its links to the letter (PG-13), each as decoded objects.
+        """The pages of a list, each as decoded objects; see `listed`."""
+        host = urlsplit(url).netloc
+
+        def is_own(following: str) -> bool:
+            return urlsplit(following).netloc == host
+
+        async for answer in self.listed(url, is_own, routing=routing, correlation_id=correlation_id):
+            yield self._objects(answer)
+
+    async def listed(
+        self,
+        url: str,
+        is_own: Callable[[str], bool],
+        *,
+        routing: Routing = NO_ROUTING,
+        correlation_id: str | None = None,
+    ) -> AsyncGenerator[Answer, None]:
+        """The answers that hold a list, page by page, following its links to the letter (PG-13).
 
         Where the total falls on the way, as many objects slipped into pages that were read: the page is read
         again from so much earlier, if its URL says where it begins (PG-12). So an object may come twice.
+
+        Args:
+            url: Of the first page.
+            is_own: Whether a URL is the platform's own, so that its token may go there (PG-17).
+            routing: For each page.
+            correlation_id: Of all pages; without it each gets one of its own.
 
         Raises:
             CallFailed, PeerRefused: a page cannot be had; those before it were given out.
             PeerOffers: a page is not a list, a Link leads to another host or there is no end.
         """
-        host = urlsplit(url).netloc
         followed: set[str] = set()
         total: int | None = None
+        largest = count = empty = 0
         for _ in range(MAX_PAGES):
             answer = await self.call("GET", url, routing=routing, correlation_id=correlation_id)
-            data = self._listed(answer)
-            if data is None:
-                raise PeerOffers("expected a list in data of a paged answer")
-            yield data
+            found = len(self._objects(answer))
+            yield answer
             before, total = total, read_total(answer.reply.header(TOTAL_COUNT))
+            count, empty, largest = count + found, 0 if found else empty + 1, max(largest, total or 0)
+            if empty > MOST_EMPTY_PAGES or (total is not None and count > 2 * largest + SLACK):
+                raise PeerOffers(f"the list does not end: {count} objects came, and {largest} were announced")
             fallen = 0 if before is None or total is None else before - total
             if earlier := lowered(url, fallen):
                 url = earlier
@@ -251,8 +279,9 @@ class PlatformClient:
             following = self._next_page(answer)
             if following is None:
                 return
-            if urlsplit(following).netloc != host:
-                raise ForeignLink(f"the Link to the next page leads to another host than {host}")
+            following = urljoin(url, following)
+            if not is_own(following):
+                raise ForeignLink(f"the Link to the next page leads to another host: {following[:100]}")
             if following in followed:
                 raise PeerOffers("the links from page to page go round in a circle")
             followed.add(following)
@@ -280,6 +309,13 @@ class PlatformClient:
                 self.encoding = before
                 raise refusal from None
 
+    def _objects(self, answer: Answer) -> list[Any]:
+        """The objects on a page, decoded."""
+        found = self._listed(answer)
+        if found is None:
+            raise PeerOffers("expected a list in data of a paged answer")
+        return found
+
     def _listed(self, answer: Answer) -> list[Any] | None:
         return listed(answer.data(), lambda oddity: self._noticed(oddity, answer.correlation_id))
 
@@ -289,6 +325,12 @@ class PlatformClient:
             return model.model_validate(value, context=TOLERANT)
         except ValidationError as error:
             raise PeerOffers(f"{what}: {_named(findings(error))}") from error
+
+
+def listed_texts(answer: Answer) -> list[bytes]:
+    """The objects on a page, each as it is written; null is nothing, and an object a list of one."""
+    data = exact_json.members(answer.reply.body).get("data", b"null")
+    return [text for text in exact_json.elements(bytes(data)) if text != b"null"]
 
 
 def read_answer(reply: HttpReply, correlation_id: str = "") -> Answer:

@@ -8,6 +8,9 @@
 | PATCH of an EVSE or Connector | 404 | patched, or 404 where it is not in there | ignored |
 | DELETE | 404 | deleted | deleted |
 
+What the hub finds by pulling is treated like a PUT of the whole, and is no change where the hub has the same.
+It is ignored where its owner has sent something since the list was asked for.
+
 What is final (a CDR) stays as it came first (CDR-01). An object for one party is not known to a change for
 another.
 
@@ -42,6 +45,8 @@ class Outcome(StrEnum):
     DELETED = "deleted"
     #: The hub has a newer state; the sender gets its success, and nobody else anything.
     IGNORED_OLDER = "ignored_older"
+    #: It was found by pulling, and is what the hub has already.
+    UNCHANGED = "unchanged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,9 @@ class AcceptedChange:
     correlation_id: str
     #: The only party, besides the owner, that may see the object; None where everybody concerned may.
     addressee: Party | None = None
+    #: For what was found by pulling: the newest change in the log when its owner was asked. Whatever has
+    #: come since is newer. None where the owner sent it.
+    found_after: int | None = None
 
     @property
     def inner(self) -> tuple[tuple[NestedKind, str], ...]:
@@ -110,8 +118,15 @@ def _whole(stored: State | None, known: State | None, change: AcceptedChange) ->
     updated = _last_updated(change.value)
     if stored is not None and (updated < stored.last_updated or _is_final(change)):
         return stored, Outcome.IGNORED_OLDER
+    if known is not None and change.found_after is not None and _is_same(known, updated, change):
+        return known, Outcome.UNCHANGED
     outcome = Outcome.CREATED if known is None else Outcome.REPLACED
     return State(change.body.decode(), updated, addressee=change.addressee), outcome
+
+
+def _is_same(known: State, updated: int, change: AcceptedChange) -> bool:
+    """Whether the hub has exactly this; how the JSON text is laid out does not matter."""
+    return updated == known.last_updated and exact_json.decode(known.body) == change.value
 
 
 def _is_final(change: AcceptedChange) -> bool:

@@ -141,8 +141,14 @@ async def append_changes(connection: AsyncConnection, rows: Sequence[Mapping[str
     if not rows:
         return []
     await connection.execute(_APPEND_CHANGE, rows)
-    last: int = (await connection.execute(_LAST_CHANGE)).scalar_one()
+    last = await last_change(connection)
     return list(range(last - len(rows) + 1, last + 1))
+
+
+async def last_change(connection: AsyncConnection) -> int:
+    """The number of the newest change in the log."""
+    last: int = (await connection.execute(_LAST_CHANGE)).scalar_one()
+    return last
 
 
 def change_row(

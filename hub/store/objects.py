@@ -24,12 +24,14 @@ from hub.store.applying import Applied, Submitted, applied
 from hub.store.database import Database, microseconds
 from hub.store.group_commit import GroupCommit
 from hub.store.kept import Between, KeptSession, forget_kept, sessions_of
+from hub.store.listing import Counts, Unlisted, count_unlisted, mark_listed, unlisted
 from hub.store.object_rows import (
     KeptState,
     ObjectWrite,
     append_changes,
     change_row,
     forget_objects,
+    last_change,
     read_states,
     write_objects,
 )
@@ -41,10 +43,12 @@ __all__ = [
     "Acceptance",
     "AcceptedChange",
     "Between",
+    "Counts",
     "KeptSession",
     "ObjectStore",
     "Outcome",
     "Page",
+    "Unlisted",
     "append_client_infos",
 ]
 
@@ -92,6 +96,47 @@ class ObjectStore:
             OcpiError: it cannot be kept.
         """
         return await self._writer.submit(Submitted(change, is_logged=True))
+
+    async def accept_found(
+        self, changes: Iterable[AcceptedChange], *, is_logged: bool = True
+    ) -> list[Acceptance | OcpiError]:
+        """Keep what was found by pulling, and owe to others what really changed; for each, what became of it.
+
+        Args:
+            changes: As an owner's PUT or DELETE would be.
+            is_logged: Whether others are owed it.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            submitted = [
+                tasks.create_task(self._settled(Submitted(change, is_logged=is_logged))) for change in changes
+            ]
+        return [each.result() for each in submitted]
+
+    async def _settled(self, submitted: Submitted) -> Acceptance | OcpiError:
+        try:
+            return await self._writer.submit(submitted)
+        except OcpiError as error:
+            return error
+
+    async def last_change(self) -> int:
+        """The number of the newest change in the log."""
+        async with self._database.reading() as connection:
+            return await last_change(connection)
+
+    async def mark_listed(self, keys: Iterable[ObjectKey], at: datetime) -> None:
+        """Remember of these objects that they stood in the full list which was begun then (TR-39)."""
+        async with self._database.writing() as connection:
+            await mark_listed(connection, keys, microseconds(at))
+
+    async def unlisted(self, wanted: Unlisted, limit: int) -> tuple[ObjectKey, ...]:
+        """Some objects that a full list does not have any more."""
+        async with self._database.reading() as connection:
+            return await unlisted(connection, wanted, limit)
+
+    async def count_unlisted(self, wanted: Unlisted) -> Counts:
+        """How many objects a full list does not have any more, and of how many."""
+        async with self._database.reading() as connection:
+            return await count_unlisted(connection, wanted)
 
     async def remember(self, change: AcceptedChange) -> Acceptance:
         """Keep the newest state of an object that was for one party only: a Session, a CDR (design D4).
@@ -199,7 +244,11 @@ class ObjectStore:
     async def _write_and_notice(self, group: Sequence[Submitted]) -> list[Acceptance | OcpiError]:
         async with self._database.writing() as connection:
             kept = await _kept(connection, [change for change, _ in group])
-            results = applied(group, {key: found.state for key, found in kept.items()})
+            results = applied(
+                group,
+                {key: found.state for key, found in kept.items()},
+                {key: found.change_seq for key, found in kept.items()},
+            )
             done = [each for each in results if isinstance(each, Applied) and each.is_written]
             owed = [each for each in done if each.is_owed]
             numbers = await append_changes(connection, [self._log_row(each.change) for each in owed])
@@ -291,8 +340,8 @@ def _client_info_key(info: ClientInfo) -> ObjectKey:
 
 
 async def _kept(connection: AsyncConnection, changes: Sequence[AcceptedChange]) -> dict[ObjectKey, KeptState]:
-    """What is kept of the objects that change; bodies only where a part of one changes."""
-    in_part = {change.key for change in changes if change.is_partial}
+    """What is kept of the objects that change; bodies only where they are looked at."""
+    in_part = {change.key for change in changes if change.is_partial or change.found_after is not None}
     as_a_whole = {change.key for change in changes} - in_part
     kept = await read_states(connection, list(in_part))
     return kept | await read_states(connection, list(as_a_whole), with_bodies=False)

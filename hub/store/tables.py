@@ -195,6 +195,8 @@ class ObjectRow(SQLModel, table=True):
     last_updated: int = Field(sa_column=Column(BigInteger, nullable=False))
     #: A deleted object stays until the change that deleted it leaves the log.
     is_deleted: bool = False
+    #: When the last full list of its owner that has it was begun, None where none was read (TR-39).
+    listed_at: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     #: The newest change of it in the log, None where it was never owed to others.
     change_seq: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     #: The only party, besides the owner, that may see it; None where everybody concerned may.
@@ -241,6 +243,37 @@ class CursorRow(SQLModel, table=True):
     country_code: str = Field(default="", primary_key=True)
     party_id: str = Field(default="", primary_key=True)
     seq: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class PulledListRow(SQLModel, table=True):
+    """How far the hub has come with pulling a list: of one module, from one party of a platform."""
+
+    __tablename__ = "pulled_list"
+
+    platform_id: int = Field(foreign_key="platform.id", primary_key=True, ondelete="CASCADE")
+    module: str = Field(primary_key=True)
+    country_code: str = Field(primary_key=True)
+    party_id: str = Field(primary_key=True)
+    #: Where the list was; at another URL it is read anew.
+    url: str
+    #: When the last full pull that ended well was begun, and the last one by date.
+    full_at: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    partial_at: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    #: When the last pull ended, well or not.
+    ended_at: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    #: Why it did not end well; empty if it did.
+    error: str = ""
+    #: The last full pull had so little that nothing was made invalid; the next one is believed.
+    is_doubted: bool = False
+    #: Of the last pull: objects that were new or changed, that were not, that were left out, and
+    #: that are not valid any more.
+    stored: int = 0
+    unchanged: int = 0
+    broken: int = 0
+    invalid: int = 0
+    #: The first of those that were left out, each with its reason; JSON.
+    left_out: str = Field(default="[]", sa_column=Column(Text, nullable=False))
+    correlation_id: str = ""
 
 
 class DeadLetterRow(SQLModel, table=True):
@@ -311,7 +344,7 @@ class JournalRow(SQLModel, table=True):
     request_id: str
     #: `in`: the platform called us; `out`: we called it.
     direction: str
-    #: relay, delivery, handshake, probe, hub (answered by the hub itself).
+    #: relay, delivery, handshake, probe, pull, hub (answered by the hub itself).
     purpose: str
     platform_id: int | None = None
     platform: str | None = None

@@ -29,6 +29,10 @@ from hub.delivery.sending import Sending
 from hub.http.client import http_transport
 from hub.ocpi.backoff import Backoff
 from hub.ocpi.timestamps import Clock, utc_now
+from hub.pulling.progress import ProgressRecords
+from hub.pulling.puller import PullerParts
+from hub.pulling.pullers import Pullers
+from hub.pulling.reading import ReadingParts
 from hub.registry.calls import Calls
 from hub.registry.circuits import Circuits
 from hub.registry.credentials import HandshakeParts, Handshakes
@@ -36,7 +40,7 @@ from hub.registry.current import CurrentDirectory
 from hub.registry.identity import HubIdentity
 from hub.registry.neighbours import Neighbours
 from hub.registry.platforms import Platforms
-from hub.registry.presence import Presence
+from hub.registry.presence import Presence, wait_for
 from hub.registry.quirk_watch import QuirkWatch
 from hub.registry.rate_limits import RateLimits
 from hub.registry.records import Records
@@ -56,7 +60,7 @@ from hub.relay.leg import Legs
 from hub.relay.links import Links
 from hub.relay.token_owners import TokenOwners
 from hub.routing.policy import MayExchange, policy
-from hub.settings import Limits, Settings
+from hub.settings import Limits, Pulling, Settings
 from hub.store.database import Database, opened
 from hub.store.journal import Journal, JournalEntry
 from hub.store.journal_writer import JournalWriter
@@ -90,6 +94,7 @@ class RunningHub:
     admin_key: str = field(repr=False)
     platforms: Platforms
     registering: Registering
+    pullers: Pullers
 
 
 @asynccontextmanager
@@ -147,10 +152,11 @@ async def running_hub(  # noqa: PLR0915 one statement a part, and many parts
 
         def changed() -> None:
             pumps.wake()
+            pullers.wake()
             neighbours.look()
 
         records = Records(database, directory, clock, new_id, changed)
-        quirks = QuirkWatch(database, directory, clock, lambda: pumps.wake())  # noqa: PLW0108 pumps come later
+        quirks = QuirkWatch(database, directory, clock, changed)
         calls = Calls(transport, journal, clock, new_id, PreviousTokens(directory, records), quirks.observe)
         platforms = Platforms(records, sealer, clock)
         presence = Presence(directory, platforms, calls, silence=limits.silence, patience=limits.handshake)
@@ -161,6 +167,8 @@ async def running_hub(  # noqa: PLR0915 one statement a part, and many parts
         # Soon.
         may_exchange = policy(settings.policy)
         pumps = _pumps(database, directory, calls, may_exchange, presence.unreachable, limits)
+
+        pullers = _pullers(database, directory, calls, objects, pumps.wake, settings.pulling)
 
         # Now.
         traffic = Traffic(
@@ -204,6 +212,7 @@ async def running_hub(  # noqa: PLR0915 one statement a part, and many parts
         await platforms.forget_unfinished()
         loops = (
             pumps.run(),
+            pullers.run(),
             presence.watch(),
             quirks.run(),
             neighbours.watch(),
@@ -236,6 +245,7 @@ async def running_hub(  # noqa: PLR0915 one statement a part, and many parts
                     registering=registering,
                     objects=objects,
                     pumps=pumps,
+                    pullers=pullers,
                     calls=calls,
                     traffic=traffic,
                     patience=limits.handshake,
@@ -253,6 +263,7 @@ async def running_hub(  # noqa: PLR0915 one statement a part, and many parts
             admin_key=key,
             platforms=platforms,
             registering=registering,
+            pullers=pullers,
         )
 
 
@@ -291,6 +302,19 @@ def _relaying(
         keeping,
     )
     return _Relaying(exchange, links, learnt, keeping)
+
+
+def _pullers(
+    database: Database,
+    directory: CurrentDirectory,
+    calls: Calls,
+    objects: ObjectStore,
+    wake: Callable[[], None],
+    rules: Pulling,
+) -> Pullers:
+    slots = asyncio.Semaphore(rules.at_once)
+    reading = ReadingParts(calls, objects, lambda: directory.value, rules, wake, slots)
+    return Pullers(PullerParts(reading, ProgressRecords(database), random.random, wait_for))
 
 
 def _pumps(

@@ -157,6 +157,7 @@ def upgrade() -> None:
         sa.Column("platform_id", sa.Integer(), nullable=True),
         sa.Column("last_updated", sa.BigInteger(), nullable=False),
         sa.Column("is_deleted", sa.Boolean(), nullable=False),
+        sa.Column("listed_at", sa.BigInteger(), nullable=True),
         sa.Column("change_seq", sa.BigInteger(), nullable=True),
         sa.Column("addressee_country_code", sa.String(), nullable=True),
         sa.Column("addressee_party_id", sa.String(), nullable=True),
@@ -273,6 +274,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("platform_id", "name", "about"),
     )
     op.create_table(
+        "pulled_list",
+        sa.Column("platform_id", sa.Integer(), nullable=False),
+        sa.Column("module", sa.String(), nullable=False),
+        sa.Column("country_code", sa.String(), nullable=False),
+        sa.Column("party_id", sa.String(), nullable=False),
+        sa.Column("url", sa.String(), nullable=False),
+        sa.Column("full_at", sa.BigInteger(), nullable=True),
+        sa.Column("partial_at", sa.BigInteger(), nullable=True),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("error", sa.String(), nullable=False),
+        sa.Column("is_doubted", sa.Boolean(), nullable=False),
+        sa.Column("stored", sa.Integer(), nullable=False),
+        sa.Column("unchanged", sa.Integer(), nullable=False),
+        sa.Column("broken", sa.Integer(), nullable=False),
+        sa.Column("invalid", sa.Integer(), nullable=False),
+        sa.Column("left_out", sa.Text(), nullable=False),
+        sa.Column("correlation_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["platform_id"], ["platform.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("platform_id", "module", "country_code", "party_id"),
+    )
+    op.create_table(
         "inbound_token",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("platform_id", sa.Integer(), nullable=False),
@@ -315,6 +337,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_inbound_token_platform_id"))
 
     op.drop_table("inbound_token")
+    op.drop_table("pulled_list")
     op.drop_table("quirk")
     op.drop_table("distant_party")
     op.drop_table("endpoint")

@@ -1,0 +1,206 @@
+"""One puller for each platform: one list after the other, each when it is due.
+
+A platform that fails is left in peace for a while, longer after each failure. Others do not notice: each has
+a puller of its own, and a place among the pages under way is held for one page only.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from hub.ocpi.client import PeerOffers, PeerRefused
+from hub.ocpi.transport import CallFailed
+from hub.pulling.lists import List, lists
+from hub.pulling.progress import Progress, ProgressRecords
+from hub.pulling.reading import NotStored, Reading, ReadingParts
+from hub.pulling.schedule import (
+    is_full_due,
+    is_pulled,
+    is_pulled_in_between,
+    pause,
+    settling,
+    since,
+)
+from hub.registry.directory import Platform
+from hub.registry.presence import Wait
+from schemas.v2_2_1 import InterfaceRole
+
+#: A puller looks around at least so often.
+LONGEST_WAIT = timedelta(minutes=10)
+#: And no more often, unless there is news.
+LEAST_WAIT = timedelta(milliseconds=1)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PullerParts:
+    """What all pullers stand on."""
+
+    reading: ReadingParts
+    records: ProgressRecords
+    #: A random number from 0 to 1.
+    chance: Callable[[], float]
+    #: Waits for news, at most so long.
+    wait: Wait
+
+
+class PullStatus(StrEnum):
+    """What is happening to a list."""
+
+    #: It is being read.
+    PULLING = "pulling"
+    #: It is read again at a time that is known.
+    WAITING = "waiting"
+    #: The last pull failed, and it is tried again.
+    BACKING_OFF = "backing off"
+    #: The platform pushes, is not connected, or its setting says so.
+    AT_REST = "at rest"
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """When a list is pulled next."""
+
+    at: datetime
+    #: From its beginning, whatever the last pull was.
+    is_full: bool = False
+    #: By an operator, so that no setting stands against it.
+    is_asked: bool = False
+
+
+class Puller:
+    """Pulls the lists of one platform."""
+
+    def __init__(self, platform_id: int, parts: PullerParts) -> None:
+        self._platform_id = platform_id
+        self._parts = parts
+        self._rules = parts.reading.rules
+        self._clock = parts.reading.calls.clock
+        self._news = asyncio.Event()
+        self._appointments: dict[List, Appointment] = {}
+        self._failures: dict[List, int] = {}
+        self._current: List | None = None
+        #: What the appointments were made for.
+        self._seen: tuple[object, ...] = ()
+
+    def renewed(self) -> None:
+        """The platform has other endpoints or parties, another status or setting."""
+        self._news.set()
+
+    def ask(self, which: List, *, is_full: bool) -> None:
+        """Pull the list now."""
+        self._appointments[which] = Appointment(self._clock(), is_full=is_full, is_asked=True)
+        self._news.set()
+
+    def status(self, which: List) -> PullStatus:
+        """What is happening to the list."""
+        if which == self._current:
+            return PullStatus.PULLING
+        if which not in self._appointments:
+            return PullStatus.AT_REST
+        return PullStatus.BACKING_OFF if self._failures.get(which) else PullStatus.WAITING
+
+    def next_at(self, which: List) -> datetime | None:
+        """When the list is pulled next, None where that is not planned."""
+        found = self._appointments.get(which)
+        return None if found is None or which == self._current else found.at
+
+    async def run(self) -> None:
+        """Pull until cancelled."""
+        while True:
+            self._news.clear()
+            platform = self._platform()
+            self._follow(platform)
+            due = min(self._appointments.items(), key=lambda each: each[1].at, default=None)
+            now = self._clock()
+            if due is None or platform is None or due[1].at > now:
+                until_due = LONGEST_WAIT if due is None else due[1].at - now
+                await self._parts.wait(self._news, min(max(until_due, LEAST_WAIT), LONGEST_WAIT))
+                continue
+            await self._pull(platform, *due)
+
+    def _platform(self) -> Platform | None:
+        return self._parts.reading.directory().platforms.get(self._platform_id)
+
+    def _follow(self, platform: Platform | None) -> None:
+        """Make the appointments that the state of the platform asks for, and cancel what it does not."""
+        if platform is None:
+            return
+        urls = {which: _url(platform, which) for which in lists(platform)}
+        is_on = is_pulled(platform, self._rules)
+        before, self._seen = self._seen, (is_on, urls, is_pulled_in_between(platform))
+        if before == self._seen:
+            return
+        asked = {which: made for which, made in self._appointments.items() if made.is_asked}
+        at = self._clock() + settling(self._rules, self._parts.chance())
+        planned = {which: Appointment(at) for which in urls} if is_on else {}
+        self._appointments = {which: made for which, made in (planned | asked).items() if which in urls}
+        self._failures.clear()
+
+    async def _pull(self, platform: Platform, which: List, made: Appointment) -> None:
+        self._current = which
+        try:
+            progress, error = await self._read(platform, which, is_full=made.is_full)
+            await self._parts.records.keep(which, progress)
+        except Exception as failure:  # a puller must not die; whatever it was, it is tried again later
+            log.exception("pulling %s from %s failed", which, platform.name)
+            error = repr(failure)
+        finally:
+            self._current = None
+        if self._appointments.get(which) is made:
+            self._plan_next(platform, which, made, error)
+
+    async def _read(self, platform: Platform, which: List, *, is_full: bool) -> tuple[Progress, str]:
+        """How far the list has come now, and why it did not come to its end."""
+        url = _url(platform, which)
+        before = self._parts.records.of(which)
+        reading = Reading(self._parts.reading, platform, which, url)
+        start = None
+        if not is_full and not is_full_due(before, url, reading.began, self._rules):
+            start = since(before, self._rules)
+        error = ""
+        try:
+            if start is None:
+                await reading.full(was_doubted=before is not None and before.is_doubted)
+            else:
+                await reading.by_date(start)
+        except (CallFailed, PeerRefused, PeerOffers, NotStored) as failure:
+            error = f"{type(failure).__name__}: {failure}"
+        progress = replace(
+            Progress(url) if before is None else before,
+            url=url,
+            ended_at=self._clock(),
+            error=error or reading.remark,
+            tally=reading.tally,
+            correlation_id=reading.correlation_id,
+        )
+        if error:
+            # A list that moved is read anew from there, until that has gone well.
+            return (
+                progress if before is None or before.url == url else replace(progress, full_at=None)
+            ), error
+        if start is None:
+            return replace(progress, full_at=reading.began, is_doubted=reading.is_doubted), error
+        return replace(progress, partial_at=reading.began), error
+
+    def _plan_next(self, platform: Platform, which: List, made: Appointment, error: str) -> None:
+        now, chance = self._clock(), self._parts.chance()
+        if error:
+            self._failures[which] = self._failures.get(which, 0) + 1
+            at = now + self._rules.backoff.delay(self._failures[which], chance)
+            self._appointments[which] = Appointment(at, made.is_full, made.is_asked)
+            return
+        del self._appointments[which]
+        self._failures.pop(which, None)
+        progress = self._parts.records.of(which)
+        is_doubted = progress is not None and progress.is_doubted
+        if is_pulled(platform, self._rules) and (is_pulled_in_between(platform) or is_doubted):
+            self._appointments[which] = Appointment(now + pause(which.module, self._rules, chance))
+
+
+def _url(platform: Platform, which: List) -> str:
+    return platform.endpoint(which.module, InterfaceRole.SENDER) or ""

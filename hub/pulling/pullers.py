@@ -1,0 +1,120 @@
+"""All pullers: started and stopped as platforms come and go, and asked by operators."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hub.pulling.lists import List, lists
+from hub.pulling.progress import Progress
+from hub.pulling.puller import Puller, PullerParts, PullStatus
+from hub.registry.directory import Platform
+
+#: How often the Directory is looked at even if nobody said that it is another one.
+LOOK_EVERY = timedelta(seconds=10)
+#: The pause after following the Directory failed, for example because the disk is full.
+BEGIN_ANEW_AFTER = timedelta(seconds=1)
+
+log = logging.getLogger(__name__)
+
+
+class NotPullable(Exception):
+    """The platform cannot be pulled now; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullShown:
+    """How far a list has come, and what happens to it."""
+
+    #: The platform's name.
+    platform: str
+    which: List
+    status: PullStatus
+    #: When it is pulled next, None where that is not planned.
+    next_at: datetime | None
+    #: None where it was never pulled.
+    progress: Progress | None
+
+
+class Pullers:
+    """Owns a puller for each registered platform. Somebody must `run` it."""
+
+    def __init__(self, parts: PullerParts) -> None:
+        self._parts = parts
+        self._news = asyncio.Event()
+        self._pullers: dict[int, tuple[Puller, asyncio.Task[None]]] = {}
+        self._seen: dict[int, Platform] = {}
+
+    def wake(self) -> None:
+        """The Directory is another one."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Pull until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            await self._opened()
+            while True:
+                self._news.clear()
+                try:
+                    await self._follow_directory(tasks)
+                except Exception:
+                    log.exception("the pullers could not follow the Directory, and try again")
+                    self._seen = {}
+                    await asyncio.sleep(BEGIN_ANEW_AFTER.total_seconds())
+                await self._parts.wait(self._news, LOOK_EVERY)
+
+    def ask(self, platform: Platform, module: str | None, *, is_full: bool) -> None:
+        """Pull the platform's lists now, or those of one module.
+
+        Raises:
+            NotPullable: it is not connected, or offers no such list.
+        """
+        found = self._pullers.get(platform.id)
+        if found is None or not platform.is_connected:
+            raise NotPullable(f"{platform.name} is not connected")
+        wanted = [which for which in lists(platform) if module in {None, which.module}]
+        if not wanted:
+            raise NotPullable(f"{platform.name} has no list of {module or 'anything'} to pull")
+        for which in wanted:
+            found[0].ask(which, is_full=is_full)
+
+    def overview(self, platform: Platform) -> tuple[PullShown, ...]:
+        """The platform's lists."""
+        found = self._pullers.get(platform.id)
+        return tuple(
+            PullShown(
+                platform.name,
+                which,
+                PullStatus.AT_REST if found is None else found[0].status(which),
+                None if found is None else found[0].next_at(which),
+                self._parts.records.of(which),
+            )
+            for which in lists(platform)
+        )
+
+    async def _opened(self) -> None:
+        while True:
+            try:
+                await self._parts.records.open()
+            except Exception:
+                log.exception("how far the pulls have come could not be read; that is tried again")
+                await asyncio.sleep(BEGIN_ANEW_AFTER.total_seconds())
+            else:
+                return
+
+    async def _follow_directory(self, tasks: asyncio.TaskGroup) -> None:
+        platforms = dict(self._parts.reading.directory().platforms)
+        if platforms == self._seen:
+            return
+        registered = {platform_id for platform_id, each in platforms.items() if each.is_registered}
+        for platform_id in self._pullers.keys() - registered:
+            _, task = self._pullers.pop(platform_id)
+            task.cancel()
+        await self._parts.records.forget_all_but(registered)
+        for platform_id in registered - self._pullers.keys():
+            puller = Puller(platform_id, self._parts)
+            self._pullers[platform_id] = (puller, tasks.create_task(puller.run()))
+        for platform_id in registered:
+            if platforms[platform_id] != self._seen.get(platform_id):
+                self._pullers[platform_id][0].renewed()
+        self._seen = platforms
