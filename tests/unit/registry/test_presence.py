@@ -1,9 +1,8 @@
 """Who is alive (HCI-10 to HCI-16): over real sockets, with a clock that a test sets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -11,98 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from hub.ocpi.backoff import Backoff
 from hub.registry.calls import Calls
 from hub.registry.presence import LEAST_PAUSE, SPREAD, Presence, wait_for
-from schemas.v2_2_1 import ConnectionStatus
 from tests.fixtures.recorder import Behaviour, Fault, Recorder, Reply
 from tests.fixtures.registry_hub import SHORT, RegistryHub, registry_hub
-
-CONNECTED, OFFLINE = ConnectionStatus.CONNECTED, ConnectionStatus.OFFLINE
-SILENCE = timedelta(minutes=5)
-VERSIONS = "/partner/versions"
-
-
-class Rounds:
-    """How the watch waits: until a test says that there may be news."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.news = asyncio.Event()
-        self.longest = timedelta(0)
-
-    async def __call__(self, event: asyncio.Event, longest: timedelta) -> None:
-        self.count += 1
-        self.news, self.longest = event, longest
-        await event.wait()
-
-
-@dataclass(slots=True)
-class Watched:
-    """A hub, a partner that is registered there, and the watch over it."""
-
-    hub: RegistryHub
-    partner: Recorder
-    presence: Presence
-    rounds: Rounds
-
-    @property
-    def platform_id(self) -> int:
-        return self.hub.named("TNM").id
-
-    @property
-    def status(self) -> ConnectionStatus:
-        return self.hub.named("TNM").status
-
-    @property
-    def questions(self) -> int:
-        """How often the partner was asked whether it is alive."""
-        return len(self.partner.all("GET", VERSIONS))
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(10):
-            while not condition():  # noqa: ASYNC110 what is waited for says nothing by itself
-                await asyncio.sleep(0.002)
-
-    async def settles(self) -> None:
-        """Until everybody who is due now was asked, and what came of it is written down."""
-        for _ in range(2):
-            seen = self.rounds.count
-            self.rounds.news.set()
-            await self.until(lambda seen=seen: self.rounds.count > seen and not self.presence._asked)
-
-    async def passes(self, duration: timedelta) -> None:
-        """Time passes, and everybody who is due is asked."""
-        self.hub.clock.advance(duration)
-        await self.settles()
-
-    async def goes_offline(self) -> None:
-        """The partner answers nobody any more, and the hub finds out."""
-        self.partner.answers("GET", VERSIONS, Fault.CLOSE)
-        self.presence.unreachable(self.platform_id)
-        await self.passes(LEAST_PAUSE)
-        assert self.status is OFFLINE
-
-
-@asynccontextmanager
-async def watching(hub: RegistryHub, partner: Recorder) -> AsyncIterator[Watched]:
-    rounds = Rounds()
-    presence = Presence(
-        hub.directory,
-        hub.platforms,
-        hub.calls,
-        silence=SILENCE,
-        patience=SHORT,
-        backoff=Backoff(timedelta(seconds=1), timedelta(seconds=8)),
-        wait=rounds,
-        chance=lambda: 1.0,
-    )
-    async with asyncio.TaskGroup() as tasks:
-        watch = tasks.create_task(presence.watch())
-        watched = Watched(hub, partner, presence, rounds)
-        await watched.settles()
-        yield watched
-        watch.cancel()
+from tests.fixtures.watching import CONNECTED, OFFLINE, SILENCE, VERSIONS, Rounds, Watched, watching
 
 
 @pytest.fixture
