@@ -64,6 +64,8 @@ class ConnectorState(NamedTuple):
     #: Delivered in the transaction before, Wh.
     last_energy_wh: Decimal
     register_wh: Decimal
+    #: What flows now, W.
+    power_w: Decimal
     #: Whether the car takes nothing more.
     car_is_full: bool
 
@@ -196,7 +198,7 @@ class ChargerSimulator:
     def connector(self, connector_id: int) -> ConnectorState:
         """How a connector is now."""
         connector = self._connector(connector_id)
-        connector.advance(self.time.now())
+        reading = connector.reading(self.time.now())
         transaction = connector.transaction
         return ConnectorState(
             status=connector.status,
@@ -205,6 +207,7 @@ class ChargerSimulator:
             energy_wh=transaction.energy_wh if transaction else Decimal(0),
             last_energy_wh=connector.last_energy_wh,
             register_wh=connector.register_wh,
+            power_w=reading.power_w,
             car_is_full=connector.car_is_full,
         )
 

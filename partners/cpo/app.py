@@ -5,6 +5,7 @@ charge points == OCPP => CentralSystem -> Chargings -> Bookkeeping -> Outbox -> 
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -23,18 +24,26 @@ from partners.cpo.bookkeeping import Bookkeeping
 from partners.cpo.broadcast import Broadcast
 from partners.cpo.central_system import CentralSystem
 from partners.cpo.charging_log import ChargingLog
+from partners.cpo.charging_profiles import ChargingProfiles
 from partners.cpo.chargings import Chargings
 from partners.cpo.commands import Commands
 from partners.cpo.contracts import Contracts
+from partners.cpo.corrections import Corrections
+from partners.cpo.early_sessions import EarlySessions
 from partners.cpo.grants import Grants
 from partners.cpo.handover import Handover
 from partners.cpo.id_tags import IdTags
 from partners.cpo.interfaces import Interfaces
 from partners.cpo.lane import Lane
 from partners.cpo.locations import Locations
+from partners.cpo.ocpp16_profiles import ProfileCalls
 from partners.cpo.outbox import Outbox, StoredCdr, StoredSession
 from partners.cpo.outcome import Unreachable
+from partners.cpo.preferences import Preferences
 from partners.cpo.presence import Presence
+from partners.cpo.profile_book import ProfileBook
+from partners.cpo.promises import Promises
+from partners.cpo.reservations import Reservations
 from partners.cpo.sending import Sending
 from partners.cpo.settings import CpoSettings
 from partners.link import NO_SUCCESS
@@ -42,6 +51,8 @@ from partners.listening import listen
 from partners.node import Node, new_id
 from partners.platform import Platform
 from schemas.v2_2_1 import InterfaceRole, Role
+
+log = logging.getLogger(__name__)
 
 #: Without these there is nothing to do at a hub (CR-16).
 NEEDS: Final = (
@@ -94,6 +105,38 @@ class CpoNode(Platform):
             backoff=settings.backoff,
         )
         grants = Grants(node.database)
+        bookkeeping = Bookkeeping(
+            self.charging_log,
+            self.contracts,
+            self.outbox,
+            clock,
+            new_id,
+            settings.pace,
+            settings.longest_period,
+        )
+        self.promises = Promises(
+            database=node.database,
+            early=EarlySessions(node.database),
+            reservations=Reservations(node.database),
+            locations=self.locations,
+            bookkeeping=bookkeeping,
+            handover=self.handover,
+            link=node.link,
+            changes=node.changes,
+            clock=clock,
+            new_id=new_id,
+            start_within=settings.start_within,
+            spawn=self._spawn,
+        )
+        self.corrections = Corrections(
+            database=node.database,
+            outbox=self.outbox,
+            contracts=self.contracts,
+            charging_log=self.charging_log,
+            bookkeeping=bookkeeping,
+            clock=clock,
+            owe=self.handover.owe,
+        )
         self.chargings = Chargings(
             database=node.database,
             configuration=configuration,
@@ -102,16 +145,9 @@ class CpoNode(Platform):
             charging_log=self.charging_log,
             contracts=self.contracts,
             authorization=Authorization(self.id_tags, grants, node.link, clock, settings.authorize_within),
-            bookkeeping=Bookkeeping(
-                self.charging_log,
-                self.contracts,
-                self.outbox,
-                clock,
-                new_id,
-                settings.pace,
-                settings.longest_period,
-            ),
+            bookkeeping=bookkeeping,
             handover=self.handover,
+            promises=self.promises,
             changes=node.changes,
             new_id=new_id,
         )
@@ -128,10 +164,31 @@ class CpoNode(Platform):
             contracts=self.contracts,
             id_tags=self.id_tags,
             grants=grants,
+            promises=self.promises,
             link=node.link,
             clock=clock,
             answer_within=settings.central_system.answer_within,
             spawn=self._spawn,
+        )
+        self.charging_profiles = ChargingProfiles(
+            profiles=ProfileCalls(self.central_system),
+            book=ProfileBook(node.database),
+            charging_log=self.charging_log,
+            contracts=self.contracts,
+            link=node.link,
+            clock=clock,
+            answer_within=settings.central_system.answer_within,
+            pause=settings.profile_pause,
+            spawn=self._spawn,
+        )
+        self._preferences = Preferences(
+            database=node.database,
+            contracts=self.contracts,
+            charging_log=self.charging_log,
+            bookkeeping=bookkeeping,
+            clock=clock,
+            charge_by=self.charging_profiles.prefer,
+            owe=self.handover.owe,
         )
         self._lists = Lane("the hub's lists", self._pull, backoff=settings.backoff, chance=chance)
         self._greeted: int | None = None
@@ -154,13 +211,17 @@ class CpoNode(Platform):
             owner=self.settings.node.party,
             objects=self.node.objects,
             locations=self.locations,
-            contracts=self.contracts,
             outbox=self.outbox,
             changes=self.node.changes,
             page_limit=self.settings.node.page_limit,
             seen=self._seen,
         )
-        await self.node.start(interfaces.offers(self._commands.handlers()), Administration(self).handlers())
+        offers = interfaces.offers(
+            commands=self._commands.handlers(),
+            charging_profiles=self.charging_profiles.handlers(),
+            charging_preferences=self._preferences.put,
+        )
+        await self.node.start(offers, Administration(self).handlers())
         self._running.push_async_callback(self.node.stop)
         try:
             await self._group.__aenter__()
@@ -173,6 +234,7 @@ class CpoNode(Platform):
                 self._lists.run(),
                 self._greet(),
                 self.presence.watch(self.chargings.refresh),
+                self.promises.watch(),
             ):
                 self._spawn(work)
         except BaseException:
@@ -206,6 +268,23 @@ class CpoNode(Platform):
     def cdrs(self) -> list[StoredCdr]:
         """All CDRs, oldest first."""
         return list(self.outbox.cdrs())
+
+    async def cancel_reservation(self, number: int) -> None:
+        """Give up a reservation that cannot be kept; its eMSP hears CANCELED_RESERVATION.
+
+        Args:
+            number: As charge points know it.
+
+        Raises:
+            KeyError: There is no such open reservation.
+        """
+        reservation = self.promises.reservations.by_number(number)
+        waiting = None if reservation is None else self.promises.early.get(reservation.session_id)
+        if reservation is None or waiting is None:
+            raise KeyError(number)
+        self.promises.broken(reservation)
+        outcome = await self.central_system.cancel_reservation(waiting.plug.charge_point, number)
+        log.info("reservation %s was cancelled at %s: %s", number, waiting.plug.charge_point, outcome)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._group.create_task(work)

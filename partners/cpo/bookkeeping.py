@@ -3,21 +3,37 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from enum import Enum, auto
 
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
 from hub.pricing import CannotBePriced
-from partners.cpo.cdrs import cdr, is_billable
+from partners.cpo.cdrs import cdr, is_billable, reservation_cdr
 from partners.cpo.charging_log import Charging, ChargingLog
 from partners.cpo.contracts import Contract, Contracts
-from partners.cpo.costs import Cost, Terms, cost, running_periods
+from partners.cpo.costs import Cost, Terms, cost, reservation_cost, running_periods
+from partners.cpo.early_sessions import EarlySession
 from partners.cpo.metering import Metered, Use, use
 from partners.cpo.outbox import Outbox
-from partners.cpo.sessions import Pace, is_news, session
-from schemas.v2_2_1 import ChargingPeriod
+from partners.cpo.sessions import Pace, is_news, session, session_before_start, session_never_begun
+from schemas.v2_2_1 import CDR, ChargingPeriod
 
 log = logging.getLogger(__name__)
+
+
+class Ending(Enum):
+    """How a Session ends that never began."""
+
+    #: Its time is over; of a reservation: nobody came.
+    EXPIRED = auto()
+    #: The driver has given it up.
+    CANCELLED = auto()
+    #: The CPO or its charge point cannot keep the promise: that costs nothing.
+    BROKEN = auto()
+
+
+_REMARKS = {Ending.EXPIRED: "reservation not used", Ending.CANCELLED: "reservation cancelled"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +59,54 @@ class Bookkeeping:
         if contract is None:
             return None
         used = self._use(charging, contract)
-        terms = Terms(contract.tariff, contract.location.time_zone)
-        priced, running = self._priced(charging, used, terms)
+        priced, running = self._priced(charging, used, contract.terms)
         is_owed = self._enter_session(contract, charging, used, priced, running)
         if charging.stopped is not None and priced is not None and is_billable(used):
             self._enter_cdr(contract, charging, used, priced)
         return contract.emsp if is_owed or charging.stopped is not None else None
+
+    def enter_early(self, early: EarlySession) -> Party:
+        """Keep the Session of something that has not begun; the eMSP is owed it."""
+        self.outbox.put_session(session_before_start(early, self.clock()), is_owed=True)
+        return early.contract.emsp
+
+    def close_early(self, early: EarlySession, at: datetime, ending: Ending) -> Party | None:
+        """Say the last word on a Session that never began, and bill a reservation that has a price.
+
+        Returns:
+            The eMSP that is owed something now; None if it never heard of the Session.
+        """
+        if not early.is_told:
+            return None
+        end = min(max(at.replace(microsecond=0), early.created), early.until)
+        priced = self._reserved(early, end, ending)
+        last = session_never_begun(
+            early, end, priced, self.clock(), is_free=early.is_reservation and ending is Ending.BROKEN
+        )
+        self.outbox.put_session(last, is_owed=True)
+        if priced is not None and priced.statement.total_cost.excl_vat:
+            self.outbox.put_cdr(
+                reservation_cdr(self.new_id(), early, end, priced, _REMARKS.get(ending), self.clock())
+            )
+        return early.contract.emsp
+
+    def _reserved(self, early: EarlySession, end: datetime, ending: Ending) -> Cost | None:
+        if not early.is_reservation or ending is Ending.BROKEN:
+            return None
+        try:
+            return reservation_cost(early.contract.terms, end, is_expired=ending is Ending.EXPIRED)
+        except CannotBePriced:
+            log.exception("reservation %s cannot be priced", early.session_id)
+            return None
+
+    def cdr_anew(self, charging: Charging) -> CDR | None:
+        """The CDR of a transaction by all that is known now, after another one was taken back (CDR-07)."""
+        contract = self.contracts.of(charging.id)
+        if contract is None or charging.stopped is None:
+            return None
+        used = self._use(charging, contract)
+        priced, _ = self._priced(charging, used, contract.terms)
+        return None if priced is None else cdr(self.new_id(), contract, charging, used, priced, self.clock())
 
     def _use(self, charging: Charging, contract: Contract) -> Use:
         return use(

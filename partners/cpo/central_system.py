@@ -12,7 +12,7 @@ import logging
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -20,7 +20,7 @@ from aiohttp import WSCloseCode, web
 
 from hub.ocpi.timestamps import Clock
 from partners.cpo.charging_events import ChargingEvents
-from partners.cpo.ocpp16_calls import ChargePointCalls
+from partners.cpo.ocpp16_calls import ChargePointCalls, timestamp
 from partners.cpo.ocpp_connection import NoAnswer, NotConnected, OcppConnection, Refused, Unanswered
 from partners.cpo.ocpp_frames import Call, CallRefused, ErrorCode
 from partners.cpo.ocpp_payloads import check_result
@@ -45,6 +45,12 @@ class RemoteOutcome(StrEnum):
     FAILED = "failed"
     #: No answer in time, or the link was lost after sending: it may have done it all the same.
     TIMED_OUT = "timed out"
+    #: Somebody else is there.
+    OCCUPIED = "occupied"
+    #: Faulted, or taken out of use.
+    INOPERATIVE = "inoperative"
+    #: It does not know what it was asked about.
+    UNKNOWN = "unknown"
     #: Nothing was sent.
     NOT_CONNECTED = "not connected"
 
@@ -54,6 +60,10 @@ _OUTCOME_OF_STATUS: Mapping[str, RemoteOutcome] = {
     "Unlocked": RemoteOutcome.ACCEPTED,
     "Rejected": RemoteOutcome.REJECTED,
     "NotSupported": RemoteOutcome.NOT_SUPPORTED,
+    "Occupied": RemoteOutcome.OCCUPIED,
+    "Faulted": RemoteOutcome.INOPERATIVE,
+    "Unavailable": RemoteOutcome.INOPERATIVE,
+    "Unknown": RemoteOutcome.UNKNOWN,
     "UnlockFailed": RemoteOutcome.FAILED,
 }
 
@@ -141,15 +151,41 @@ class CentralSystem:
         payload: dict[str, Any] = {"idTag": id_tag}
         if connector_id is not None:
             payload["connectorId"] = connector_id
-        return await self._command(charge_point, "RemoteStartTransaction", payload)
+        return await self.command(charge_point, "RemoteStartTransaction", payload)
 
     async def remote_stop(self, charge_point: str, transaction_id: int) -> RemoteOutcome:
         """Ask the charge point to stop this transaction."""
-        return await self._command(charge_point, "RemoteStopTransaction", {"transactionId": transaction_id})
+        return await self.command(charge_point, "RemoteStopTransaction", {"transactionId": transaction_id})
 
     async def unlock(self, charge_point: str, connector_id: int) -> RemoteOutcome:
         """Ask the charge point to let go of the cable; ends a transaction that is under way."""
-        return await self._command(charge_point, "UnlockConnector", {"connectorId": connector_id})
+        return await self.command(charge_point, "UnlockConnector", {"connectorId": connector_id})
+
+    async def reserve(
+        self, charge_point: str, connector_id: int, id_tag: str, number: int, expires: datetime
+    ) -> RemoteOutcome:
+        """Ask the charge point to keep a connector (0: any) for this id tag; the same number replaces."""
+        payload = {
+            "connectorId": connector_id,
+            "expiryDate": timestamp(expires),
+            "idTag": id_tag,
+            "reservationId": number,
+        }
+        return await self.command(charge_point, "ReserveNow", payload)
+
+    async def cancel_reservation(self, charge_point: str, number: int) -> RemoteOutcome:
+        """Ask the charge point to keep it no longer."""
+        return await self.command(charge_point, "CancelReservation", {"reservationId": number})
+
+    async def setting(self, charge_point: str, key: str) -> str | None:
+        """The value of one of the charge point's configuration keys; None where it says none."""
+        try:
+            answer = await self.ask(charge_point, "GetConfiguration", {"key": [key]})
+        except Unanswered as error:
+            _log.info("%s does not tell %s: %r", charge_point, key, error)
+            return None
+        values = [each.get("value") for each in answer.get("configurationKey", ()) if each["key"] == key]
+        return values[0] if values else None
 
     async def ask(self, charge_point: str, action: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
         """Send any CALL, and wait for its result.
@@ -173,7 +209,8 @@ class CentralSystem:
             raise Refused(unreadable.code, unreadable.description) from unreadable
         return result
 
-    async def _command(self, charge_point: str, action: str, payload: Mapping[str, Any]) -> RemoteOutcome:
+    async def command(self, charge_point: str, action: str, payload: Mapping[str, Any]) -> RemoteOutcome:
+        """Send a CALL whose result is a status; what became of it."""
         try:
             result = await self.ask(charge_point, action, payload)
         except NotConnected:

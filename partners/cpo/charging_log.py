@@ -228,6 +228,23 @@ class ChargingLog:
             ),
         )
 
+    def late_stop(self, charging: Charging) -> StoppedTransaction | None:
+        """The stop of a transaction that came after it had been closed without one."""
+        row = self._database.row(
+            "SELECT * FROM orphaned_stop WHERE charge_point = ? AND transaction_id = ? ORDER BY at DESC",
+            (charging.plug.charge_point, charging.id),
+        )
+        if row is None:
+            return None
+        return StoppedTransaction(
+            charge_point=row["charge_point"],
+            transaction_id=row["transaction_id"],
+            meter_stop_wh=Decimal(row["meter_stop"]),
+            at=_moment(row["at"]),
+            reason="Other",
+            id_tag=row["id_tag"],
+        )
+
     # What happens during a transaction.
 
     def measured(self, charging: Charging, samples: Iterable[MeterSample]) -> None:

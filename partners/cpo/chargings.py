@@ -6,7 +6,7 @@ fact -> one database transaction: the log, the Session, the CDR -> the answer to
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hub.ocpi.party import Party
@@ -25,12 +25,15 @@ from partners.cpo.charging_events import (
 from partners.cpo.charging_log import Charging, ChargingLog, ConnectorState
 from partners.cpo.configuration import Configuration, Plug
 from partners.cpo.contracts import Contract, Contracts, applicable_tariff, cdr_token
+from partners.cpo.early_sessions import EarlySession
 from partners.cpo.handover import Handover
 from partners.cpo.locations import Locations
 from partners.cpo.meter_values import MeterSample
 from partners.cpo.metering import StateChange
 from partners.cpo.presence import Presence
+from partners.cpo.promises import Promises
 from partners.database import Database
+from schemas.text import NOT_AVAILABLE
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,7 @@ class Chargings:
     authorization: Authorization
     bookkeeping: Bookkeeping
     handover: Handover
+    promises: Promises
     changes: Changes
     new_id: Callable[[], str]
 
@@ -74,12 +78,15 @@ class Chargings:
         """A connector changed; during a transaction its state says whether the car asks for power."""
         plug = Plug(charge_point, connector_id)
         owed: Party | None = None
+        known = self.charging_log.connector(plug)
         with self.database.transaction():
             is_news = self.charging_log.status_changed(ConnectorState(plug, status, error_code, at))
             if is_news and (charging := self._open(plug, at)) is not None:
                 self.charging_log.changed_state(charging, StateChange(at, status))
                 owed = self.bookkeeping.enter(charging)
         self._owe(owed)
+        if is_news:
+            self.promises.status_changed(plug, None if known is None else known.status, status, at)
         self.refresh(charge_point)
 
     # Drivers.
@@ -101,14 +108,16 @@ class Chargings:
             verdict = Verdict(AuthorizationStatus.INVALID)
         else:
             verdict = await self.authorization.of_start(started.id_tag, here, started.connector_id)
+        early = self.promises.meant_by(started)
         with self.database.transaction():
             owed = [self._abandon(each) for each in self._left_open(started)]
-            charging = self.charging_log.start(started, verdict.status)
-            self._conclude(charging, verdict)
+            charging = self.charging_log.start(started, _answer(verdict, early))
+            self._conclude(charging, verdict, early)
             owed.append(self.bookkeeping.enter(charging))
         self._owe(*owed)
         self.refresh(started.charge_point)
-        return StartAnswer(charging.id, self.authorization.id_tag_info(verdict))
+        info = self.authorization.id_tag_info(verdict)
+        return StartAnswer(charging.id, replace(info, status=charging.status))
 
     async def meter_values(
         self,
@@ -161,25 +170,28 @@ class Chargings:
                 self.handover.owe(emsp)
         self.changes.announce()
 
-    def _conclude(self, charging: Charging, verdict: Verdict) -> None:
+    def _conclude(self, charging: Charging, verdict: Verdict, early: EarlySession | None) -> None:
         """Write down who pays, if somebody does."""
         place = self.locations.place(charging.plug)
         if place is None or not verdict.is_welcome or verdict.token is None:
             log.info("transaction %s of id tag %s is not welcome", charging.id, charging.id_tag)
             return
-        self.contracts.put(
-            charging.id,
-            Contract(
-                session_id=self.new_id(),
-                token=cdr_token(verdict.token),
-                auth_method=verdict.auth_method,
-                authorization_reference=verdict.authorization_reference,
-                location=self.locations.snapshot(place),
-                place=place,
-                tariff=applicable_tariff(self.locations.tariffs(place), verdict.token.type, charging.started),
-                meter_id=self.charging_log.meter_id(charging.plug.charge_point),
-            ),
+        tariffs = self.locations.tariffs(place)
+        contract = Contract(
+            session_id=self.new_id() if early is None else early.session_id,
+            token=cdr_token(verdict.token),
+            auth_method=verdict.auth_method,
+            authorization_reference=verdict.authorization_reference,
+            location=self.locations.snapshot(place),
+            place=place,
+            tariff=applicable_tariff(tariffs, verdict.token.type, charging.started),
+            meter_id=self.charging_log.meter_id(charging.plug.charge_point),
+            offered=tuple(tariffs),
         )
+        if early is not None:
+            contract = _after(early, contract)
+            self.promises.begun(early)
+        self.contracts.put(charging.id, contract)
         self.authorization.used(charging.plug, charging.id_tag)
 
     def _left_open(self, started: StartedTransaction) -> list[Charging]:
@@ -189,7 +201,10 @@ class Chargings:
     def _stopped_again(self, charging: Charging, stopped: StoppedTransaction) -> None:
         """A CDR is final (CDR-01): what comes after a transaction was closed is for the operator to judge."""
         if charging.meter_stop is None:
-            log.error("transaction %s ended after it had been closed as never ended", charging.id)
+            log.error(
+                "transaction %s ended after it had been closed; ocpi-node cpo cdr correct bills it anew",
+                charging.id,
+            )
             self.charging_log.keep_orphan(stopped)
         else:
             log.info("transaction %s ended once more", charging.id)
@@ -224,3 +239,21 @@ class Chargings:
         ]
         location_id = places[0].location_id if places else ""
         return Here(charge_point, location_id, tuple(dict.fromkeys(place.evse_uid for place in places)))
+
+
+def _answer(verdict: Verdict, early: EarlySession | None) -> AuthorizationStatus:
+    """What the charge point is told: a remote start that was given up ends as one whose tag is refused."""
+    given_up = early is not None and early.stops_at_once
+    return AuthorizationStatus.INVALID if given_up else verdict.status
+
+
+def _after(early: EarlySession, contract: Contract) -> Contract:
+    """The contract of what was promised before: reserved prices stay, the last reference counts (SES-12)."""
+    agreed = early.contract
+    is_assigned = agreed.place.evse_uid != NOT_AVAILABLE
+    return replace(
+        contract,
+        reserved=agreed.reserved,
+        tariff=agreed.tariff if early.is_reservation and is_assigned else contract.tariff,
+        authorization_reference=contract.authorization_reference or agreed.authorization_reference,
+    )

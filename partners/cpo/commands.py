@@ -11,33 +11,39 @@ Sources: 2.2.1, Commands; CMD-01 to CMD-21.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
 
 from hub.ocpi.errors import InvalidParameters, UnknownLocation
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
+from partners.cpo.callbacks import Callback, callback, post, requester
 from partners.cpo.central_system import RemoteOutcome
 from partners.cpo.charging_events import ConnectorStatus
 from partners.cpo.charging_log import Charging, ChargingLog
 from partners.cpo.configuration import Configuration, Plug
 from partners.cpo.contracts import Contracts
+from partners.cpo.early_sessions import ANY_CONNECTOR, EarlySession
 from partners.cpo.grants import Grant, Grants
 from partners.cpo.id_tags import IdTags
+from partners.cpo.promises import Promises
+from partners.cpo.reservations import Reservation
 from partners.exchange import Answer, Handler, Request
-from partners.link import NO_SUCCESS, Link
-from partners.peers import Peer
+from partners.link import Link
 from schemas.v2_2_1 import (
     AuthMethod,
+    CancelReservation,
+    Capability,
     CommandResponse,
     CommandResponseType,
     CommandResult,
     CommandResultType,
+    ReserveNow,
     StartSession,
     StopSession,
+    Token,
     UnlockConnector,
 )
 
@@ -51,7 +57,10 @@ _RESULTS: Final[Mapping[RemoteOutcome, CommandResultType]] = {
     RemoteOutcome.REJECTED: CommandResultType.REJECTED,
     RemoteOutcome.NOT_SUPPORTED: CommandResultType.NOT_SUPPORTED,
     RemoteOutcome.FAILED: CommandResultType.FAILED,
+    RemoteOutcome.OCCUPIED: CommandResultType.EVSE_OCCUPIED,
+    RemoteOutcome.INOPERATIVE: CommandResultType.EVSE_INOPERATIVE,
     RemoteOutcome.TIMED_OUT: CommandResultType.TIMEOUT,
+    RemoteOutcome.UNKNOWN: CommandResultType.REJECTED,
     # It was there when the command was accepted.
     RemoteOutcome.NOT_CONNECTED: CommandResultType.FAILED,
 }
@@ -81,6 +90,17 @@ class ChargePoints(Protocol):
     async def unlock(self, charge_point: str, connector_id: int) -> RemoteOutcome:
         """Ask the charge point to let go of the cable."""
 
+    async def reserve(
+        self, charge_point: str, connector_id: int, id_tag: str, number: int, expires: datetime
+    ) -> RemoteOutcome:
+        """Ask the charge point to keep a connector (0: any) for this id tag."""
+
+    async def cancel_reservation(self, charge_point: str, number: int) -> RemoteOutcome:
+        """Ask the charge point to keep it no longer."""
+
+    async def setting(self, charge_point: str, key: str) -> str | None:
+        """The value of one of the charge point's configuration keys."""
+
 
 class NotNow(Exception):
     """The command is not taken on; the CommandResponse says so, and no result follows (CMD-03)."""
@@ -95,9 +115,7 @@ class Order:
     """A command that was taken on."""
 
     carry_out: Callable[[], Awaitable[CommandResultType]]
-    response_url: str
-    requester: Party
-    correlation_id: str
+    there: Callback
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +128,7 @@ class Commands:
     contracts: Contracts
     id_tags: IdTags
     grants: Grants
+    promises: Promises
     link: Link
     clock: Clock
     #: How long a charge point may take to answer.
@@ -118,13 +137,13 @@ class Commands:
     spawn: Callable[[Coroutine[Any, Any, None]], None]
 
     def handlers(self) -> Mapping[str, Handler]:
-        """The interface; reservations are not offered yet."""
+        """The interface."""
         return {
             "POST /START_SESSION": self._answering(self._start),
             "POST /STOP_SESSION": self._answering(self._stop),
             "POST /UNLOCK_CONNECTOR": self._answering(self._unlock),
-            "POST /RESERVE_NOW": self._answering(self._not_supported),
-            "POST /CANCEL_RESERVATION": self._answering(self._not_supported),
+            "POST /RESERVE_NOW": self._answering(self._reserve),
+            "POST /CANCEL_RESERVATION": self._answering(self._cancel),
         }
 
     def _answering(self, take_on: Callable[[Request], Order]) -> Handler:
@@ -142,28 +161,15 @@ class Commands:
         try:
             result = await order.carry_out()
         except Exception:  # the far end waits for a word, whatever happened here
-            log.exception("command of %s failed, correlation id %s", order.requester, order.correlation_id)
+            log.exception("command of %s failed", order.there)
             result = CommandResultType.FAILED
-        try:
-            answer = await self.link.post_to(
-                order.response_url,
-                CommandResult(result=result),
-                to=order.requester,
-                correlation_id=order.correlation_id,
-            )
-        except NO_SUCCESS as error:
-            log.warning("the result %s did not reach %s: %s", result, order.requester, error)
-            return
-        if not answer.is_success:
-            log.warning("the result %s was refused by %s: %s", result, order.requester, answer.refusal())
+        await post(self.link, order.there, CommandResult(result=result))
 
     # What each command asks of us before it is taken on.
 
     def _start(self, request: Request) -> Order:
         wanted = StartSession.model_validate(request.value, context=_TOLERANT)
-        requester = _requester(request)
-        if Party(wanted.token.country_code, wanted.token.party_id) != requester:
-            raise InvalidParameters("/token: expected a token of the party that sends the command (CMD-15)")
+        _check_own(wanted.token, request)
         plug = self._plug_for(wanted)
         self._check_connected(plug)
         grant = Grant(
@@ -179,29 +185,88 @@ class Commands:
 
     def _stop(self, request: Request) -> Order:
         wanted = StopSession.model_validate(request.value, context=_TOLERANT)
-        charging = self._charging(wanted.session_id, _requester(request))
+        waiting = self.promises.early.get(wanted.session_id)
+        if waiting is not None and waiting.is_told:
+            return self._order(
+                request, wanted.response_url, self._stopping_early(waiting, requester(request))
+            )
+        charging = self._charging(wanted.session_id, requester(request))
         self._check_connected(charging.plug)
         return self._order(request, wanted.response_url, lambda: self._remote_stop(charging))
 
     def _unlock(self, request: Request) -> Order:
         wanted = UnlockConnector.model_validate(request.value, context=_TOLERANT)
-        requester = _requester(request)
+        asking = requester(request)
         plug = self._plug(wanted.location_id, wanted.evse_uid, wanted.connector_id)
         for charging in self.charging_log.open_at(*plug):
             contract = self.contracts.of(charging.id)
-            if contract is None or contract.emsp != requester:
+            if contract is None or contract.emsp != asking:
                 raise NotNow("somebody else is charging there")
         self._check_connected(plug)
         return self._order(request, wanted.response_url, lambda: self._remote_unlock(plug))
 
-    def _not_supported(self, _request: Request) -> Order:
-        raise NotNow("reservations are not offered", CommandResponseType.NOT_SUPPORTED)
+    def _reserve(self, request: Request) -> Order:
+        wanted = ReserveNow.model_validate(request.value, context=_TOLERANT)
+        _check_own(wanted.token, request)
+        plugs = [
+            plug for plug in self._known(wanted.location_id, wanted.evse_uid) if self._is_reservable(plug)
+        ]
+        if not plugs:
+            raise NotNow("nothing can be reserved there", CommandResponseType.NOT_SUPPORTED)
+        if wanted.expiry_date <= self.clock():
+            raise NotNow("expiry_date is over")
+        location_id = self.configuration.places[plugs[0]].location_id
+        number = self.promises.reservations.number(requester(request), location_id, wanted.reservation_id)
+        plug = self._plug_to_reserve(plugs, number, must_be_free=wanted.evse_uid is None)
+        self._check_connected(plug)
+        grant = Grant(
+            charge_point=plug.charge_point,
+            id_tag=self.id_tags.id_tag(wanted.token),
+            token=wanted.token,
+            auth_method=AuthMethod.COMMAND,
+            given=self.clock(),
+            connector=plug.number,
+            authorization_reference=wanted.authorization_reference,
+            reserved_until=wanted.expiry_date,
+        )
+        there = callback(request, wanted.response_url)
+        is_any = wanted.evse_uid is None
+        return Order(lambda: self._keep_free(plug, grant, number, there, is_any=is_any), there)
+
+    def _cancel(self, request: Request) -> Order:
+        wanted = CancelReservation.model_validate(request.value, context=_TOLERANT)
+        found = self.promises.reservations.of_emsp(requester(request), wanted.reservation_id)
+        if not found:
+            raise NotNow(f"there is no reservation {wanted.reservation_id!r}")
+        if len(found) > 1:
+            raise NotNow(f"there is a reservation {wanted.reservation_id!r} at several locations")
+        waiting = self.promises.early.get(found[0].session_id)
+        if waiting is None:
+            raise NotNow(f"there is no reservation {wanted.reservation_id!r}")
+        self._check_connected(waiting.plug)
+        return self._order(request, wanted.response_url, lambda: self._give_up(found[0], waiting.plug))
 
     def _order(
         self, request: Request, response_url: str, carry_out: Callable[[], Awaitable[CommandResultType]]
     ) -> Order:
-        _check_ours_to_call(response_url, request.peer)
-        return Order(carry_out, response_url, _requester(request), request.ids.correlation_id)
+        return Order(carry_out, callback(request, response_url))
+
+    def _is_reservable(self, plug: Plug) -> bool:
+        return Capability.RESERVABLE in self.configuration.capabilities(self.configuration.places[plug])
+
+    def _plug_to_reserve(self, plugs: Sequence[Plug], number: int, *, must_be_free: bool) -> Plug:
+        """A free connector; one that the reservation has already counts as free."""
+        before = self.promises.reservations.by_number(number)
+        known = None if before is None else self.promises.early.get(before.session_id)
+        own = [plug for plug in plugs if known is not None and _is_at(plug, known.plug)]
+        free = [
+            plug
+            for plug in plugs
+            if self._is_free(plug) and self.charge_points.is_connected(plug.charge_point)
+        ]
+        if not (own or free) and must_be_free:
+            raise NotNow("no EVSE is free there")
+        return next(iter([*own, *free, *plugs]))
 
     def _plug_for(self, wanted: StartSession) -> Plug:
         """The connector to start at; without an EVSE, the one of the location that can only be meant."""
@@ -234,13 +299,13 @@ class Commands:
         state = self.charging_log.connector(plug)
         return state is not None and state.status in _FREE and not self.charging_log.open_at(*plug)
 
-    def _charging(self, session_id: str, requester: Party) -> Charging:
+    def _charging(self, session_id: str, asking: Party) -> Charging:
         """CMD-13."""
         charging_id = self.contracts.charging_of(session_id)
         contract = None if charging_id is None else self.contracts.of(charging_id)
         if charging_id is None or contract is None:
             raise NotNow(f"there is no session {session_id!r}", CommandResponseType.UNKNOWN_SESSION)
-        if contract.emsp != requester:
+        if contract.emsp != asking:
             raise NotNow("the session is not one of your tokens")
         charging = self.charging_log.charging(charging_id)
         if charging.stopped is not None:
@@ -256,9 +321,13 @@ class Commands:
     async def _remote_start(self, plug: Plug, grant: Grant) -> CommandResultType:
         # Before the call: the charge point may begin before it has answered.
         self.grants.give(grant)
+        session_id = self.promises.start_asked(grant, plug)
         outcome = await self.charge_points.remote_start(plug.charge_point, plug.number, grant.id_tag)
+        if outcome is RemoteOutcome.ACCEPTED:
+            self.promises.start_accepted(session_id)
         if outcome in _NOTHING_BEGAN:
             self.grants.take_back(grant)
+            self.promises.start_refused(session_id)
         if outcome is RemoteOutcome.REJECTED:
             return self._reason(plug)
         return _RESULTS[outcome]
@@ -278,25 +347,69 @@ class Commands:
     async def _remote_unlock(self, plug: Plug) -> CommandResultType:
         return _RESULTS[await self.charge_points.unlock(*plug)]
 
+    def _stopping_early(
+        self, waiting: EarlySession, asking: Party
+    ) -> Callable[[], Awaitable[CommandResultType]]:
+        """A remote start that has not begun cannot be taken back in OCPP: what begins is stopped at once."""
+        if waiting.contract.emsp != asking:
+            raise NotNow("the session is not one of your tokens")
+        if waiting.is_reservation:
+            raise NotNow("the session is a reservation: CANCEL_RESERVATION gives it up")
+
+        async def stop_when_begun() -> CommandResultType:
+            self.promises.stop_when_begun(waiting)
+            return CommandResultType.FAILED
+
+        return stop_when_begun
+
+    async def _keep_free(
+        self, plug: Plug, grant: Grant, number: int, there: Callback, *, is_any: bool
+    ) -> CommandResultType:
+        kept = await self._any_of(plug) if is_any else plug
+        before = self.promises.reservations.by_number(number)
+        former = None if before is None else self.promises.early.get(before.session_id)
+        outcome = await self.charge_points.reserve(
+            kept.charge_point, kept.number, grant.id_tag, number, grant.reserved_until or grant.given
+        )
+        if outcome is RemoteOutcome.ACCEPTED:
+            self.grants.give(replace(grant, connector=kept.number or None))
+            self.promises.reserved(number, grant, kept, grant.reserved_until or grant.given, there)
+            if former is not None and former.plug.charge_point != kept.charge_point:
+                await self.charge_points.cancel_reservation(former.plug.charge_point, number)
+        return _RESULTS[outcome]
+
+    async def _any_of(self, plug: Plug) -> Plug:
+        """Any connector of its charge point, where there are several and it can do that; else this one."""
+        plugs = [each for each in self.configuration.places if each.charge_point == plug.charge_point]
+        can = len(plugs) > 1 and await self.charge_points.setting(plug.charge_point, _ANY_CAN_BE_RESERVED)
+        return Plug(plug.charge_point, ANY_CONNECTOR) if can and can.strip().lower() == "true" else plug
+
+    async def _give_up(self, reservation: Reservation, plug: Plug) -> CommandResultType:
+        with self.promises.cancelling(reservation):
+            outcome = await self.charge_points.cancel_reservation(plug.charge_point, reservation.number)
+            if outcome in {RemoteOutcome.ACCEPTED, RemoteOutcome.REJECTED}:
+                # What the charge point does not know is over, too.
+                self.promises.cancelled(reservation)
+        return (
+            CommandResultType.UNKNOWN_RESERVATION if outcome is RemoteOutcome.REJECTED else _RESULTS[outcome]
+        )
+
 
 _TOLERANT: Final[Mapping[str, Any]] = {"tolerant": True}
+#: The configuration key of OCPP 1.6 for reservations of connector 0.
+_ANY_CAN_BE_RESERVED: Final = "ReserveConnectorZeroSupported"
 
 
-def _requester(request: Request) -> Party:
-    """Who sends the command; a platform with one party may leave it out (RT-05)."""
-    if request.routing.sender is not None:
-        return request.routing.sender
-    parties = {each.party for each in request.peer.roles}
-    if len(parties) == 1 and not request.peer.is_hub:
-        return parties.pop()
-    raise InvalidParameters("OCPI-from headers: expected the party that sends the command")
+def _check_own(token: Token, request: Request) -> None:
+    if Party(token.country_code, token.party_id) != requester(request):
+        raise InvalidParameters("/token: expected a token of the party that sends the command (CMD-15)")
 
 
-def _check_ours_to_call(response_url: str, peer: Peer) -> None:
-    """The result goes out with the token that the platform gave us: nobody else may see it (CMD-10)."""
-    hosts = {urlsplit(url).netloc for url in (peer.versions_url, *peer.endpoints.values())}
-    if urlsplit(response_url).netloc not in hosts:
-        raise InvalidParameters("/response_url: expected a URL of the platform that sends the command")
+def _is_at(plug: Plug, other: Plug) -> bool:
+    """Whether they are the same connector, or one of them any of the same charge point."""
+    return plug.charge_point == other.charge_point and (
+        plug.number == other.number or ANY_CONNECTOR in {plug.number, other.number}
+    )
 
 
 def _response(result: CommandResponseType, timeout: timedelta, message: str | None = None) -> Answer:

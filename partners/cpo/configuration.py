@@ -81,6 +81,14 @@ class Configuration:
         """The identities of all charge points."""
         return frozenset(plug.charge_point for plug in self.places)
 
+    def capabilities(self, place: Place) -> frozenset[str]:
+        """What the EVSE of a connector can do, by its configuration."""
+        for location in self.locations:
+            for evse in location["evses"] if location["id"] == place.location_id else ():
+                if evse["uid"] == place.evse_uid:
+                    return frozenset(evse.get("capabilities", ()))
+        return frozenset()
+
     def plugs(self, location_id: str, evse_uid: str | None = None) -> tuple[Plug, ...]:
         """The connectors of a location, or of one of its EVSEs; ids without regard to case."""
         wanted = (location_id.upper(), evse_uid and evse_uid.upper())

@@ -11,9 +11,12 @@ from decimal import Decimal
 from typing import Any
 
 from hub.ocpi.party import Party
+from hub.ocpi.timestamps import format_timestamp, parse_timestamp
 from partners.cpo.configuration import Place
+from partners.cpo.costs import TariffFrom, Terms
 from partners.database import Database
 from schemas import exact_json
+from schemas.text import NOT_AVAILABLE
 from schemas.v2_2_1 import (
     EVSE,
     AuthMethod,
@@ -52,6 +55,17 @@ class Contract:
     place: Place
     tariff: Tariff
     meter_id: str | None
+    #: Since when the EVSE was reserved; None: it was not.
+    reserved: datetime | None = None
+    #: The tariffs that the connector offered, for those who tell of preferences later.
+    offered: tuple[Tariff, ...] = ()
+    #: Tariffs chosen by preferences, each with the instant from which it holds (SES-17).
+    chosen: tuple[TariffFrom, ...] = ()
+
+    @property
+    def terms(self) -> Terms:
+        """Under which prices it charges."""
+        return Terms(self.tariff, self.location.time_zone, self.reserved, self.chosen)
 
     @property
     def owner(self) -> Party:
@@ -65,12 +79,16 @@ class Contract:
 
     @property
     def evse(self) -> EVSE:
-        """The EVSE as it was at the start."""
+        """The EVSE as it was at the start; of a reservation without one, any that could be meant."""
+        if self.place.evse_uid == NOT_AVAILABLE:
+            return self.location.evses[0]
         return next(each for each in self.location.evses if each.uid == self.place.evse_uid)
 
     @property
     def connector(self) -> Connector:
         """The connector as it was at the start."""
+        if self.place.connector_id == NOT_AVAILABLE:
+            return self.evse.connectors[0]
         return next(each for each in self.evse.connectors if each.id == self.place.connector_id)
 
     @property
@@ -79,8 +97,12 @@ class Contract:
         connector = self.connector
         if connector.max_electric_power is not None:
             return Decimal(connector.max_electric_power)
-        phases = _PHASES.get(PowerType(connector.power_type), 1)
-        return Decimal(connector.max_voltage * connector.max_amperage * phases)
+        return Decimal(connector.max_voltage * connector.max_amperage * self.phases)
+
+    @property
+    def phases(self) -> int:
+        """Among which its current is divided."""
+        return _PHASES.get(PowerType(self.connector.power_type), 1)
 
 
 def cdr_token(token: Token) -> CdrToken:
@@ -122,13 +144,20 @@ class Contracts:
         """Keep the contract of a transaction."""
         self._database.execute(
             "INSERT INTO contract (charging, session_id, text) VALUES (?, ?, ?)",
-            (charging_id, contract.session_id, exact_json.encode(_written(contract)).decode()),
+            (charging_id, contract.session_id, exact_json.encode(written_contract(contract)).decode()),
+        )
+
+    def change(self, charging_id: int, contract: Contract) -> None:
+        """Keep what the driver agreed to later: another tariff from now on."""
+        self._database.execute(
+            "UPDATE contract SET text = ? WHERE charging = ?",
+            (exact_json.encode(written_contract(contract)).decode(), charging_id),
         )
 
     def of(self, charging_id: int) -> Contract | None:
         """The contract of a transaction; None where nobody pays, as the id tag was refused."""
         row = self._database.row("SELECT text FROM contract WHERE charging = ?", (charging_id,))
-        return None if row is None else _read(exact_json.decode(row["text"]))
+        return None if row is None else read_contract(exact_json.decode(row["text"]))
 
     def charging_of(self, session_id: str) -> int | None:
         """The transaction of a session."""
@@ -138,7 +167,8 @@ class Contracts:
         return None if row is None else int(row["charging"])
 
 
-def _written(contract: Contract) -> dict[str, Any]:
+def written_contract(contract: Contract) -> dict[str, Any]:
+    """A contract as JSON has it."""
     return {
         "session_id": contract.session_id,
         "token": contract.token.to_wire(),
@@ -148,10 +178,15 @@ def _written(contract: Contract) -> dict[str, Any]:
         "place": list(contract.place),
         "tariff": contract.tariff.to_wire(),
         "meter_id": contract.meter_id,
+        "reserved": None if contract.reserved is None else format_timestamp(contract.reserved),
+        "offered": [each.to_wire() for each in contract.offered],
+        "chosen": [[format_timestamp(since), tariff.to_wire()] for since, tariff in contract.chosen],
     }
 
 
-def _read(written: dict[str, Any]) -> Contract:
+def read_contract(written: dict[str, Any]) -> Contract:
+    """A contract from its JSON."""
+    reserved = written["reserved"]
     return Contract(
         session_id=written["session_id"],
         token=CdrToken.model_validate(written["token"], context={"tolerant": True}),
@@ -161,4 +196,10 @@ def _read(written: dict[str, Any]) -> Contract:
         place=Place(*written["place"]),
         tariff=Tariff.model_validate(written["tariff"]),
         meter_id=written["meter_id"],
+        reserved=None if reserved is None else parse_timestamp(reserved),
+        offered=tuple(Tariff.model_validate(each) for each in written["offered"]),
+        chosen=tuple(
+            TariffFrom(parse_timestamp(since), Tariff.model_validate(tariff))
+            for since, tariff in written["chosen"]
+        ),
     )

@@ -9,10 +9,19 @@ Sources: 2.2.1, CDRs, ChargingPeriod; CDR-10, CDR-12, TAR rows.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
 
-from hub.pricing import PriceStatement, charged_periods, price
-from partners.cpo.metering import Period, Use, periods
-from schemas.v2_2_1 import ChargingPeriod, Tariff
+from hub.pricing import PriceStatement, charged_periods, half_up, price
+from partners.cpo.metering import SECONDS_PER_HOUR, Period, Use, periods
+from schemas.v2_2_1 import CdrDimensionType, ChargingPeriod, Tariff
+
+
+class TariffFrom(NamedTuple):
+    """A tariff, and from when on it holds."""
+
+    since: datetime
+    tariff: Tariff
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +31,21 @@ class Terms:
     tariff: Tariff
     #: Name of the Location's time zone.
     time_zone: str
+    #: Since when it was reserved, until the start; None: it was not.
+    reserved: datetime | None = None
+    #: Tariffs that hold later, in order of time.
+    chosen: tuple[TariffFrom, ...] = ()
+
+    @property
+    def tariffs(self) -> list[Tariff]:
+        """All of them, each once."""
+        return list(
+            {each.id.upper(): each for each in (self.tariff, *(later for _, later in self.chosen))}.values()
+        )
+
+    def tariff_at(self, at: datetime) -> Tariff:
+        """The tariff that holds at an instant."""
+        return next((tariff for since, tariff in reversed(self.chosen) if since <= at), self.tariff)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +62,7 @@ def cost(used: Use, terms: Terms) -> Cost | None:
     Raises:
         CannotBePriced: The tariff says something that the engine does not understand.
     """
-    told = _told(periods(used, _price_changes(used, terms)), terms.tariff)
+    told = _told(periods(used, _price_changes(used, terms)), used.start, terms)
     return Cost(told, _priced(told, used, terms)) if told else None
 
 
@@ -48,29 +72,61 @@ def running_periods(used: Use, terms: Terms, every: timedelta) -> tuple[Charging
     Raises:
         CannotBePriced: The tariff says something that the engine does not understand.
     """
-    return _told(periods(used, _price_changes(used, terms), every), terms.tariff)[:-1]
+    return _told(periods(used, _price_changes(used, terms), every), used.start, terms)[:-1]
+
+
+def reservation_cost(terms: Terms, end: datetime, *, is_expired: bool) -> Cost | None:
+    """What a reservation costs that nobody used; None if no time passed.
+
+    Args:
+        terms: With the instant from which it was reserved.
+        end: When it was cancelled, or expired.
+        is_expired: Nobody came; a reservation that was given up has other prices (TAR-15).
+
+    Raises:
+        CannotBePriced: The tariff says something that the engine does not understand.
+    """
+    told = tuple(_reservation(end, terms))
+    if not told:
+        return None
+    charged = charged_periods(told, end=end, expired=is_expired)
+    return Cost(told, price(charged, terms.tariffs, time_zone=terms.time_zone))
 
 
 def _price_changes(used: Use, terms: Terms) -> frozenset[datetime]:
     """The instants at which another price begins or ends to apply (CDR-10)."""
-    told = _told(periods(used), terms.tariff)
+    switches = [since for since, _ in terms.chosen]
+    told = _told(periods(used, switches), used.start, terms)
     lines = _priced(told, used, terms).lines if told else ()
-    return frozenset(instant for line in lines for instant in (line.start, line.end))
+    return frozenset([*switches, *(instant for line in lines for instant in (line.start, line.end))])
 
 
 def _priced(told: Sequence[ChargingPeriod], used: Use, terms: Terms) -> PriceStatement:
-    return price(charged_periods(told, end=used.end), [terms.tariff], time_zone=terms.time_zone)
+    charged = charged_periods(told, end=used.end, expired=False)
+    return price(charged, terms.tariffs, time_zone=terms.time_zone)
 
 
-def _told(measured: Iterable[Period], tariff: Tariff) -> tuple[ChargingPeriod, ...]:
-    """The periods in OCPI's words."""
-    return tuple(
+def _told(measured: Iterable[Period], start: datetime, terms: Terms) -> tuple[ChargingPeriod, ...]:
+    """The periods in OCPI's words, after that of a reservation."""
+    charging = (
         ChargingPeriod.model_validate(
             {
                 "start_date_time": period.start,
                 "dimensions": [volume._asdict() for volume in period.dimensions],
-                "tariff_id": tariff.id,
+                "tariff_id": terms.tariff_at(period.start).id,
             }
         )
         for period in measured
+    )
+    return (*_reservation(start, terms), *charging)
+
+
+def _reservation(end: datetime, terms: Terms) -> Iterable[ChargingPeriod]:
+    """The time for which it was reserved, if it was."""
+    if terms.reserved is None or terms.reserved >= end:
+        return
+    hours = half_up(Decimal((end - terms.reserved) // timedelta(seconds=1)) / SECONDS_PER_HOUR)
+    volume = {"type": CdrDimensionType.RESERVATION_TIME.value, "volume": hours}
+    yield ChargingPeriod.model_validate(
+        {"start_date_time": terms.reserved, "dimensions": [volume], "tariff_id": terms.tariff.id}
     )

@@ -49,13 +49,17 @@ class Grant:
     #: None: at any connector; Authorize of OCPP 1.6 does not say at which.
     connector: int | None = None
     authorization_reference: str | None = None
+    #: When the reservation ends that gave it.
+    reserved_until: datetime | None = None
 
     @property
     def expires(self) -> datetime:
-        """When it is over if no transaction has used it."""
+        """When it is over if no transaction has used it; a reservation keeps that of an app's token alive."""
         if self.auth_method is not AuthMethod.COMMAND:
             return self.given + AUTHORIZED
-        return self.given + (COMMANDED_CARD if self.token.type in _CARDS else COMMANDED_APP)
+        if self.token.type in _CARDS:
+            return self.given + COMMANDED_CARD
+        return max(self.given + COMMANDED_APP, self.reserved_until or self.given)
 
 
 class Grants:

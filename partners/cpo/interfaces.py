@@ -1,25 +1,24 @@
-"""The OCPI interfaces of the CPO, besides commands: its own objects to read, the eMSPs' tokens to receive.
+"""The OCPI interfaces of the CPO, besides commands and charging profiles: objects to read, tokens to receive.
 
-Sources: 2.2.1; LOC-01, LOC-03, SES-02, SES-16, CDR-17, TAR-04, TOK-18, CHP-12, PG rows.
+Sources: 2.2.1; LOC-01, LOC-03, SES-02, CDR-17, TAR-04, TOK-18, PG rows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from hub.ocpi.errors import LocationNotFound, NotFound
+from hub.ocpi.errors import LocationNotFound
 from hub.ocpi.modules import MODULES
 from hub.ocpi.paging import PageRequest
 from hub.ocpi.party import Party
 from partners.changes import Changes
-from partners.cpo.contracts import Contracts
 from partners.cpo.locations import Locations
 from partners.cpo.outbox import Outbox
 from partners.cpo.publication import connector_in, evse_in
 from partners.exchange import Answer, Handler, Offer, Request, offer
 from partners.objects import Objects
 from partners.owned_objects import OwnedObjects
-from schemas.v2_2_1 import ChargingProfileResponse, ChargingProfileResponseType, InterfaceRole
+from schemas.v2_2_1 import InterfaceRole
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +28,29 @@ class Interfaces:
     owner: Party
     objects: Objects
     locations: Locations
-    contracts: Contracts
     outbox: Outbox
     changes: Changes
     page_limit: int
     #: Told of the sender of every request.
     seen: Callable[[Party | None], None]
 
-    def offers(self, commands: Mapping[str, Handler]) -> Sequence[Offer]:
-        """Every interface, with the handlers of the commands."""
+    def offers(
+        self,
+        *,
+        commands: Mapping[str, Handler],
+        charging_profiles: Mapping[str, Handler],
+        charging_preferences: Handler,
+    ) -> Sequence[Offer]:
+        """Every interface, with the handlers of what is asked of charge points."""
         sender, receiver = InterfaceRole.SENDER, InterfaceRole.RECEIVER
         return [
             self._offer("locations", sender, self._location_handlers()),
             self._offer("tariffs", sender, {"GET": partial(self._own, "tariffs")}),
-            self._offer("sessions", sender, self._session_handlers()),
+            self._offer("sessions", sender, self._session_handlers(charging_preferences)),
             self._offer("cdrs", sender, {"GET": partial(self._theirs, "cdr")}),
             self._offer("tokens", receiver, self._token_handlers()),
             self._offer("commands", receiver, commands),
-            self._offer("chargingprofiles", receiver, self._profile_handlers()),
+            self._offer("chargingprofiles", receiver, charging_profiles),
         ]
 
     def _offer(self, module: str, interface: InterfaceRole, handlers: Mapping[str, Handler]) -> Offer:
@@ -67,10 +71,10 @@ class Interfaces:
             "GET /{location_id}/{evse_uid}/{connector_id}": self._location,
         }
 
-    def _session_handlers(self) -> Mapping[str, Handler]:
+    def _session_handlers(self, charging_preferences: Handler) -> Mapping[str, Handler]:
         return {
             "GET": partial(self._theirs, "session"),
-            "PUT /{session_id}/charging_preferences": self._preferences,
+            "PUT /{session_id}/charging_preferences": charging_preferences,
         }
 
     def _token_handlers(self) -> Mapping[str, Handler]:
@@ -78,9 +82,6 @@ class Interfaces:
         if module.kind is None:
             raise LookupError("tokens are objects")
         return OwnedObjects(module, module.kind, self.objects, self.changes).handlers()
-
-    def _profile_handlers(self) -> Mapping[str, Handler]:
-        return {f"{method} /{{session_id}}": self._profile for method in ("GET", "PUT", "DELETE")}
 
     # Lists.
 
@@ -108,19 +109,6 @@ class Interfaces:
         if (connector_id := request.parameters.get("connector_id")) is not None:
             found = connector_in(found, connector_id) or _missing("connector")
         return Answer.of(found)
-
-    # What our EVSEs cannot do.
-
-    async def _preferences(self, _request: Request) -> Answer:
-        """SES-16, AM-29."""
-        raise NotFound("the EVSE has no capability CHARGING_PREFERENCES_CAPABLE")
-
-    async def _profile(self, request: Request) -> Answer:
-        """CHP-12."""
-        known = self.contracts.charging_of(request.parameters["session_id"]) is not None
-        kinds = ChargingProfileResponseType
-        result = kinds.NOT_SUPPORTED if known else kinds.UNKNOWN_SESSION
-        return Answer.of(ChargingProfileResponse(result=result, timeout=0))
 
 
 def _missing(what: str) -> dict[str, object]:

@@ -97,6 +97,12 @@ class Locations:
         """Where a connector of a charge point is, None if nobody configured it."""
         return self._configuration.places.get(plug)
 
+    def places(self, charge_point: str) -> list[Place]:
+        """Where the connectors of a charge point are."""
+        return [
+            place for plug, place in self._configuration.places.items() if plug.charge_point == charge_point
+        ]
+
     def snapshot(self, place: Place) -> Location:
         """A Location as it is now, with the one EVSE of a place."""
         whole = self.location(place.location_id)

@@ -35,7 +35,9 @@ CREATE INDEX IF NOT EXISTS session_owed ON session (country_code, party_id) WHER
 CREATE TABLE IF NOT EXISTS cdr (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     cdr_id TEXT NOT NULL UNIQUE COLLATE NOCASE,
-    session_id TEXT NOT NULL UNIQUE REFERENCES session (session_id),
+    session_id TEXT NOT NULL REFERENCES session (session_id),
+    -- The CDR that this one takes back (CDR-06): each at most once.
+    credits TEXT UNIQUE COLLATE NOCASE,
     country_code TEXT NOT NULL,
     party_id TEXT NOT NULL,
     text TEXT NOT NULL,
@@ -152,13 +154,14 @@ class Outbox:
     # CDRs.
 
     def put_cdr(self, cdr: CDR) -> None:
-        """Keep a CDR; it is owed from now on. A session has one (CDR-22)."""
+        """Keep a CDR; it is owed from now on. It is final (CDR-01): nothing here changes one."""
         self._database.execute(
-            "INSERT INTO cdr (cdr_id, session_id, country_code, party_id, text, last_updated)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO cdr (cdr_id, session_id, credits, country_code, party_id, text, last_updated)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 cdr.id,
                 cdr.session_id,
+                cdr.credit_reference_id,
                 *_emsp(cdr).folded,
                 cdr.to_json().decode(),
                 _microseconds(cdr.last_updated),
@@ -166,8 +169,16 @@ class Outbox:
         )
 
     def cdr_of(self, session_id: str) -> StoredCdr | None:
-        """The CDR of a session."""
-        row = self._database.row("SELECT * FROM cdr WHERE session_id = ? COLLATE NOCASE", (session_id,))
+        """The CDR of a session (CDR-22); the newest, if others were taken back."""
+        row = self._database.row(
+            "SELECT * FROM cdr WHERE session_id = ? COLLATE NOCASE AND credits IS NULL ORDER BY id DESC",
+            (session_id,),
+        )
+        return None if row is None else _cdr(row)
+
+    def credit_of(self, cdr_id: str) -> StoredCdr | None:
+        """The Credit CDR that takes a CDR back."""
+        row = self._database.row("SELECT * FROM cdr WHERE credits = ?", (cdr_id,))
         return None if row is None else _cdr(row)
 
     def cdr(self, cdr_id: str) -> StoredCdr | None:

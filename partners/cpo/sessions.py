@@ -13,8 +13,9 @@ from hub.pricing import ocpi_price
 from partners.cpo.charging_log import Charging
 from partners.cpo.contracts import Contract
 from partners.cpo.costs import Cost
+from partners.cpo.early_sessions import EarlySession
 from partners.cpo.metering import Use
-from schemas.v2_2_1 import ChargingPeriod, Session, SessionStatus
+from schemas.v2_2_1 import ChargingPeriod, Price, Session, SessionStatus
 
 #: Never part of a PATCH: the address of the Session, and its final word, which is told whole.
 _PERIODS: Final = "charging_periods"
@@ -40,27 +41,69 @@ def session(
     """
     is_over = charging.stopped is not None
     told = running if not is_over else () if cost is None else cost.periods
-    value: dict[str, Any] = {
-        "country_code": contract.owner.country_code,
-        "party_id": contract.owner.party_id,
-        "id": contract.session_id,
+    value = _agreed(contract) | {
         "start_date_time": used.start,
         "end_date_time": used.end if is_over else None,
         "kwh": used.kwh,
-        "cdr_token": contract.token,
-        "auth_method": contract.auth_method,
-        "authorization_reference": contract.authorization_reference,
-        "location_id": contract.place.location_id,
-        "evse_uid": contract.place.evse_uid,
-        "connector_id": contract.place.connector_id,
-        "meter_id": contract.meter_id,
-        "currency": contract.tariff.currency,
         "charging_periods": told,
         "total_cost": None if cost is None else ocpi_price(cost.statement.total_cost),
         "status": SessionStatus.COMPLETED if is_over else SessionStatus.ACTIVE,
         "last_updated": now,
     }
     return Session.model_validate({name: each for name, each in value.items() if each is not None})
+
+
+def session_before_start(early: EarlySession, now: datetime) -> Session:
+    """The Session of what has not begun: it is PENDING, or a RESERVATION (SES-10, SES-11)."""
+    return _without_charging(early, early.status, None, None, now)
+
+
+def session_never_begun(
+    early: EarlySession, end: datetime, cost: Cost | None, now: datetime, *, is_free: bool = False
+) -> Session:
+    """The last word on a Session that never began: COMPLETED after a reservation, else INVALID (AM-40).
+
+    Args:
+        early: What it would have been.
+        end: When it ended.
+        cost: What a reservation costs; None if no time passed, or if it has no price.
+        is_free: The CPO itself ended it, so it costs nothing, which is more than no price (SES-14).
+        now: Its `last_updated`.
+    """
+    status = SessionStatus.COMPLETED if early.is_reservation else SessionStatus.INVALID
+    told = _without_charging(early, status, max(end, early.created), cost, now)
+    return told.model_copy(update={"total_cost": Price(excl_vat=Decimal(0))}) if is_free else told
+
+
+def _without_charging(
+    early: EarlySession, status: SessionStatus, end: datetime | None, cost: Cost | None, now: datetime
+) -> Session:
+    value = _agreed(early.contract) | {
+        "start_date_time": early.created,
+        "end_date_time": end,
+        "kwh": Decimal(0),
+        "charging_periods": () if cost is None else cost.periods,
+        "total_cost": None if cost is None else ocpi_price(cost.statement.total_cost),
+        "status": status,
+        "last_updated": now,
+    }
+    return Session.model_validate({name: each for name, each in value.items() if each is not None})
+
+
+def _agreed(contract: Contract) -> dict[str, Any]:
+    return {
+        "country_code": contract.owner.country_code,
+        "party_id": contract.owner.party_id,
+        "id": contract.session_id,
+        "cdr_token": contract.token,
+        "auth_method": contract.auth_method,
+        "authorization_reference": contract.authorization_reference,
+        "location_id": contract.location.id,
+        "evse_uid": contract.place.evse_uid,
+        "connector_id": contract.place.connector_id,
+        "meter_id": contract.meter_id,
+        "currency": contract.tariff.currency,
+    }
 
 
 @dataclass(frozen=True, slots=True)

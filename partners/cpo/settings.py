@@ -56,6 +56,10 @@ class CpoSettings:
     offline_grace: timedelta = timedelta(seconds=120)
     #: How long an eMSP may take for a real-time authorization.
     authorize_within: timedelta = timedelta(seconds=5)
+    #: How long after an accepted START_SESSION a transaction may begin, before its Session is INVALID.
+    start_within: timedelta = timedelta(seconds=150)
+    #: A second request about the charging profile of a session within this time is TOO_OFTEN.
+    profile_pause: timedelta = timedelta(seconds=10)
     #: How often the eMSP hears of a running Session.
     pace: Pace = field(default_factory=Pace)
     #: The longest charging period of a running Session.
@@ -111,6 +115,8 @@ _OWN: Final[Mapping[str, Setting]] = {
     "offline_grace_seconds": Setting("offline_grace", SECONDS),
     "authorize_within_seconds": Setting("authorize_within", SOME_SECONDS),
     "longest_period_seconds": Setting("longest_period", SOME_SECONDS),
+    "start_within_seconds": Setting("start_within", SOME_SECONDS),
+    "profile_pause_seconds": Setting("profile_pause", SECONDS),
     "settle_seconds": Setting("settle", SECONDS),
     "pull_interval_seconds": Setting("pull_interval", SOME_SECONDS),
     "tell_every_seconds": Setting("pace_time", SECONDS),

@@ -212,5 +212,5 @@ async def test_the_configuration_can_be_read_and_changed() -> None:
 async def test_a_command_that_the_charge_point_does_not_know_is_not_supported() -> None:
     async with cpo_node() as node, simulator(node.url()) as charger:
         await patiently(charger.until_connected())
-        outcome = await node.central._command("CP001", "ClearCache", {})
+        outcome = await node.central.command("CP001", "ClearCache", {})
         assert outcome is RemoteOutcome.NOT_SUPPORTED

@@ -1,7 +1,6 @@
 """What others may read at the CPO, and what they may not."""
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
@@ -150,34 +149,3 @@ async def test_what_is_not_there_is_not_found(tail: str) -> None:
     async with world() as made:
         answer = await get(made, "locations", tail)
         assert (answer.status, answer.code) == (404, 2003)
-
-
-async def test_evses_have_no_charging_preferences() -> None:
-    """SES-16, AM-29."""
-    async with world(tokens=(token(),)) as made:
-        url = made.hub.far_end["sessions", "SENDER"] + "/any/charging_preferences"
-        answer = await made.hub.call("PUT", url, {"profile_type": "CHEAP"}, to=str(CPO), sender=EMSP)
-        assert (answer.status, answer.code) == (404, 2001)
-
-
-async def test_charging_profiles_are_not_supported() -> None:
-    """CHP-12: an unknown session is unknown first."""
-    async with world(tokens=(token(),)) as made:
-        charger = await made.charger()
-        await rfid_visit(charger, 1, "CARD1", Decimal(1000))
-        session = made.cpo.sessions()[0].current["id"]
-        profile: dict[str, Any] = {
-            "response_url": f"{made.hub.url}/results",
-            "charging_profile": {"charging_rate_unit": "W"},
-        }
-        for session_id, result in ((session, "NOT_SUPPORTED"), ("other", "UNKNOWN_SESSION")):
-            url = f"{made.hub.far_end['chargingprofiles', 'RECEIVER']}/{session_id}"
-            for method in ("PUT", "DELETE", "GET"):
-                body = profile if method == "PUT" else None
-                answer = await (
-                    made.hub.call(method, url, body, to=str(CPO), sender=EMSP)
-                    if body
-                    else made.hub.call(method, url + "?duration=900", to=str(CPO), sender=EMSP)
-                )
-                assert answer.data["result"] == result
-        assert made.hub.all("POST", "/results") == []
