@@ -26,6 +26,7 @@ from hub.pulling.schedule import (
 )
 from hub.registry.directory import Platform
 from hub.registry.presence import Wait
+from hub.registry.quirks import NO, Pushes, Quirk, Seen
 from schemas.v2_2_1 import InterfaceRole
 
 #: A puller looks around at least so often.
@@ -70,6 +71,8 @@ class Appointment:
     is_full: bool = False
     #: By an operator, so that no setting stands against it.
     is_asked: bool = False
+    #: The platform was connected since the pull before: what it changed, it could have pushed.
+    is_in_between: bool = False
 
 
 class Puller:
@@ -146,6 +149,7 @@ class Puller:
         try:
             progress, error = await self._read(platform, which, is_full=made.is_full)
             await self._parts.records.keep(which, progress)
+            self._notice(platform, made, progress)
         except Exception as failure:  # a puller must not die; whatever it was, it is tried again later
             log.exception("pulling %s from %s failed", which, platform.name)
             error = repr(failure)
@@ -153,6 +157,12 @@ class Puller:
             self._current = None
         if self._appointments.get(which) is made:
             self._plan_next(platform, which, made, error)
+
+    def _notice(self, platform: Platform, made: Appointment, progress: Progress) -> None:
+        """A platform that changes its objects, and has never pushed one, does not push."""
+        if made.is_in_between and progress.tally.stored and platform.quirks.pushes is Pushes.UNKNOWN:
+            seen = Seen(Quirk.PUSH, NO, progress.correlation_id)
+            self._parts.reading.calls.observe(platform.id, seen)
 
     async def _read(self, platform: Platform, which: List, *, is_full: bool) -> tuple[Progress, str]:
         """How far the list has come now, and why it did not come to its end."""
@@ -199,7 +209,9 @@ class Puller:
         progress = self._parts.records.of(which)
         is_doubted = progress is not None and progress.is_doubted
         if is_pulled(platform, self._rules) and (is_pulled_in_between(platform) or is_doubted):
-            self._appointments[which] = Appointment(now + pause(which.module, self._rules, chance))
+            self._appointments[which] = Appointment(
+                now + pause(which.module, self._rules, chance), is_in_between=True
+            )
 
 
 def _url(platform: Platform, which: List) -> str:

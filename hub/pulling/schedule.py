@@ -18,9 +18,9 @@ from hub.registry.directory import Platform, Pull
 from hub.registry.quirks import Pushes
 from hub.settings import Pulling
 
-#: A full list with fewer objects than this share of what is known is not believed at once,
+#: A full list with less than this share of the objects that are known is not believed at once,
 LEAST_SHARE = 0.5
-#: unless no more than this are missing.
+#: unless no more than this are missing, and some are left.
 FEW = 10
 
 
@@ -60,4 +60,5 @@ def pause(module: str, rules: Pulling, chance: float) -> timedelta:
 
 def is_believed(known: int, unlisted: int, *, was_doubted: bool) -> bool:
     """Whether so many may become invalid at once: an empty list is more often a fault than the truth."""
-    return was_doubted or unlisted <= FEW or known - unlisted >= known * LEAST_SHARE
+    is_some_left = unlisted < known
+    return was_doubted or (is_some_left and (unlisted <= FEW or known - unlisted >= known * LEAST_SHARE))

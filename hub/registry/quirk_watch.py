@@ -25,7 +25,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.timestamps import Clock
 from hub.registry.current import CurrentDirectory
-from hub.registry.quirks import QUIRKS, Quirk, Seen, Source
+from hub.registry.quirks import QUIRKS, Pushes, Quirk, Seen, Source
 from hub.store.database import Database
 from hub.store.tables import PlatformRow, QuirkRow
 
@@ -76,6 +76,8 @@ class QuirkWatch:
         platform = self._directory.value.platforms.get(platform_id)
         if platform is None or platform.quirks.value(seen.quirk, seen.about) != seen.value:
             self._news.set()
+        elif seen.quirk is Quirk.PUSH and platform.quirks.pushes is Pushes.UNKNOWN:
+            self._news.set()  # OCPI's own way, and news all the same: the hub need not pull
 
     async def run(self) -> None:
         """Write until cancelled, and then what is left."""
