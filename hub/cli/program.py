@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from hub import __version__
-from hub.cli import deliveries, journal, objects, partners, pulls, serve
+from hub.cli import conformance, deliveries, journal, objects, partners, pulls, serve
 from hub.cli.asking import DataOption, KeyOption, UrlOption, WhichHub
 from hub.cli.words import say
 
@@ -56,3 +56,4 @@ app.command()(objects.objects)
 app.command()(deliveries.deliveries)
 app.add_typer(pulls.app, name="pulls")
 app.add_typer(partners.app, name="partner")
+app.add_typer(conformance.app, name="conformance")

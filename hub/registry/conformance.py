@@ -23,6 +23,8 @@ Model = TypeVar("Model", bound=WireObject)
 
 OK = 200
 UNAUTHORIZED = 401
+#: The chapter on TLS.
+SECURITY = "Transport and format, Security and authentication"
 SUCCESS_CODES = range(1000, 2000)
 
 SENDER, RECEIVER = InterfaceRole.SENDER, InterfaceRole.RECEIVER
@@ -127,7 +129,7 @@ def wrong_with_url(subject: str, url: str) -> Iterator[Finding]:
     """Whether a URL leads to tokens that travel in the clear (TR-37)."""
     if urlsplit(url).scheme.lower() != "https":
         message = f"{url}: expected https: tokens and personal data travel in the clear"
-        yield about(subject)(Weight.WARNING, message, "Transport and format, Security and authentication")
+        yield about(subject)(Weight.WARNING, message, SECURITY)
 
 
 def wrong_with_versions(offered: Iterable[Version]) -> Iterator[Finding]:
