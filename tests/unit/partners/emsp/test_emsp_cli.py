@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from hub.ocpi.party import Party
 from partners.cli import app
+from partners.settings import NamedParty
 from schemas import exact_json
 from tests.fixtures.emsp_world import World, emsp_world
 from tests.fixtures.recorder import Received, Recorder, Reply
@@ -116,6 +119,12 @@ async def test_a_charger_that_refuses_ends_with_status_1(world: World) -> None:
         (["reserve", "04A1B2C3", "LOC1", "tomorrow"], "DateTime"),
         (["cancel", "R9"], "R9"),
         (["unlock", "LOC1", "E9", "1"], "E9"),
+        (["prefer", "S9", "FAST"], "S9"),
+        (["prefer", "S1", "SLOWLY"], "/profile_type"),
+        (["limit", "S9", "0:1"], "S9"),
+        (["limit", "S1", "0:8.15"], "/charging_profile_period/0/limit"),
+        (["limits", "S9"], "S9"),
+        (["unlimit", "S9"], "S9"),
         (["block", "who"], "who"),
         (["issue", "x", "--type", "CARD"], "/type"),
         (["issue", "x", "--whitelist", "SOMETIMES"], "/whitelist"),
@@ -140,6 +149,71 @@ async def test_a_reservation_is_made_and_given_up(world: World) -> None:
     assert given_up["accepted"]
     unlocked = await run_json(world, "unlock", "LOC1", "E1", "1")
     assert unlocked["command"] == "UNLOCK_CONNECTOR"
+
+
+async def test_reservations_are_listed_as_they_stand(world: World) -> None:
+    await world.call("PUT", "locations/receiver/BE/BEC/LOC1", location())
+    the_charger_says(world, "ACCEPTED")
+    reserved = await run_json(world, "reserve", "04A1B2C3", "LOC1", "2099-01-01T10:00:00Z", "E1")
+    shown = (await run(world, "reservations")).stdout
+    for each in (reserved["reservation_id"], "BE/BEC", "LOC1", "E1", "2099-01-01T10:00:00Z", "HELD"):
+        assert each in shown
+
+
+async def test_what_a_driver_prefers_is_told(world: World) -> None:
+    await world.call("PUT", "sessions/receiver/BE/BEC/S1", session())
+    world.hub.answers("PUT", "/charging_preferences", Reply("ACCEPTED"))
+    words = ("prefer", "S1", "GREEN", "--departure", T1, "--energy", "12.5", "--discharge")
+    assert (await run_json(world, *words))["result"] == "ACCEPTED"
+    assert world.hub.all("PUT", "/charging_preferences")[0].value == {
+        "profile_type": "GREEN",
+        "departure_time": T1,
+        "energy_need": Decimal("12.5"),
+        "discharge_allowed": True,
+    }
+    world.hub.answers("PUT", "/charging_preferences", Reply("DEPARTURE_REQUIRED"))
+    refused = await run(world, "prefer", "S1", "GREEN", "--owner", "BE/BEC")
+    assert refused.exit_code == 1
+    assert "DEPARTURE_REQUIRED" in refused.stdout
+
+
+async def test_a_session_is_limited_and_set_free(world: World) -> None:
+    await world.call("PUT", "sessions/receiver/BE/BEC/S1", session())
+    profile = {
+        "charging_rate_unit": "A",
+        "charging_profile_period": [
+            {"start_period": 0, "limit": Decimal("16.5")},
+            {"start_period": 600, "limit": Decimal(6)},
+        ],
+    }
+    active = {"start_date_time": T1, "charging_profile": profile}
+    world.later("/receiver/chargingprofiles/", {"result": "ACCEPTED"})
+    assert (await run_json(world, "limit", "S1", "0:16.5", "600:6", "--unit", "A"))["accepted"]
+    assert world.hub.all("PUT", "/receiver/chargingprofiles/")[0].value["charging_profile"] == profile
+    world.later("/receiver/chargingprofiles/", {"result": "ACCEPTED", "profile": active})
+    told = await run_json(world, "limits", "S1", "--duration", "60", "--owner", "BE/BEC")
+    assert (told["profile"], told["limit_now"]) == (active, 6)
+    world.later("/receiver/chargingprofiles/", {"result": "UNKNOWN"})
+    assert (await run(world, "unlimit", "S1")).exit_code == 1
+
+
+async def test_credits_are_taken_off_what_is_owed(world: World) -> None:
+    await world.call("POST", "cdrs/receiver", cdr())
+    credit = {"credit": True, "credit_reference_id": "C1", "total_cost": {"excl_vat": Decimal("-3.50")}}
+    await world.call("POST", "cdrs/receiver", cdr(id="C2", **credit))
+    shown = (await run(world, "balances")).stdout
+    assert re.search(r"BE/BEC +S1 +C1, C2 +0\.00 +0\.70 +EUR", shown)
+
+
+async def test_a_party_of_several_is_named() -> None:
+    more = {"more_parties": (NamedParty(Party("NL", "EMB"), "eMSP B"),)}
+    async with emsp_world(settings=more) as world:
+        assert len(await run_json(world, "tokens")) == 2
+        assert await run_json(world, "tokens", "--party", "NL/EMB") == []
+        assert (await run_json(world, "issue", "b-1", "--party", "NL/EMB"))[0]["party_id"] == "EMB"
+        refused = await run(world, "tokens", "--party", "NL/EMC")
+        assert refused.exit_code == 1
+        assert "NL/EMA, NL/EMB" in refused.stderr
 
 
 async def test_a_token_that_is_issued_or_blocked_is_told_to_all(world: World) -> None:

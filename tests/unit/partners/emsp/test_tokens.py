@@ -32,7 +32,8 @@ async def test_what_an_emsp_needs_can_be_sent_to_it_and_its_tokens_can_be_read(w
     needed = {
         (module, "RECEIVER") for module in ("locations", "tariffs", "sessions", "cdrs", "hubclientinfo")
     }
-    assert needed | {("tokens", "SENDER"), ("commands", "SENDER")} <= world.hub.far_end.keys()
+    needed |= {(module, "SENDER") for module in ("tokens", "commands", "chargingprofiles", "credentials")}
+    assert needed == world.hub.far_end.keys()
 
 
 @pytest.mark.holds("TOK-01", "TOK-02", "TOK-03", "TOK-16", "TR-25", "RT-28", by="emsp")

@@ -40,6 +40,17 @@ GOOD = [
     ("tokens/receiver/NL/EMA/04A1B2C3", token()),
     ("hubclientinfo/receiver/BE/BEC", client_info()),
     ("commands/sender/START_SESSION/x", {"result": "ACCEPTED"}),
+    ("chargingprofiles/sender/GET/x", {"result": "ACCEPTED"}),
+    (
+        "chargingprofiles/sender/S1",
+        {
+            "start_date_time": "2026-01-01T10:00:00Z",
+            "charging_profile": {
+                "charging_rate_unit": "W",
+                "charging_profile_period": [{"start_period": 0, "limit": 1}],
+            },
+        },
+    ),
     ("credentials", {"token": "t", "url": "http://127.0.0.1:1/v", "roles": []}),
 ]
 METHODS = st.sampled_from(["GET", "PUT", "PATCH", "POST"])
