@@ -142,7 +142,7 @@ def shown(
         hub_role=platform.hub_role,
         traffic=traffic.of(platform),
         pushes=platform.quirks.pushes,
-        quirks=quirks_shown(quirks),
+        quirks=quirks_shown(platform.quirks, quirks),
         roles=[
             RoleShown(
                 party=str(each.party),

@@ -1,14 +1,13 @@
 """Quirks as the administration API shows them: what, how it is known, and what the hub does about it."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Annotated
 
 from pydantic import AfterValidator
 
 from hub.admin.wire import Output
 from hub.ocpi.timestamps import format_timestamp
-from hub.registry.quirks import QUIRKS, Quirk, Source
+from hub.registry.quirks import QUIRKS, Known, Place, Quirk, Quirks, Source
 from hub.store.tables import QuirkRow
 
 #: How an operator says that a quirk is to be found out.
@@ -26,8 +25,9 @@ class QuirkShown(Output):
     usual: str
     #: `observed` or `pinned`.
     source: str
-    first_seen: str
-    last_seen: str
+    #: None for a moment, when it has just ended.
+    first_seen: str | None
+    last_seen: str | None
     count: int
     #: Of an exchange in which it was seen: `ocpi-hub trace` shows it.
     correlation_id: str | None
@@ -35,28 +35,30 @@ class QuirkShown(Output):
     done: str
 
 
-def quirks_shown(rows: Iterable[QuirkRow]) -> list[QuirkShown]:
-    """The quirks among what is known: what is as OCPI wants it is none, unless it is pinned."""
+def quirks_shown(quirks: Quirks, rows: Iterable[QuirkRow]) -> list[QuirkShown]:
+    """The quirks in force; what is as OCPI wants it is none, unless it is pinned."""
+    by_place = {(row.name, row.about): row for row in rows}
     return [
-        QuirkShown(
-            name=row.name,
-            about=row.about,
-            value=row.value,
-            usual=QUIRKS[Quirk(row.name)].usual,
-            source=row.source,
-            first_seen=_moment(row.first_seen),
-            last_seen=_moment(row.last_seen),
-            count=row.count,
-            correlation_id=row.correlation_id,
-            done=QUIRKS[Quirk(row.name)].done,
-        )
-        for row in rows
-        if row.source == Source.PINNED or row.value != QUIRKS[Quirk(row.name)].usual
+        _shown(place, known, by_place.get(place))
+        for place, known in sorted(quirks.known.items())
+        if known.source is Source.PINNED or known.value != QUIRKS[place[0]].usual
     ]
 
 
-def _moment(moment: datetime) -> str:
-    return format_timestamp(moment)
+def _shown(place: Place, known: Known, row: QuirkRow | None) -> QuirkShown:
+    quirk, about = place
+    return QuirkShown(
+        name=quirk,
+        about=about,
+        value=known.value,
+        usual=QUIRKS[quirk].usual,
+        source=known.source,
+        first_seen=None if row is None else format_timestamp(row.first_seen),
+        last_seen=None if row is None else format_timestamp(row.last_seen),
+        count=0 if row is None else row.count,
+        correlation_id=None if row is None else row.correlation_id,
+        done=QUIRKS[quirk].done,
+    )
 
 
 def _pinnable(pins: dict[Quirk, str]) -> dict[Quirk, str | None]:
