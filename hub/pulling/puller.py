@@ -195,6 +195,10 @@ class Puller:
             ), error
         if start is None:
             return replace(progress, full_at=reading.began, is_doubted=reading.is_doubted), error
+        if reading.tally.stored and platform.quirks.pushes is Pushes.UNKNOWN:
+            # Something has changed since the list was read, and the platform did not send it.
+            seen = Seen(Quirk.PUSH, NO, reading.correlation_id)
+            self._parts.reading.calls.observe(platform.id, seen)
         return replace(progress, partial_at=reading.began), error
 
     def _plan_next(self, platform: Platform, which: List, made: Appointment, error: str) -> None:

@@ -5,15 +5,18 @@ Decision 0026; docs/quirks.md lists what is observed, and what the hub does abou
 
 import base64
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hub.registry.quirks import QUIRKS, Quirk
+from hub.settings import Pulling
 from tests.fixtures.admin_hub import asked, run, until
 from tests.fixtures.recorder import VERSION, Received, Recorder, Reply
-from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, Roaming, joined, roaming
+from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, Roaming, joined, roaming, settings
 
 PATCHED = {"name": "Renamed", "last_updated": "2026-01-02T10:00:00Z"}
 BARE_404 = Reply(status=404, body=b"<h1>Not Found</h1>", headers={"Content-Type": "text/html"})
@@ -394,6 +397,74 @@ async def test_a_relayed_patch_stays_a_patch(world: Roaming) -> None:
     answer = await patch_location(world, EMSP)
     assert (answer.status, answer.code) == (405, 2000)
     assert [each.method for each in world.emsp.all("*", "/receiver/locations")] == ["PATCH"]
+
+
+# Lists that are pulled (TR-30, AM-35).
+
+
+@pytest.fixture
+async def pulled(tmp_path: Path) -> AsyncIterator[tuple[Roaming, Recorder]]:
+    """A hub that pulls, and a CPO that is not registered yet."""
+    pulling = Pulling(settling=timedelta(0), patience=timedelta(seconds=2))
+    async with (
+        roaming(tmp_path, replace(settings(tmp_path), pulling=pulling)) as world,
+        Recorder([("CPO", "FR", "XYZ")]) as cpo,
+    ):
+        yield world, cpo
+
+
+async def has_location(world: Roaming, name: str | None = None) -> None:
+    """Wait until the eMSP was sent the location of FR/XYZ."""
+
+    def is_it(received: Received) -> bool:
+        return received.is_for("PUT", "/FR/XYZ/LOC1") and received.value.get("name") == name
+
+    await world.emsp.until(lambda: any(map(is_it, world.emsp.received)))
+
+
+THEIRS = LOCATION | {"country_code": "FR", "party_id": "XYZ"}
+
+
+@pytest.mark.holds("TR-29", by="hub")
+async def test_a_list_that_wants_a_slash_and_is_no_list_is_pulled(pulled: tuple[Roaming, Recorder]) -> None:
+    world, cpo = pulled
+    page = Reply(THEIRS, headers={"Link": "<>", "X-Total-Count": "1"})
+    cpo.answers(
+        "GET", "/sender/locations", lambda received: page if received.path.endswith("/") else BARE_404
+    )
+    cpo.answers("GET", "/sender/tariffs", Reply(None))
+    await joined(world.hub, cpo, "odd")
+    await has_location(world)
+    await learns(world, "odd", "trailing-slash locations SENDER", "module")
+    await learns(world, "odd", "single-object", "yes")
+    await learns(world, "odd", "empty-link", "yes")
+    await learns(world, "odd", "nulls", "yes")
+    answer = await world.emsp.call("GET", world.url("locations", "SENDER"), to="FR/XYZ", sender=EMSP)
+    assert answer.code == 1000
+    assert cpo.all("GET", "/sender/locations")[-1].path.endswith("/locations/")
+
+
+@pytest.mark.holds("TR-30", by="hub")
+async def test_a_platform_whose_objects_change_in_silence_does_not_push(
+    pulled: tuple[Roaming, Recorder],
+) -> None:
+    world, cpo = pulled
+    cpo.answers("GET", "/sender/locations", Reply([THEIRS]))
+    await joined(world.hub, cpo, "silent")
+    await has_location(world)
+    assert await quirks(world, "silent") == {}
+    cpo.answers(
+        "GET",
+        "/sender/locations",
+        Reply([THEIRS | {"name": "New", "last_updated": "2026-01-02T10:00:00Z"}]),
+    )
+    asked_for = {"platform": "silent", "module": "locations", "is_full": False}
+    await ask(world, "POST", "/pulls", asked_for)
+    await has_location(world, "New")
+    await learns(world, "silent", "push", "no")
+    url = world.url("locations", "RECEIVER", "/FR/XYZ/LOC1")
+    assert (await cpo.call("PUT", url, THEIRS, to=HUB, sender="FR/XYZ")).code == 1000
+    await unlearns(world, "silent", "push")
 
 
 # What an operator pins.
