@@ -44,7 +44,7 @@ from hub.registry.connections import (
     party_roles,
 )
 from hub.registry.current import CurrentDirectory
-from hub.registry.directory import Caller, Platform
+from hub.registry.directory import Caller, HubRole, Platform
 from hub.registry.identity import HubIdentity
 from hub.registry.impressions import Impressions
 from hub.registry.quirks import Quirk, Quirks
@@ -168,6 +168,8 @@ class Handshakes:
             await check_unclaimed(session, self._on.identity.party, row, made)
             await forget_tokens(session, row)
             await self._connect(session, row, made, token)
+            # It has read our details before it could POST; whoever PUTs need not read them again.
+            row.seen_of_hub = self._on.identity.looks(HubRole(row.hub_role))
         self._on.learn(caller.platform.id, impressions, made)
         return self._on.identity.credentials(token)
 

@@ -107,6 +107,7 @@ class CurrentDirectory:
             rate_limit=row.rate_limit,
             pull=Pull(row.pull),
             hub_role=HubRole(row.hub_role),
+            seen_of_hub=row.seen_of_hub,
             roles=roles,
             endpoints=endpoints,
             quirks=quirks,

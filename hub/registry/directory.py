@@ -112,6 +112,8 @@ class Platform:
     rate_limit: int | None = None
     pull: Pull = Pull.AUTO
     hub_role: HubRole = HubRole.REFUSED
+    #: A fingerprint of what it has seen of this hub (VE-09).
+    seen_of_hub: str | None = None
     roles: tuple[RegisteredRole, ...] = ()
     endpoints: Mapping[Endpoint, str] = field(default_factory=dict)
     #: Whom it reaches, if it is another hub.

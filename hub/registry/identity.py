@@ -1,10 +1,14 @@
 """Who the hub says that it is: one party in the role HUB, never those who are connected to it (CR-21)."""
 
+import hashlib
 from dataclasses import dataclass
 
 from hub.ocpi.party import Party
-from hub.registry.versions import versions_url
+from hub.registry.directory import HubRole
+from hub.registry.versions import version_details, versions_url
 from schemas.v2_2_1 import BusinessDetails, Credentials, CredentialsRole, Role
+
+FINGERPRINT_LENGTH = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +34,9 @@ class HubIdentity:
             country_code=self.party.country_code,
         )
         return Credentials(token=token, url=self.versions_url, roles=(role,))
+
+    def looks(self, hub_role: HubRole) -> str:
+        """What a platform sees of the hub, as a fingerprint: URLs, endpoints, party and name (VE-09)."""
+        details = version_details(self.public_url, for_a_hub=hub_role is HubRole.ALLOWED)
+        seen = self.credentials("-").to_json() + details.to_json()
+        return hashlib.sha256(seen).hexdigest()[:FINGERPRINT_LENGTH]

@@ -286,6 +286,7 @@ class Registering:
 
     async def _connect(self, session: AsyncSession, row: PlatformRow, made: Connection, token: str) -> None:
         await connect(session, row, made, self._on.sealer, self._on.clock())
+        row.seen_of_hub = self._on.identity.looks(HubRole(row.hub_role))
         await open_token(session, token)
 
 

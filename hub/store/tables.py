@@ -47,6 +47,8 @@ class PlatformRow(SQLModel, table=True):
     rate_limit: int | None = None
     #: When its lists are pulled: `auto`, `always` or `never`.
     pull: str = "auto"
+    #: A fingerprint of what it has seen of the hub: URLs, endpoints, party and name.
+    seen_of_hub: str | None = None
     #: Whether it may register in the role HUB, and so speak for parties of its own: `refused` or `allowed`.
     hub_role: str = "refused"
     created_at: datetime

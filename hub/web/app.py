@@ -38,6 +38,7 @@ from hub.registry.circuits import Circuits
 from hub.registry.credentials import HandshakeParts, Handshakes
 from hub.registry.current import CurrentDirectory
 from hub.registry.identity import HubIdentity
+from hub.registry.introductions import Introductions
 from hub.registry.neighbours import Neighbours
 from hub.registry.platforms import Platforms
 from hub.registry.presence import Presence, wait_for
@@ -154,6 +155,7 @@ async def running_hub(  # noqa: PLR0915 one statement a part, and many parts
             pumps.wake()
             pullers.wake()
             neighbours.look()
+            introductions.look()
 
         records = Records(database, directory, clock, new_id, changed)
         quirks = QuirkWatch(database, directory, clock, changed)
@@ -163,6 +165,7 @@ async def running_hub(  # noqa: PLR0915 one statement a part, and many parts
         neighbours = Neighbours(directory, records, calls, patience=limits.handshake, chance=random.random)
         parts = HandshakeParts(identity, directory, records, calls, sealer, clock, limits.handshake)
         handshakes, registering = Handshakes(parts), Registering(parts)
+        introductions = Introductions(directory, registering, identity, clock, chance=random.random)
 
         # Soon.
         may_exchange = policy(settings.policy)
@@ -214,6 +217,7 @@ async def running_hub(  # noqa: PLR0915 one statement a part, and many parts
             pumps.run(),
             pullers.run(),
             presence.watch(),
+            introductions.run(),
             quirks.run(),
             neighbours.watch(),
             _sweep(relaying, objects, clock, limits.kept),

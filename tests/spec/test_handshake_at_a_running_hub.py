@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from hub.registry.directory import BadBodies, HubRole
 from hub.registry.platforms import HandshakeFailed
 from hub.web.app import RunningHub, running_hub
 from tests.fixtures.recorder import Answered, Fault, Received, Recorder, Reply
 from tests.fixtures.roaming import CPO, EMSP, joined, settings
+from tests.fixtures.waiting import soon
 
 CREDENTIALS = "/partner/2.2.1/credentials"
 
@@ -140,3 +145,53 @@ async def test_who_is_connected_is_the_same_after_a_restart(
     async with running_hub(settings(tmp_path), log=None) as hub:
         assert (await asked_for_locations(hub, emsp)).code == 1000
     assert len(cpo.all("GET", "/sender/locations")) == 1
+
+
+async def read_by(partner: Recorder) -> dict[tuple[str, str], str]:
+    """The endpoints of the hub, as the partner read them last."""
+    return dict(partner.far_end)
+
+
+@pytest.mark.holds("VE-09", "CR-10", by="hub")
+async def test_whoever_is_registered_is_told_when_the_hub_has_moved(tmp_path: Path, cpo: Recorder) -> None:
+    """And is not told anything when it started again where it was."""
+    async with running_hub(settings(tmp_path), log=None) as hub:
+        await joined(hub, cpo, "cpo")
+        port = urlsplit(hub.public_url).port
+    again = replace(settings(tmp_path), port=port)
+    async with running_hub(again, log=None) as hub:
+        # A round of questions later nothing was said, but the question whether it is alive.
+        await hub.platforms.arrange("cpo", bad_bodies=BadBodies.REFUSE)
+        assert (await cpo.call("GET", hub.versions_url)).status == 200
+        assert cpo.all("PUT", CREDENTIALS) == []
+    async with running_hub(settings(tmp_path), log=None) as hub:
+        put = await cpo.receives("PUT", CREDENTIALS)
+        assert put.value["url"] == hub.versions_url
+        await soon(partial(read_by, cpo), lambda read: read["locations", "SENDER"].startswith(hub.public_url))
+        assert (await cpo.call("GET", hub.versions_url)).status == 200
+    assert cpo.call_back_failures == []
+
+
+@pytest.mark.holds("VE-09", by="hub")
+async def test_a_platform_that_cannot_be_told_is_told_later(tmp_path: Path, cpo: Recorder) -> None:
+    """It was away when the hub came back elsewhere; it is as well connected as before."""
+    async with running_hub(settings(tmp_path), log=None) as hub:
+        await joined(hub, cpo, "cpo")
+    cpo.answers("PUT", CREDENTIALS, Reply(status_code=3000), times=1)
+    async with running_hub(settings(tmp_path), log=None) as hub:
+        put = await cpo.receives("PUT", CREDENTIALS)
+        assert (await cpo.call("GET", hub.versions_url)).status == 200
+        assert put.value["url"] == hub.versions_url
+    async with running_hub(settings(tmp_path), log=None) as hub:
+        again = await cpo.receives("PUT", CREDENTIALS, 2)
+        assert again.value["url"] == hub.versions_url
+
+
+@pytest.mark.holds("VE-09", by="hub")
+async def test_a_platform_whose_endpoints_changed_is_told_at_once(hub: RunningHub, cpo: Recorder) -> None:
+    """The operator lets it be another hub: that has one endpoint more."""
+    await joined(hub, cpo, "cpo")
+    assert ("hubclientinfo", "RECEIVER") not in cpo.far_end
+    await hub.platforms.arrange("cpo", hub_role=HubRole.ALLOWED)
+    await cpo.receives("PUT", CREDENTIALS)
+    await soon(partial(read_by, cpo), lambda read: ("hubclientinfo", "RECEIVER") in read)
