@@ -23,12 +23,14 @@ class NodeCommands(NamedTuple):
         def example() -> None:
             typer.echo(configuration, nl=False)
 
-    def listing(self, name: str, table: Callable[[Any], Any], description: str) -> None:
-        """Add a command that shows what the node answers to `GET /name`."""
+    def listing(
+        self, name: str, table: Callable[[Any], Any], description: str, *, path: str | None = None
+    ) -> None:
+        """Add a command that shows what the node answers to `GET /name`, or to another path."""
 
         @self.app.command(name, help=description)
         def listing(*, node: Node = self.default_url, key: Key = "", as_json: Json = False) -> None:
-            show(RemoteNode(node, key).ask("GET", f"/{name}"), as_json=as_json, table=table)
+            show(RemoteNode(node, key).ask("GET", path or f"/{name}"), as_json=as_json, table=table)
 
     def registration(self) -> None:
         """Add `register`, `invite` and `state`."""

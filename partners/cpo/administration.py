@@ -1,13 +1,17 @@
 """What the CPO's own command line may ask of a running node, besides what every node answers."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, Protocol
 
 from hub.ocpi.timestamps import format_timestamp
-from partners.administration import AdminHandlers, AdminRequest
-from partners.cpo.central_system import CentralSystem
+from partners.administration import AdminHandlers, AdminRequest, NotPossible
+from partners.cpo.central_system import CentralSystem, RemoteOutcome
 from partners.cpo.charging_log import ChargingLog
-from partners.cpo.outbox import StoredCdr, StoredSession
+from partners.cpo.charging_profiles import ChargingProfiles
+from partners.cpo.corrections import CannotCorrect, Corrections
+from partners.cpo.outbox import Outbox, StoredCdr, StoredSession
+from partners.cpo.promises import Promises
 from partners.cpo.settings import CpoSettings
 from partners.node import Node
 
@@ -19,6 +23,10 @@ class Administered(Protocol):
     node: Node
     charging_log: ChargingLog
     central_system: CentralSystem
+    outbox: Outbox
+    corrections: Corrections
+    promises: Promises
+    charging_profiles: ChargingProfiles
 
     @property
     def ocpp_url(self) -> str:
@@ -29,6 +37,9 @@ class Administered(Protocol):
 
     def cdrs(self) -> list[StoredCdr]:
         """All CDRs, oldest first."""
+
+    async def cancel_reservation(self, number: int) -> None:
+        """Give up a reservation that cannot be kept."""
 
 
 class Administration:
@@ -42,6 +53,12 @@ class Administration:
         return {
             "GET /sessions": self._sessions,
             "GET /cdrs": self._cdrs,
+            "GET /cdrs/{cdr_id}": self._cdr,
+            "POST /cdrs/{cdr_id}/credit": self._credit,
+            "POST /cdrs/{cdr_id}/correction": self._correct,
+            "GET /reservations": self._reservations,
+            "DELETE /reservations/{number}": self._cancel_reservation,
+            "PUT /chargers/{charge_point}/limit": self._limit,
             "GET /chargers": self._chargers,
             "GET /tokens": self._tokens,
         }
@@ -51,6 +68,67 @@ class Administration:
 
     async def _cdrs(self, _request: AdminRequest) -> Any:
         return [_cdr(each) for each in self._node.cdrs()]
+
+    async def _cdr(self, request: AdminRequest) -> Any:
+        stored = self._node.outbox.cdr(request.text("cdr_id"))
+        if stored is None:
+            raise NotPossible(f"there is no CDR {request.text('cdr_id')}")
+        return _cdr(stored)
+
+    async def _credit(self, request: AdminRequest) -> Any:
+        try:
+            credit = self._node.corrections.credit(request.text("cdr_id"))
+        except CannotCorrect as error:
+            raise NotPossible(str(error)) from error
+        return [self._stored(credit.id)]
+
+    async def _correct(self, request: AdminRequest) -> Any:
+        register = request.value.get("meter_stop_wh")
+        try:
+            credit, new = self._node.corrections.correct(
+                request.text("cdr_id"), None if register is None else Decimal(register)
+            )
+        except CannotCorrect as error:
+            raise NotPossible(str(error)) from error
+        return [self._stored(credit.id), self._stored(new.id)]
+
+    def _stored(self, cdr_id: str) -> dict[str, Any]:
+        stored = self._node.outbox.cdr(cdr_id)
+        if stored is None:
+            raise LookupError(cdr_id)
+        return _cdr(stored)
+
+    async def _reservations(self, _request: AdminRequest) -> Any:
+        early = {each.session_id: each for each in self._node.promises.early.all()}
+        return [
+            {
+                "number": each.number,
+                "emsp": str(each.emsp),
+                "reservation_id": each.reservation_id,
+                "location_id": each.location_id,
+                "charge_point": early[each.session_id].plug.charge_point,
+                "connector": early[each.session_id].plug.number,
+                "session_id": each.session_id,
+                "until": format_timestamp(early[each.session_id].until),
+            }
+            for each in self._node.promises.reservations.all()
+            if each.session_id in early
+        ]
+
+    async def _cancel_reservation(self, request: AdminRequest) -> Any:
+        number = request.text("number")
+        try:
+            await self._node.cancel_reservation(int(number))
+        except (KeyError, ValueError) as error:
+            raise NotPossible(f"there is no reservation {number}") from error
+        return {}
+
+    async def _limit(self, request: AdminRequest) -> Any:
+        charge_point, watt = request.text("charge_point"), request.value.get("watt")
+        outcome = await self._node.charging_profiles.limit_charge_point(charge_point, watt)
+        if outcome is not RemoteOutcome.ACCEPTED:
+            raise NotPossible(f"charge point {charge_point}: {outcome}")
+        return {"charge_point": charge_point, "watt": watt}
 
     async def _tokens(self, _request: AdminRequest) -> Any:
         return [each.value() for each in self._node.node.objects.all("tokens")]

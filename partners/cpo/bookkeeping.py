@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import Enum, auto
 
 from hub.ocpi.party import Party
@@ -99,21 +100,29 @@ class Bookkeeping:
             log.exception("reservation %s cannot be priced", early.session_id)
             return None
 
-    def cdr_anew(self, charging: Charging) -> CDR | None:
-        """The CDR of a transaction by all that is known now, after another one was taken back (CDR-07)."""
+    def cdr_anew(self, charging: Charging, most_wh: Decimal | None = None) -> CDR | None:
+        """The CDR of a transaction by all that is known now, after another one was taken back (CDR-07).
+
+        Args:
+            charging: The transaction, over.
+            most_wh: What a person read at the end: no sample beyond it is believed.
+        """
         contract = self.contracts.of(charging.id)
         if contract is None or charging.stopped is None:
             return None
-        used = self._use(charging, contract)
+        used = self._use(charging, contract, most_wh)
         priced, _ = self._priced(charging, used, contract.terms)
         return None if priced is None else cdr(self.new_id(), contract, charging, used, priced, self.clock())
 
-    def _use(self, charging: Charging, contract: Contract) -> Use:
+    def _use(self, charging: Charging, contract: Contract, most_wh: Decimal | None = None) -> Use:
+        samples = self.charging_log.samples(charging)
+        if most_wh is not None:
+            samples = tuple(each for each in samples if each.energy_wh is None or each.energy_wh <= most_wh)
         return use(
             Metered(
                 start=charging.started,
                 meter_start=charging.meter_start,
-                samples=self.charging_log.samples(charging),
+                samples=samples,
                 states=self.charging_log.states(charging),
                 stop=charging.stopped,
                 meter_stop=charging.meter_stop,

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -10,9 +11,10 @@ from partners.cpo import screens
 from partners.cpo.app import CpoNode
 from partners.cpo.settings import ADMIN_PORT, read_settings
 from partners.node_cli import NodeCommands
-from partners.remote import say
+from partners.remote import Json, Key, Node, RemoteNode, say, show
 from partners.serving import given_up_if_impossible
 from partners.serving import serve as serve_until_stopped
+from partners.tables import fields
 
 DEFAULT_NODE = f"http://127.0.0.1:{ADMIN_PORT}"
 EXAMPLE = """\
@@ -64,7 +66,13 @@ time_zone = "Europe/Amsterdam"
 [[locations.evses]]
 uid = "evse-1"
 evse_id = "NL*CPO*E1"
-capabilities = ["RFID_READER", "REMOTE_START_STOP_CAPABLE", "UNLOCK_CAPABLE"]
+capabilities = [
+    "RFID_READER",
+    "REMOTE_START_STOP_CAPABLE",
+    "UNLOCK_CAPABLE",
+    "RESERVABLE",
+    "CHARGING_PROFILE_CAPABLE",
+]
 # Which charge point it is, as it names itself.
 charge_point = "CP001"
 
@@ -82,6 +90,10 @@ ocpp_connector = 1
 
 app = typer.Typer(no_args_is_help=True, help="A reference CPO: run chargers, and let others' drivers charge.")
 commands = NodeCommands(app, DEFAULT_NODE)
+cdr = typer.Typer(no_args_is_help=True, help="CDRs: look at them, and take back what was wrong.")
+app.add_typer(cdr, name="cdr")
+reservation = typer.Typer(no_args_is_help=True, help="Reservations that charge points keep.")
+app.add_typer(reservation, name="reservation")
 commands.example(EXAMPLE, "ocpi-node cpo example > cpo.toml")
 
 
@@ -104,6 +116,74 @@ commands.listing("sessions", screens.sessions, "The sessions, and whether their 
 commands.listing("cdrs", screens.cdrs, "The CDRs, and whether their eMSP has accepted them.")
 commands.listing("tokens", screens.tokens, "The eMSPs' tokens that we know.")
 commands.registration()
+NodeCommands(reservation, DEFAULT_NODE).listing(
+    "list", screens.reservations, "The reservations that are open.", path="/reservations"
+)
+NodeCommands(cdr, DEFAULT_NODE).listing(
+    "list", screens.cdrs, "The CDRs, and whether their eMSP has accepted them.", path="/cdrs"
+)
+
+CdrId = Annotated[str, typer.Argument(metavar="ID", help="The id of the CDR.")]
+
+
+@cdr.command("show")
+def show_cdr(cdr_id: CdrId, *, node: Node = DEFAULT_NODE, key: Key = "", as_json: Json = False) -> None:
+    """One CDR, whole."""
+    found = RemoteNode(node, key).ask("GET", f"/cdrs/{quote(cdr_id, safe='')}")
+    show(found, as_json=as_json, table=screens.cdr)
+
+
+@cdr.command()
+def credit(cdr_id: CdrId, *, node: Node = DEFAULT_NODE, key: Key = "", as_json: Json = False) -> None:
+    """Take a CDR back: its eMSP gets a Credit CDR. Exit status 1 if it was taken back before."""
+    made = RemoteNode(node, key).ask("POST", f"/cdrs/{quote(cdr_id, safe='')}/credit")
+    show(made, as_json=as_json, table=screens.cdrs)
+
+
+@cdr.command()
+def correct(
+    cdr_id: CdrId,
+    *,
+    meter_stop: Annotated[
+        int | None, typer.Option(help="The register at the end as somebody read it, Wh.")
+    ] = None,
+    node: Node = DEFAULT_NODE,
+    key: Key = "",
+    as_json: Json = False,
+) -> None:
+    """Take a CDR back, and bill the session anew by all that is known now."""
+    value = {} if meter_stop is None else {"meter_stop_wh": meter_stop}
+    made = RemoteNode(node, key).ask("POST", f"/cdrs/{quote(cdr_id, safe='')}/correction", value)
+    show(made, as_json=as_json, table=screens.cdrs)
+
+
+@reservation.command("cancel")
+def cancel_reservation(
+    number: Annotated[int, typer.Argument(help="Its number, as `reservation list` shows it.")],
+    *,
+    node: Node = DEFAULT_NODE,
+    key: Key = "",
+    as_json: Json = False,
+) -> None:
+    """Give up a reservation that cannot be kept; its eMSP is told."""
+    done = RemoteNode(node, key).ask("DELETE", f"/reservations/{number}")
+    show(done, as_json=as_json, table=fields)
+
+
+@app.command()
+def limit(
+    charge_point: Annotated[str, typer.Argument(help="The charge point's identity.")],
+    *,
+    watt: Annotated[
+        int | None, typer.Option(min=0, help="The most that it may draw in all; left out: no limit of ours.")
+    ] = None,
+    node: Node = DEFAULT_NODE,
+    key: Key = "",
+    as_json: Json = False,
+) -> None:
+    """Limit a whole charge point; eMSPs that set charging profiles there are told."""
+    path = f"/chargers/{quote(charge_point, safe='')}/limit"
+    show(RemoteNode(node, key).ask("PUT", path, {"watt": watt}), as_json=as_json, table=fields)
 
 
 async def _nothing_more() -> None:

@@ -68,7 +68,7 @@ class Corrections:
             raise CannotCorrect(f"CDR {cdr_id} is not of a charging session: credit it")
         with self.database.transaction():
             charging = self._known_better(self.charging_log.charging(charging_id), meter_stop_wh)
-            new = self.bookkeeping.cdr_anew(charging)
+            new = self.bookkeeping.cdr_anew(charging, meter_stop_wh)
             if new is None:
                 raise CannotCorrect(f"the session of CDR {cdr_id} cannot be priced")
             credit = self._credit(original)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import RenderableType
 
-from partners.tables import Values, lines, plain
+from partners.tables import Values, fields, lines, plain
 
 
 def sessions(found: Sequence[Values]) -> RenderableType:
@@ -40,6 +40,28 @@ def cdrs(found: Sequence[Values]) -> RenderableType:
             str(cdr["total_time"]),
             _cost(cdr),
             each["accepted_at"] or each["refusal"] or "not yet",
+        )
+    return table
+
+
+def cdr(found: Values) -> RenderableType:
+    """One CDR, field by field."""
+    return fields({**found["cdr"], "accepted_at": found["accepted_at"], "kept at": found["url"]})
+
+
+def reservations(found: Sequence[Values]) -> RenderableType:
+    """One line a reservation."""
+    table = lines("Number", "eMSP", "Id", "Location", "Charge point", "Connector", "Until", "Session")
+    for each in found:
+        table.add_row(
+            str(each["number"]),
+            each["emsp"],
+            each["reservation_id"],
+            each["location_id"],
+            each["charge_point"],
+            str(each["connector"]) if each["connector"] else "any",
+            each["until"],
+            each["session_id"],
         )
     return table
 
