@@ -50,9 +50,15 @@ from partners.link import NO_SUCCESS
 from partners.listening import listen
 from partners.node import Node, new_id
 from partners.platform import Platform
+from partners.pull_marks import PullMark, PullMarks
 from schemas.v2_2_1 import InterfaceRole, Role
 
 log = logging.getLogger(__name__)
+
+#: A list is asked for a little more than what changed since: a hub may have got it late (AM-09).
+_OVERLAP: Final = timedelta(minutes=5)
+#: Of the interval between whole lists, which varies by a tenth.
+_NEARLY: Final = 0.9
 
 #: Without these there is nothing to do at a hub (CR-16).
 NEEDS: Final = (
@@ -103,6 +109,8 @@ class CpoNode(Platform):
             clock=clock,
             chance=chance,
             backoff=settings.backoff,
+            # What was pushed to us meanwhile is lost (TR-32).
+            recovered=self._catch_up,
         )
         grants = Grants(node.database)
         bookkeeping = Bookkeeping(
@@ -191,6 +199,7 @@ class CpoNode(Platform):
             owe=self.handover.owe,
         )
         self._lists = Lane("the hub's lists", self._pull, backoff=settings.backoff, chance=chance)
+        self._marks = PullMarks(node.database, party)
         self._greeted: int | None = None
         #: How often the tokens were pulled since the start.
         self.pulls = 0
@@ -259,7 +268,9 @@ class CpoNode(Platform):
         Raises:
             TimeoutError: It did not happen in time.
         """
-        await self.until(lambda: self.pulls > 0 and self.broadcast.is_settled, patience)
+        await self.until(
+            lambda: self._greeted is not None and self.pulls > 0 and self.broadcast.is_settled, patience
+        )
 
     def sessions(self) -> list[StoredSession]:
         """All Sessions, oldest first."""
@@ -309,7 +320,7 @@ class CpoNode(Platform):
 
     async def _greet(self) -> None:
         """For ever: when there is a new registration, tell that platform everything."""
-        await self.register_as_configured(self.settings.hub)
+        await self.register_as_configured(self.settings.hub, self.settings.backoff, self._chance)
         while True:
             self._greeted = await self.node.changes.until(self._new_peer, None)
             for key in self.locations.published():
@@ -339,13 +350,27 @@ class CpoNode(Platform):
             if link.offers("hubclientinfo", InterfaceRole.SENDER):
                 await self.node.pull.client_infos()
             for party in link.everybody(Role.EMSP):
-                await self.node.pull.owned("tokens", to=party)
+                await self._read_tokens(party)
         except NO_SUCCESS as error:
             raise Unreachable(str(error), is_hub_away=True) from error
         self.pulls += 1
         self.node.changes.announce()
         jitter: timedelta = self.settings.pull_interval * (0.9 + self._chance() / 5)
         return jitter
+
+    def _catch_up(self) -> None:
+        """The hub was away, and is back."""
+        self._lists.owe()
+
+    async def _read_tokens(self, to: Party) -> None:
+        """Read a list of tokens: after an outage what changed since the last time, else all of it (TR-32)."""
+        began, registration = self.node.clock(), self.node.peers.partner().id
+        mark = self._marks.get(registration, "tokens", to)
+        is_whole = mark is None or began - mark.whole_at >= self.settings.pull_interval * _NEARLY
+        since = None if is_whole or mark is None else mark.read_at - _OVERLAP
+        await self.node.pull.owned("tokens", to=to, since=since)
+        whole_at = began if is_whole or mark is None else mark.whole_at
+        self._marks.put(registration, "tokens", to, PullMark(began, whole_at))
 
     def _seen(self, party: Party | None) -> None:
         """Somebody at the hub, and with it the hub, is alive."""

@@ -287,8 +287,8 @@ class Commands:
         raise InvalidParameters(f"/connector_id: the EVSE has no connector {connector_id!r}")
 
     def _known(self, location_id: str, evse_uid: str | None) -> tuple[Plug, ...]:
-        """CMD-12."""
-        if not self.configuration.plugs(location_id):
+        """CMD-12; nobody knows a private location."""
+        if not self.configuration.plugs(location_id) or location_id.upper() in self.configuration.private:
             raise UnknownLocation(f"/location_id: there is no location {location_id!r}")
         plugs = self.configuration.plugs(location_id, evse_uid)
         if not plugs:

@@ -1,8 +1,8 @@
 """The CPO's tariffs and locations, and which charge point serves which EVSE, as the operator writes them.
 
 Tariffs and locations are written as OCPI has them, without what the node knows better (owner, status,
-`last_updated`). An EVSE names its `charge_point`; a connector may give its number there (`ocpp_connector`,
-1 if it does not). Numbers keep their digits.
+`last_updated`). A location that is `private` is never told to anybody. An EVSE names its `charge_point`; a
+connector may give its number there (`ocpp_connector`, 1 if it does not). Numbers keep their digits.
 
     [[tariffs]]
     id = "standard"
@@ -38,6 +38,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import combinations
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -75,6 +76,8 @@ class Configuration:
     #: OCPI Locations, without owner, status and `last_updated`.
     locations: tuple[Mapping[str, Any], ...]
     places: Mapping[Plug, Place]
+    #: Ids, in capitals, of locations that nobody hears of: not for public charging, nor for roaming (LOC-13).
+    private: frozenset[str] = frozenset()
 
     @property
     def charge_points(self) -> frozenset[str]:
@@ -113,6 +116,7 @@ def configuration(told: Mapping[str, Any]) -> Configuration:
         tariffs=tuple(_ocpi(tariff) for tariff in told["tariffs"]),
         locations=tuple(_without_plugs(_ocpi(location)) for location in told["locations"]),
         places={plug: place for _, plug, place in _plugs(told["locations"])},
+        private=frozenset(str(each["id"]).upper() for each in told["locations"] if each.get("private")),
     )
 
 
@@ -154,12 +158,17 @@ def _locations(told: Mapping[str, Any]) -> Iterator[Wrong]:
         return
     for number, location in enumerate(locations):
         key = f"locations[{number}]"
+        if not isinstance(location.get("private", False), bool):
+            yield Wrong(f"{key}.private", "expected true or false")
         yield from wrong_with(_as_published(location), Location, key)
         yield from _time_zone(location.get("time_zone"), f"{key}.time_zone")
     yield from _told_twice(
         (f"locations[{number}].id", each.get("id")) for number, each in enumerate(locations)
     )
     yield from _told_twice((key + ".uid", evse.get("uid")) for key, evse in _evses(locations))
+    for key, evse in _evses(locations):
+        ids = [(f"{key}.connectors[{at}].id", each.get("id")) for at, each in enumerate(evse["connectors"])]
+        yield from _told_twice(iter(ids))
     yield from _wiring(locations)
     yield from _tariff_ids(told)
 
@@ -227,7 +236,7 @@ def _wiring(locations: Sequence[Mapping[str, Any]]) -> Iterator[Wrong]:
 
 def _tariff_ids(told: Mapping[str, Any]) -> Iterator[Wrong]:
     """A connector names tariffs that exist, at most one of each type; free charging has one, too (LOC-19)."""
-    types = {str(tariff.get("id")).upper(): tariff.get("type") for tariff in told["tariffs"]}
+    tariffs = {str(tariff.get("id")).upper(): tariff for tariff in map(_ocpi, told["tariffs"])}
     for key, connector in _connectors(told["locations"]):
         told_ids = connector.get("tariff_ids")
         if not isinstance(told_ids, list) or not told_ids:
@@ -235,12 +244,32 @@ def _tariff_ids(told: Mapping[str, Any]) -> Iterator[Wrong]:
             continue
         ids = [str(tariff_id) for tariff_id in told_ids]
         for number, tariff_id in enumerate(ids):
-            if tariff_id.upper() not in types:
+            if tariff_id.upper() not in tariffs:
                 yield Wrong(f"{key}.tariff_ids[{number}]", f"there is no tariff {tariff_id!r}")
-        several = Counter(types[tariff_id.upper()] for tariff_id in ids if tariff_id.upper() in types)
-        for kind, number in several.items():
-            if number > 1:
-                yield Wrong(f"{key}.tariff_ids", f"names {number} tariffs of type {kind or '(any)'}")
+        known = [tariffs[tariff_id.upper()] for tariff_id in ids if tariff_id.upper() in tariffs]
+        for one, other in combinations(known, 2):
+            kind = one.get("type")
+            if kind == other.get("type") and _overlap(one, other):
+                names = f"{one['id']!r} and {other['id']!r}"
+                yield Wrong(f"{key}.tariff_ids", f"names two tariffs of type {kind or '(any)'}: {names}")
+
+
+def _overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two tariffs hold at the same time; without a start or an end one holds for ever."""
+    starts = [each.get("start_date_time") for each in (other, one)]
+    ends = [each.get("end_date_time") for each in (one, other)]
+    return not any(
+        isinstance(end, str) and isinstance(start, str) and _moment(end) <= _moment(start)
+        for end, start in zip(ends, starts, strict=True)
+    )
+
+
+def _moment(text: str) -> datetime:
+    """What is no instant is named where the tariff itself is checked."""
+    try:
+        return parse_timestamp(text)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _evses(locations: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -281,7 +310,7 @@ def _as_published(location: Mapping[str, Any]) -> dict[str, Any]:
 
 def _without_plugs(location: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        **location,
+        **{key: value for key, value in location.items() if key != "private"},
         "evses": [
             {key: value for key, value in evse.items() if key != "charge_point"}
             | {

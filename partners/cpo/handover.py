@@ -35,13 +35,14 @@ class Handover:
         clock: Clock,
         chance: Callable[[], float],
         backoff: Backoff,
+        recovered: Callable[[], None],
     ) -> None:
         self._outbox = outbox
         self._broadcast = broadcast
         self._account = partial(
             Account, outbox=outbox, sending=sending, changes=changes, clock=clock, chance=chance
         )
-        self._lane = partial(Lane, backoff=backoff, chance=chance)
+        self._lane = partial(Lane, backoff=backoff, chance=chance, recovered=recovered)
         self._hub = self._lane("the hub", broadcast.hand_over)
         self._emsps: dict[Party, Lane] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -78,6 +79,11 @@ class Handover:
         """Everybody is to hear of the status of an EVSE."""
         self._broadcast.owe_status(location, evse_uid)
         self._hub.owe()
+
+    @property
+    def waits_for_the_hub(self) -> bool:
+        """Whether the hub was away when somebody was to be told something, and is not known to be back."""
+        return self._hub.waits_for_the_hub or any(each.waits_for_the_hub for each in self._emsps.values())
 
     def seen(self, party: Party | None) -> None:
         """The hub has sent us something, perhaps on behalf of a party: both are alive."""

@@ -100,7 +100,7 @@ class Interfaces:
     # One object.
 
     async def _location(self, request: Request) -> Answer:
-        location = self.locations.location(request.parameters["location_id"])
+        location = self.locations.published_location(request.parameters["location_id"])
         if location is None:
             raise LocationNotFound
         found = location

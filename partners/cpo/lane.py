@@ -23,12 +23,20 @@ class Lane:
     """Runs for ever: hands over what is owed, waits until there is more."""
 
     def __init__(
-        self, addressee: str, hand_over: HandOver, *, backoff: Backoff, chance: Callable[[], float]
+        self,
+        addressee: str,
+        hand_over: HandOver,
+        *,
+        backoff: Backoff,
+        chance: Callable[[], float],
+        recovered: Callable[[], None] = lambda: None,
     ) -> None:
         self.addressee = addressee
         self._hand_over = hand_over
         self._backoff = backoff
         self._chance = chance
+        #: Told when the hub itself was away, and is back.
+        self._recovered = recovered
         self._more = asyncio.Event()
         self._alive = asyncio.Event()
         #: Whether the last attempt failed since the hub itself was away.
@@ -65,7 +73,10 @@ class Lane:
                 log.exception("handing over to %s failed", self.addressee)
                 await _within(self._alive, self._backoff.delay(failures, self._chance()))
             else:
+                if failures and self.waits_for_the_hub:
+                    self._recovered()
                 failures = 0
+                self.waits_for_the_hub = False
                 await _within(self._more, due)
 
 

@@ -1,7 +1,7 @@
 """The CPO's tariffs and Locations: published from the configuration, in step with the charge points."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.party import Party
@@ -21,6 +21,8 @@ from partners.cpo.publication import (
 from partners.objects import Objects
 from schemas.v2_2_1 import Location, Tariff
 
+#: Kept beside the others, in no list and told to nobody (LOC-13).
+_PRIVATE: Final = "private locations"
 #: Connector 0 is the charge point as a whole.
 WHOLE_CHARGE_POINT = 0
 
@@ -57,11 +59,12 @@ class Locations:
         for tariff in self._configuration.tariffs:
             key = self.key("tariffs", tariff["id"])
             self._objects.put(key, published_tariff(tariff, self._stored(key), self._owner, now))
-        configured = {self.key("locations", each["id"]): each for each in self._configuration.locations}
+        configured = {self._place_key(each["id"]): each for each in self._configuration.locations}
         for key, location in configured.items():
             self._objects.put(key, published_location(location, self._stored(key), self._owner, now))
         for stored in self._objects.all("locations", owner=self._owner):
             if stored.key not in configured:
+                # Also one that is private now: whoever was told of it hears that it is gone.
                 self._objects.put(stored.key, withdrawn_location(stored.value(), now))
 
     def published(self) -> list[ObjectKey]:
@@ -90,7 +93,8 @@ class Locations:
             new = with_status(whole, ref.evse_uid, status, self._clock())
             if new is not None:
                 self._objects.put(ref.location, new)
-                changed.append(ref)
+                if ref.location.module != _PRIVATE:
+                    changed.append(ref)
         return changed
 
     def place(self, plug: Plug) -> Place | None:
@@ -119,12 +123,20 @@ class Locations:
         return [Tariff.model_validate(each) for each in stored if each is not None]
 
     def location(self, location_id: str) -> dict[str, Any] | None:
-        """A published Location, by its id in any case."""
+        """A Location, by its id in any case, published or not."""
+        return self._stored(self._place_key(location_id))
+
+    def published_location(self, location_id: str) -> dict[str, Any] | None:
+        """A Location that others may see."""
         return self._stored(self.key("locations", location_id))
 
     def key(self, module: str, object_id: str) -> ObjectKey:
         """Where an object of ours is kept."""
         return ObjectKey(module, *self._owner.folded, object_id.upper())
+
+    def _place_key(self, location_id: str) -> ObjectKey:
+        is_private = location_id.upper() in self._configuration.private
+        return self.key(_PRIVATE if is_private else "locations", location_id)
 
     def _stored(self, key: ObjectKey) -> dict[str, Any] | None:
         stored = self._objects.get(key)
@@ -134,7 +146,7 @@ class Locations:
         evses: dict[EvseRef, list[Plug]] = {}
         for plug, place in self._configuration.places.items():
             if plug.charge_point == charge_point:
-                ref = EvseRef(self.key("locations", place.location_id), place.evse_uid)
+                ref = EvseRef(self._place_key(place.location_id), place.evse_uid)
                 evses.setdefault(ref, []).append(plug)
         yield from evses.items()
 

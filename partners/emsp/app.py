@@ -93,7 +93,7 @@ class EmspNode(Platform):
     async def keep_in_step(self, chance: Callable[[], float] = random.random) -> None:
         """Register if the settings say where, then keep tokens and lists up to date, for ever (`InStep`)."""
         node = self.node
-        await self.register_as_configured(self.settings.hub)
+        await self.register_as_configured(self.settings.hub, self.settings.backoff, chance)
         in_step = InStep(
             peers=node.peers,
             clients=node.clients,

@@ -1,12 +1,28 @@
 """A node that is told its hub registers there when it starts; if that fails, the operator hears why."""
 
+import asyncio
+import logging
+
 import pytest
 
 from partners.cpo.app import CpoNode
 from tests.fixtures.cpo_world import cpo_settings
-from tests.fixtures.recorder import Recorder
+from tests.fixtures.recorder import Fault, Recorder, Reply
 
-NOBODY = "http://127.0.0.1:1/ocpi/versions"
+NOBODY = ("http://127.0.0.1:1/ocpi/versions", "token")
+
+
+class Heard(logging.Handler):
+    """Waits for a message in the log of a node."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+        self.event = asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._text in record.getMessage():
+            self.event.set()
 
 
 async def test_a_token_a_that_is_wrong_is_told_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -22,12 +38,34 @@ async def test_a_token_a_that_is_wrong_is_told_and_leaves_nothing(caplog: pytest
         assert cpo.node.link.is_up
 
 
-async def test_a_hub_that_is_not_there_is_told_and_the_node_runs_on(caplog: pytest.LogCaptureFixture) -> None:
-    async with CpoNode(cpo_settings(hub=(NOBODY, "token"))) as cpo:
-        await cpo.register_as_configured(cpo.settings.hub)
-        assert f"registration at {NOBODY} failed, register by hand" in caplog.text
-        assert cpo.node.peers.all() == []
-        assert cpo.ocpp_url.startswith("ws://127.0.0.1:")
+async def test_a_hub_that_is_away_when_the_node_starts_is_tried_until_it_is_there() -> None:
+    heard = Heard("the hub cannot be reached, again in")
+    logging.getLogger("partners.platform").addHandler(heard)
+    async with Recorder(roles=[("HUB", "HU", "HUB")]) as hub:
+        token = hub.accept_new_token()
+        await hub.go_away()
+        async with CpoNode(cpo_settings(hub=(hub.versions_url, token))) as cpo:
+            await asyncio.wait_for(heard.event.wait(), 10)
+            assert cpo.node.peers.all() == []
+            assert cpo.ocpp_url.startswith("ws://127.0.0.1:")
+            await hub.come_back()
+            await cpo.until_introduced()
+            assert len(hub.all("POST", "/credentials")) == 1
+
+
+@pytest.mark.parametrize("passing", [Fault.SERVER_ERROR, Fault.HTML, Reply(status_code=3001)])
+async def test_a_hub_that_cannot_answer_yet_is_asked_again(passing: Reply | Fault) -> None:
+    async with Recorder(roles=[("HUB", "HU", "HUB")]) as hub:
+        hub.answers("GET", "/versions", passing, times=2)
+        async with CpoNode(cpo_settings(hub=(hub.versions_url, hub.accept_new_token()))) as cpo:
+            await cpo.until_introduced()
+            assert len(hub.all("POST", "/credentials")) == 1
+
+
+async def test_whoever_registers_by_hand_ends_the_attempts() -> None:
+    async with Recorder(roles=[("HUB", "HU", "HUB")]) as hub, CpoNode(cpo_settings(hub=NOBODY)) as cpo:
+        await cpo.register(hub.versions_url, hub.accept_new_token())
+        await cpo.until_introduced()
 
 
 async def test_who_is_registered_does_not_register_again() -> None:
