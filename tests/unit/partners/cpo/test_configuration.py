@@ -109,7 +109,7 @@ def test_a_location_that_is_wrong_names_the_key(change: dict[str, Any], said: st
         ({"max_voltage": "230"}, "max_voltage: expected a JSON integer"),
         ({"tariff_ids": ["gone"]}, "tariff_ids[0]: there is no tariff 'gone'"),
         ({"tariff_ids": []}, "tariff_ids: expected at least one tariff"),
-        ({"tariff_ids": ["standard", "other"]}, "tariff_ids: names 2 tariffs of type (any)"),
+        ({"tariff_ids": ["standard", "other"]}, "tariff_ids: names two tariffs of type (any)"),
         ({"tarif_ids": []}, "tarif_ids: unknown; OCPI has no such field"),
         ({"ocpp_connector": 0}, "ocpp_connector: expected a whole number of at least 1"),
         ({"standard": "SCHUKO"}, "standard: expected one of"),
