@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
-from urllib.parse import quote, urlencode
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote, urlencode, urlsplit
 
 from hub.ocpi.client import Answer, PeerOffers, PeerRefused, PlatformClient
-from hub.ocpi.headers import NO_ROUTING, Routing
+from hub.ocpi.headers import NO_ROUTING, TOTAL_COUNT, Routing
 from hub.ocpi.modules import MODULES
+from hub.ocpi.paging import read_total
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import format_timestamp
 from hub.ocpi.transport import CallFailed, Transport, joined_url
@@ -183,8 +184,8 @@ class Link:
 
     async def pages(
         self, module: str, *, to: Party, since: datetime | None = None, limit: int | None = None
-    ) -> AsyncIterator[list[Any]]:
-        """The pages of a Sender interface's list, each as decoded objects (PG-13).
+    ) -> AsyncIterator["Page"]:
+        """The pages of a Sender interface's list (PG-13).
 
         Raises:
             NotRegistered, NotOffered, PartyNotConnected: as for `send`.
@@ -194,8 +195,14 @@ class Link:
         self._check_connected(peer, to, MODULES[module].sender_roles)
         query = _query(since, limit)
         url = joined_url(_endpoint(peer, module, InterfaceRole.SENDER), "", query)
-        async for page in self._client(peer).pages(url, routing=Routing(to=to, sender=self.party)):
-            yield page
+        host = urlsplit(url).netloc
+        pages = self._client(peer).listed(
+            url,
+            lambda following: urlsplit(following).netloc == host,
+            routing=Routing(to=to, sender=self.party),
+        )
+        async for answer in pages:
+            yield Page(answer.data(), read_total(answer.reply.header(TOTAL_COUNT)))
 
     async def client_infos(self) -> AsyncIterator[list[Any]]:
         """The pages of the hub's list of connected parties, which is addressed to nobody (HCI-07)."""
@@ -219,6 +226,15 @@ class Link:
         said = [status for role in roles if (status := self.clients.status(to, role)) is not None]
         if said and ConnectionStatus.CONNECTED not in said:
             raise PartyNotConnected(f"{to} is {said[0]} at the hub")
+
+
+class Page(NamedTuple):
+    """One page of a list."""
+
+    #: Decoded.
+    objects: list[Any]
+    #: How many the list has on all its pages, None where the platform does not say.
+    total: int | None
 
 
 def path(*segments: str) -> str:

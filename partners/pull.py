@@ -66,8 +66,10 @@ class Pull:
         through_hub = to == self.link.peers.partner().hub_party
         listed: set[ObjectKey] = set()
         kept = refused = 0
+        total: int | None = None
         async for page in self.link.pages(module_id, to=to, since=since):
-            for value in page:
+            total = page.total
+            for value in page.objects:
                 key = _key(module_id, kind, value)
                 # What is broken is in the list all the same: what we have of it stays valid.
                 listed.update(() if key is None else (key,))
@@ -80,6 +82,9 @@ class Pull:
                 else:
                     kept += 1
         whole = since is None and through_hub
+        if whole and total is not None and kept + refused < total:
+            log.warning("a list of %s has %d objects of %d: cut short", module_id, kept + refused, total)
+            whole = False
         outdated = self.objects.outdate(module_id, listed, began) if whole else 0
         self.changes.announce()
         return Pulled(kept, refused, outdated)

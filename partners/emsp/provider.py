@@ -149,8 +149,8 @@ class Provider:
         mark = self._marks.get(registration, module, to)
         is_whole = whole or mark is None or began - mark.whole_at >= habits.whole_interval
         since = None if is_whole or mark is None else mark.read_at - habits.overlap
-        if module == "sessions" and since is None:
-            since = began - habits.history
+        if since is None and (module == "sessions" or (module == "cdrs" and not whole and mark is not None)):
+            since = began - habits.history  # what ended long ago does not change any more
         pulled = await self._pull.owned(module, to=to, since=since, guard=self._guard(module))
         whole_at = began if is_whole or mark is None else mark.whole_at
         self._marks.put(registration, module, to, PullMark(began, whole_at))

@@ -245,7 +245,7 @@ async def test_rates_have_at_most_one_decimal(world: World, change: dict[str, An
 class TestActiveProfile:
     """PUT of the active profile, when something else changed it (CHP-05)."""
 
-    @pytest.mark.holds("TR-10", by="emsp")
+    @pytest.mark.holds("TR-10", "AM-39", by="emsp")
     async def test_it_is_kept(self, world: World) -> None:
         answer = await world.call("PUT", OURS, ACTIVE)
         assert (answer.status, answer.code) == (200, 1000)

@@ -56,10 +56,12 @@ async def test_a_list_is_read_whole_at_first_then_what_changed_and_whole_again_i
         clock.passes(hours=hours)
         await world.node.pull_changes()
     expected = [None, "2026-01-01T11:50:00Z", "2026-01-01T17:50:00Z", None]
-    assert since(world, "locations") == since(world, "tariffs") == since(world, "cdrs") == expected
+    assert since(world, "locations") == since(world, "tariffs") == expected
+    # CDRs are final: all of them are read once, later those of a month.
+    assert since(world, "cdrs") == [*expected[:3], "2025-12-02T12:00:00Z"]
 
 
-@pytest.mark.holds("SES-02", by="emsp")
+@pytest.mark.holds("SES-02", "AM-24", by="emsp")
 async def test_sessions_are_never_asked_for_without_a_date(world: World, clock: Clock) -> None:
     for _ in range(2):
         await world.node.pull()
@@ -139,6 +141,22 @@ async def test_only_a_whole_list_shows_what_is_gone(world: World, clock: Clock) 
     clock.passes(hours=24)
     await world.node.pull_changes()
     assert [each.id for each in world.node.locations()] == ["LOC2"]
+
+
+@pytest.mark.holds("TR-39", "AM-27", by="emsp")
+@pytest.mark.parametrize(
+    ("announced", "left"), [("2", ["LOC1", "LOC2"]), ("1", ["LOC1"]), ("many", ["LOC1"])]
+)
+async def test_a_list_that_is_cut_short_does_not_show_what_is_gone(
+    world: World, clock: Clock, announced: str, left: list[str]
+) -> None:
+    world.lists("locations", location(), location(id="LOC2"))
+    await world.node.pull()
+    clock.passes(hours=1)
+    short = Reply([location()], headers={"X-Total-Count": announced})
+    world.hub.answers("GET", "/sender/locations", short)
+    await world.node.pull()
+    assert [each.id for each in world.node.locations()] == left
 
 
 @pytest.mark.holds("TR-28", "RT-37", by="emsp")

@@ -47,7 +47,7 @@ async def test_what_others_own_is_put_and_never_posted(world: World, path: str) 
     assert "PUT" in answer.headers["Allow"]
 
 
-@pytest.mark.holds("TR-11", by="emsp")
+@pytest.mark.holds("TR-11", "AM-49", by="emsp")
 @pytest.mark.parametrize("data", [ABSENT, None, "x", 7, [], {"y": 1}])
 async def test_whatever_data_comes_where_none_is_fixed_does_no_harm(world: World, data: object) -> None:
     world.hub.answers("*", "/receiver/tokens", Reply(data))
@@ -56,6 +56,24 @@ async def test_whatever_data_comes_where_none_is_fixed_does_no_harm(world: World
     shown = world.node.tokens.get("04A1B2C3")
     answer = await world.node.tokens.push(shown, world.node.node.link.hub)
     assert answer.refusal().message == "why not"
+
+
+@pytest.mark.holds("AM-08", by="emsp")
+@pytest.mark.parametrize(
+    ("status", "code", "is_success"),
+    [(200, 1000, True), (201, 1001, True), (200, 2003, False), (404, 2003, False), (500, 1000, False)],
+)
+async def test_an_answer_is_judged_by_its_envelope_first(
+    world: World,
+    status: int,
+    code: int,
+    is_success: bool,  # noqa: FBT001 a column of the table
+) -> None:
+    world.hub.answers("*", "/receiver/tokens", Reply(status=status, status_code=code))
+    shown = world.node.tokens.get("04A1B2C3")
+    answer = await world.node.tokens.push(shown, world.node.node.link.hub)
+    assert answer.is_success is is_success
+    assert answer.refusal().status_code == code
 
 
 def errors(of: type[OcpiError]) -> list[type[OcpiError]]:

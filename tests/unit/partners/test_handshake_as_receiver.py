@@ -90,7 +90,7 @@ async def test_token_a_opens_versions_and_credentials_only(node: Node, hub: Reco
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-@pytest.mark.holds("CR-08", "CR-09", by=("cpo", "emsp"))
+@pytest.mark.holds("CR-08", "CR-09", "AM-47", by=("cpo", "emsp"))
 async def test_who_is_not_registered_cannot_update_or_end_a_registration(
     node: Node, hub: Recorder, method: str
 ) -> None:
@@ -123,7 +123,7 @@ async def test_patch_does_not_exist(node: Node, hub: Recorder) -> None:
     assert answer.headers["Allow"] == "GET, POST, PUT, DELETE"
 
 
-@pytest.mark.holds("CR-12", by=("cpo", "emsp"))
+@pytest.mark.holds("CR-12", "AM-16", by=("cpo", "emsp"))
 async def test_get_shows_the_credentials_that_the_caller_uses(node: Node, hub: Recorder) -> None:
     """CR-12, AM-16: our URL and roles, with the token that was shown."""
     await hub.register(node.versions_url, node.issue_token_a())

@@ -151,7 +151,7 @@ async def test_no_version_in_common_means_that_nothing_is_posted(node: Node) -> 
         assert [each.path for each in hub.received] == ["/partner/versions"]
 
 
-@pytest.mark.holds("VE-05", "VE-08", by=("cpo", "emsp"))
+@pytest.mark.holds("VE-05", "VE-08", "AM-44", by=("cpo", "emsp"))
 async def test_unknown_modules_and_a_wrong_role_of_credentials_do_no_harm(node: Node) -> None:
     """VE-05, VE-08."""
     async with Recorder(

@@ -171,7 +171,8 @@ class TestPull:
             more = number + 1 < len(pages)
             link = {"Link": f'<{hub.url}/cursor/{number + 1}?c=%2F>; rel="next"'} if more else {}
             fragment = f"/cursor/{number}" if number else "sender/locations"
-            hub.answers("GET", fragment, Reply(page, headers={"X-Total-Count": "9", **link}))
+            total = str(sum(map(len, pages)))
+            hub.answers("GET", fragment, Reply(page, headers={"X-Total-Count": total, **link}))
 
     @pytest.mark.holds("PG-13", by=("cpo", "emsp"))
     async def test_links_are_followed_as_they_are(self, node: Node, hub: Recorder) -> None:

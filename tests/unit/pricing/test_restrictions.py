@@ -273,6 +273,7 @@ def test_a_line_says_why_the_elements_before_it_did_not_apply() -> None:
     assert (second.element, second.passed_over) == (2, ((0, "day_of_week"), (1, "max_kwh")))
 
 
+@pytest.mark.holds("AM-36", by=("cpo", "emsp"))
 def test_a_fee_is_due_once_for_each_component_that_comes_to_apply() -> None:
     """AM-36: 1.00 in the first hour and 3.00 from then on make 4.00 for a session of two hours."""
     stay = tariff(element(flat("1.00"), max_duration=3600), element(flat("3.00"), min_duration=3600))

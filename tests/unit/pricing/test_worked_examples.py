@@ -156,6 +156,7 @@ EXAMPLES = [
 ]
 
 
+@pytest.mark.holds("AM-37", by=("cpo", "emsp"))
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example.name for example in EXAMPLES])
 def test_a_session_costs_what_the_specification_says(example: Example) -> None:
     statement = priced(example.tariff, *example.session, start=example.start)

@@ -127,7 +127,7 @@ class TestList:
         assert answer.data == []
         assert answer.headers["X-Total-Count"] == "2"
 
-    @pytest.mark.holds("PG-05", "PG-09", by="emsp")
+    @pytest.mark.holds("PG-05", "PG-09", "AM-27", by="emsp")
     async def test_more_than_the_limit_is_not_returned(self, world: World) -> None:
         for number in range(20):
             world.node.tokens.issue({"uid": f"U{number}"})
