@@ -125,6 +125,7 @@ async def test_a_partner_that_shows_raw_tokens_is_shown_raw_tokens(hub: Registry
     assert hub.named("TNM").token_encoding is TokenEncoding.RAW
 
 
+@pytest.mark.holds("VE-06", by="hub")
 @pytest.mark.holds("CR-20", by="hub")
 async def test_a_platform_may_bring_several_parties_and_one_party_in_two_roles(hub: RegistryHub) -> None:
     """CR-20."""
@@ -306,7 +307,7 @@ async def test_of_two_platforms_that_claim_one_party_at_once_one_gets_it(
     assert len((await hub.rows())["platform_role"]) == 1
 
 
-@pytest.mark.holds("CR-28", by="hub")
+@pytest.mark.holds("CR-28", "ST-07", by="hub")
 async def test_a_failure_of_the_database_leaves_nothing(hub: RegistryHub, cpo: Recorder) -> None:
     """CR-28: the last row of the transaction cannot be written; everything before it is undone."""
     token_a = (await hub.platforms.invite("TNM")).token
@@ -319,7 +320,8 @@ async def test_a_failure_of_the_database_leaves_nothing(hub: RegistryHub, cpo: R
             )
         )
     answer = await posted(hub, cpo, token_a)
-    assert answer.status == 500
+    assert (answer.status, answer.code) == (500, 3000)
+    assert "disk" not in answer.envelope["status_message"]
     assert await hub.rows() == before
     async with hub.database.writing() as connection:
         await connection.execute(text("DROP TRIGGER full"))

@@ -56,6 +56,7 @@ OPERATIONS: list[tuple[str, str, str, str, str, Any]] = [
 ]
 
 
+@pytest.mark.holds("CHP-09", by="hub")
 @pytest.mark.holds(
     "TR-01",
     "TR-17",

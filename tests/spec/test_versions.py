@@ -30,6 +30,7 @@ async def details_of(hub: RegistryHub, partner: Recorder) -> VersionDetails:
     return VersionDetails.model_validate((await partner.call("GET", version["url"])).data)
 
 
+@pytest.mark.holds("VE-06", by="hub")
 @pytest.mark.holds("VE-01", "VE-02", by="hub")
 async def test_the_hub_offers_one_version_at_an_absolute_url(hub: RegistryHub, partner: Recorder) -> None:
     """VE-01, VE-02; the version's number is no more than that."""
@@ -39,6 +40,7 @@ async def test_the_hub_offers_one_version_at_an_absolute_url(hub: RegistryHub, p
     ]
 
 
+@pytest.mark.holds("LOC-24", by="hub")
 @pytest.mark.holds("VE-03", "VE-04", "VE-07", "VE-12", by="hub")
 async def test_every_routed_module_is_offered_with_both_interfaces(
     hub: RegistryHub, partner: Recorder

@@ -27,6 +27,7 @@ async def connected(admin: AdminHub, partner: Recorder, name: str = "tnm") -> No
     assert answer.code == 1000, answer.body
 
 
+@pytest.mark.holds("CR-02", by="hub")
 async def test_an_invitation_is_all_that_a_partner_needs_to_register(
     admin: AdminHub, partner: Recorder
 ) -> None:
@@ -39,6 +40,7 @@ async def test_an_invitation_is_all_that_a_partner_needs_to_register(
     assert ("locations", "SENDER") in modules
 
 
+@pytest.mark.holds("CR-02", by="hub")
 async def test_an_answer_never_holds_a_token_but_the_invitation(admin: AdminHub, partner: Recorder) -> None:
     invited = (await admin.ask("POST", "/admin/v1/platforms", {"name": "tnm"})).content
     answer = await partner.register(invited["versions_url"], invited["token"])
