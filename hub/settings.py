@@ -54,6 +54,8 @@ class Limits:
     journal_body: int = 16 * 1024
     #: How long a URL that leads back through the hub lives, unless the message says otherwise.
     link: timedelta = timedelta(hours=24)
+    #: How long after its timeout the result of a command is still in time.
+    result_margin: timedelta = timedelta(seconds=5)
     #: How far ahead a reservation may end whose results still find their way back.
     reservation: timedelta = timedelta(days=366)
     #: For all eMSPs together that are asked about a token that nobody is known to own (RT-51).

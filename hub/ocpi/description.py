@@ -59,6 +59,8 @@ class Operation:
     paged: bool = False
     #: The request carries a response_url which must lead back through a hub (CMD-07, CHP-10).
     response_url: ResponseUrl | None = None
+    #: What a hub itself sends to the response_url where no result comes in time (decision 0024).
+    no_result: WireObject | None = None
     #: The answer's Location header must lead back through a hub (CDR-04).
     answers_location: bool = False
     #: What tells for whom it is where OCPI-to does not, None where nothing does (RT-49).
@@ -227,6 +229,7 @@ def receiver(
     body: type[WireObject] | None = None,
     answer: type[WireObject] | None = None,
     response_url: ResponseUrl | None = None,
+    no_result: WireObject | None = None,
     answers_location: bool = False,
     clue: Clue | None = None,
     teaches: Clue | None = None,
@@ -239,6 +242,7 @@ def receiver(
         body,
         answer=answer,
         response_url=response_url,
+        no_result=no_result,
         answers_location=answers_location,
         clue=clue,
         teaches=teaches,

@@ -37,7 +37,7 @@ class TokenBefore(Protocol):
 #: Redirects in a row that are followed.
 MOST_REDIRECTS = 2
 #: Whose requests are somebody else's, or change something: no URL is tried in them that may be wrong.
-NOT_FOR_TRIALS = frozenset({Purpose.RELAY, Purpose.DELIVERY})
+NOT_FOR_TRIALS = frozenset({Purpose.RELAY, Purpose.DELIVERY, Purpose.TIMEOUT})
 
 
 class NotRegistered(Exception):

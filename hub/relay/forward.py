@@ -4,6 +4,7 @@ Three kinds of URL must lead back through the hub: the response_url that goes ou
 Link to the next page and the Location of a CDR that come back with an answer.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,8 +14,10 @@ from hub.ocpi.errors import MethodNotAllowed, NotFound, ReceiverNotConnected, Ro
 from hub.ocpi.headers import LINK, LOCATION, Header, MessageIds, Routing
 from hub.ocpi.message import Message, Reply
 from hub.ocpi.paging import is_empty_link, read_next_link, write_next_link
+from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock, parse_timestamp
 from hub.ocpi.transport import first
+from hub.registry.current import CurrentDirectory
 from hub.registry.directory import Directory, Platform
 from hub.registry.hosts import absolute, belongs_to
 from hub.registry.quirks import YES, Quirk, Seen
@@ -28,9 +31,12 @@ from hub.relay.links import (
     replaced_in_query,
     response_url_in_body,
     response_url_in_query,
+    token_of,
 )
+from hub.relay.results import Results
 from hub.routing.destination import Direct, speaks_for
 from hub.settings import Limits
+from hub.store.journal import Purpose
 from schemas.v2_2_1 import InterfaceRole
 
 
@@ -42,11 +48,12 @@ class Forwarding:
     links: Links
     clock: Clock
     limits: Limits
+    results: Results
 
     async def forward(self, message: Message, value: Any, caller: Platform, to: Direct) -> Reply:
         """The answer of the party that the message is for."""
         routing = Routing(to.party, message.routing.sender)
-        body, query = await self._with_own_response_url(message, value, caller, to, routing)
+        body, query, own_url = await self._with_own_response_url(message, value, caller, to, routing)
         onward = Onward(
             platform=to.platform,
             module=message.module.id,
@@ -57,7 +64,8 @@ class Forwarding:
             headers=message.headers,
             body=body,
         )
-        reply = await self.legs.send(onward)
+        answer = self.legs.send(onward)
+        reply = await (answer if own_url is None else self.results.asked(token_of(own_url), answer))
         interface = message.interface
         reply = await self._with_own_link(reply, onward, interface, caller)
         if message.operation.answers_location:
@@ -73,8 +81,20 @@ class Forwarding:
         body: bytes,
         caller: Platform,
         directory: Directory,
+        *,
+        say: Callable[[str], None],
     ) -> Reply:
         """The answer at the URL that a link stands for (CMD-08, PG-15).
+
+        Args:
+            link: The link.
+            method: The method of the request.
+            ids: Its ids.
+            headers: Its headers.
+            body: Its body.
+            caller: Whose request it is.
+            directory: Who is who.
+            say: Told what the journal shall say about the request, whatever becomes of it.
 
         Raises:
             MethodNotAllowed: the link is not used with this method.
@@ -87,6 +107,8 @@ class Forwarding:
         platform = directory.platforms.get(link.target_platform_id)
         if platform is None or not _still_stands(link, caller, platform, directory):
             raise NotFound("what this URL stood for is gone")
+        # From here on nobody waits for the result: whoever promised it has called.
+        say(await self.results.called_back(link))
         if not platform.is_connected:
             raise ReceiverNotConnected(f"{link.routing.to} is {platform.status}")
         onward = Onward(
@@ -95,17 +117,44 @@ class Forwarding:
         reply = await self.legs.send(onward)
         return _without(await self._with_own_link(reply, onward, link.interface, caller), LOCATION)
 
+    async def tell_no_result(self, directory: CurrentDirectory, link: Link) -> None:
+        """Say at a response_url that no result came in time, as from the party that promised it.
+
+        Raises:
+            OcpiError: the requester cannot be reached, or is another one now.
+        """
+        to = link.routing.to
+        platform = directory.value.platforms.get(link.target_platform_id)
+        if platform is None or to is None or not _is_still_at(link, platform, to, directory.value):
+            raise NotFound("what this URL stood for is gone")
+        if not platform.is_connected:
+            raise ReceiverNotConnected(f"{to} is {platform.status}")
+        await self.legs.send(
+            Onward(
+                platform,
+                link.module,
+                link.kind.method,
+                link.url,
+                link.routing,
+                link.correlation_id,
+                headers=(),
+                body=link.no_result,
+                purpose=Purpose.TIMEOUT,
+            )
+        )
+
     async def _with_own_response_url(
         self, message: Message, value: Any, caller: Platform, to: Direct, routing: Routing
-    ) -> tuple[bytes, str]:
-        """Body and query as they go on; the link exists before anybody hears of it."""
+    ) -> tuple[bytes, str, str | None]:
+        """Body and query as they go on, with the hub's URL in them; it stands for the other one already."""
         place = message.operation.response_url
         if place is None:
-            return message.body, message.query
+            return message.body, message.query, None
         url = (
             response_url_in_body(value) if place is ResponseUrl.BODY else response_url_in_query(message.query)
         )
         check_response_url(url, caller)
+        no_result = message.operation.no_result
         own = await self.links.create(
             Link(
                 kind=LinkKind.RESPONSE_URL,
@@ -116,11 +165,13 @@ class Forwarding:
                 routing=routing.answered(),
                 url=url,
                 expires_at=self._callback_expires_at(value),
+                correlation_id=message.ids.correlation_id,
+                no_result=b"" if no_result is None else no_result.to_json(),
             )
         )
         if place is ResponseUrl.BODY:
-            return replaced_in_body(message.body, own), message.query
-        return message.body, replaced_in_query(message.query, own)
+            return replaced_in_body(message.body, own), message.query, own
+        return message.body, replaced_in_query(message.query, own), own
 
     def _callback_expires_at(self, value: Any) -> datetime:
         """Long enough for a reservation to be cancelled at its very end (CMD-09), within reason."""
@@ -201,12 +252,15 @@ def _still_stands(link: Link, caller: Platform, target: Platform, directory: Dir
     """
     to, sender = link.routing
     return (
-        belongs_to(target, link.url)
-        and to is not None
+        to is not None
         and sender is not None
-        and speaks_for(target, to, directory)
+        and _is_still_at(link, target, to, directory)
         and speaks_for(caller, sender, directory)
     )
+
+
+def _is_still_at(link: Link, target: Platform, to: Party, directory: Directory) -> bool:
+    return belongs_to(target, link.url) and speaks_for(target, to, directory)
 
 
 def _without(reply: Reply, name: str) -> Reply:

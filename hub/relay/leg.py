@@ -48,6 +48,7 @@ class Onward:
     #: The headers that came with the request.
     headers: tuple[Header, ...]
     body: bytes
+    purpose: Purpose = Purpose.RELAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Legs:
 
     async def _sent(self, onward: Onward) -> Reply:
         platform, receiver = onward.platform, onward.routing.to
-        transport = self.calls.way(Purpose.RELAY, platform, onward.module)
+        transport = self.calls.way(onward.purpose, platform, onward.module)
         try:
             reply = await transport.send(self._request(onward))
         except NotReached as failure:

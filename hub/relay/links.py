@@ -8,14 +8,14 @@ CDR-04, AM-10.)
 
 import re
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote_plus, urlencode
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, text
 
 from hub.ocpi.errors import InvalidParameters
 from hub.ocpi.headers import Routing
@@ -23,7 +23,7 @@ from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
 from hub.registry.directory import Platform
 from hub.registry.hosts import belongs_to
-from hub.store.database import Database, microseconds, moment
+from hub.store.database import EPOCH, Database, microseconds, moment
 from hub.store.tables import LinkRow
 from schemas import exact_json
 from schemas.v2_2_1 import InterfaceRole
@@ -70,6 +70,33 @@ class Link:
     routing: Routing
     url: str
     expires_at: datetime
+    #: The correlation id of the request with the response_url.
+    correlation_id: str = ""
+    #: What the hub itself sends to a response_url where no result comes in time; empty for other links.
+    no_result: bytes = b""
+    #: When the hub did that, as long as no result has come since.
+    timed_out_at: datetime | None = None
+    #: Its unguessable name, once it has one.
+    token: str = field(default="", repr=False)
+
+
+class Due(NamedTuple):
+    """Until when the result at a link is awaited."""
+
+    token: str
+    #: None where it is awaited no more.
+    due_at: datetime | None
+    #: The link lives at least so long.
+    lives_until: datetime = EPOCH
+
+
+_AWAIT = text(
+    "UPDATE link SET due_at = :due_at, expires_at = CASE WHEN expires_at < :lives_until THEN :lives_until"
+    " ELSE expires_at END WHERE token = :token AND timed_out_at IS NULL"
+)
+_AWAIT_NO_MORE = text("UPDATE link SET due_at = NULL, timed_out_at = NULL WHERE token = :token")
+_TIME_OUT = text("UPDATE link SET due_at = NULL, timed_out_at = :now WHERE token = :token")
+_DUES = text("SELECT token, due_at FROM link WHERE due_at IS NOT NULL ORDER BY due_at")
 
 
 class Links:
@@ -100,6 +127,8 @@ class Links:
             "from_party_id": sender.party_id,
             "url": link.url,
             "expires_at": microseconds(link.expires_at),
+            "correlation_id": link.correlation_id,
+            "no_result": link.no_result.decode(),
         }
         async with self._database.writing() as connection:
             await connection.execute(insert(LinkRow), row)
@@ -116,11 +145,40 @@ class Links:
             row = (await connection.execute(query)).mappings().one_or_none()
         return None if row is None else _link(row)
 
+    async def write_dues(self, dues: Sequence[Due]) -> None:
+        """Write down until when results are awaited, in order, in one transaction."""
+        async with self._database.writing() as connection:
+            for due in dues:
+                if due.due_at is None:
+                    await connection.execute(_AWAIT_NO_MORE, {"token": due.token})
+                    continue
+                row = {"due_at": microseconds(due.due_at), "lives_until": microseconds(due.lives_until)}
+                await connection.execute(_AWAIT, {"token": due.token} | row)
+
+    async def dues(self) -> tuple[Due, ...]:
+        """Which results are awaited, as it was written down."""
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(_DUES)).all()
+        return tuple(Due(row.token, moment(row.due_at)) for row in rows)
+
+    async def time_out(self, token: str) -> Link | None:
+        """Write down that the result at a link is awaited no more; the link, if it is there still."""
+        async with self._database.writing() as connection:
+            await connection.execute(_TIME_OUT, {"token": token, "now": microseconds(self._clock())})
+            query = select(LinkRow.__table__).where(LinkRow.token == token)  # type: ignore[attr-defined, arg-type]
+            row = (await connection.execute(query)).mappings().one_or_none()
+        return None if row is None else _link(row)
+
     async def forget_expired(self) -> None:
         """Remove the links that nobody may use any more."""
         now = microseconds(self._clock())
         async with self._database.writing() as connection:
             await connection.execute(delete(LinkRow).where(LinkRow.expires_at <= now))  # type: ignore[arg-type]
+
+
+def token_of(url: str) -> str:
+    """The token in a URL of the hub that stands for a partner's."""
+    return url.rpartition("/")[2]
 
 
 def response_url_in_body(value: Any) -> str:
@@ -205,4 +263,8 @@ def _link(row: Any) -> Link:
         ),
         url=row["url"],
         expires_at=moment(row["expires_at"]),
+        correlation_id=row["correlation_id"],
+        no_result=row["no_result"].encode(),
+        timed_out_at=None if row["timed_out_at"] is None else moment(row["timed_out_at"]),
+        token=row["token"],
     )

@@ -35,6 +35,8 @@ class Purpose(StrEnum):
     DELIVERY = "delivery"
     HANDSHAKE = "handshake"
     PROBE = "probe"
+    #: The hub's own word that no result came in time.
+    TIMEOUT = "timeout"
     #: Answered by the hub itself.
     HUB = "hub"
     #: A page of a platform's list; or an object in it that was left out, which is no leg.

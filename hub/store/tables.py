@@ -17,6 +17,7 @@ NEVER_REUSED = {"sqlite_autoincrement": True}
 #: SQLite numbers rows by itself only in INTEGER columns.
 SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")
 BETWEEN_TWO = text("addressee_party_id IS NOT NULL")
+IS_AWAITED = text("due_at IS NOT NULL")
 HAS_AN_AGE = text("kept_at IS NOT NULL")
 
 
@@ -369,6 +370,7 @@ class LinkRow(SQLModel, table=True):
     """A URL of the hub that stands for a partner's URL (design D9)."""
 
     __tablename__ = "link"
+    __table_args__ = (Index("link_by_due", "due_at", sqlite_where=IS_AWAITED, postgresql_where=IS_AWAITED),)
 
     #: Unguessable; the last segment of the hub's URL.
     token: str = Field(primary_key=True)
@@ -387,3 +389,11 @@ class LinkRow(SQLModel, table=True):
     from_party_id: str
     url: str
     expires_at: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+    #: The correlation id of the request with the response_url.
+    correlation_id: str = ""
+    #: What the hub itself sends to a response_url where no result comes in time.
+    no_result: str = Field(default="", sa_column=Column(Text, nullable=False))
+    #: Until when the result is awaited; None where it is not, or not any more.
+    due_at: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    #: When the hub said that there is no result, as long as none has come since.
+    timed_out_at: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))

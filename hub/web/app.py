@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import NamedTuple, TextIO
 
 from aiohttp import web
@@ -59,6 +60,7 @@ from hub.relay.keeping import Keeping
 from hub.relay.learnt import LearntAddressees
 from hub.relay.leg import Legs
 from hub.relay.links import Links
+from hub.relay.results import Results
 from hub.relay.token_owners import TokenOwners
 from hub.routing.policy import MayExchange, policy
 from hub.settings import Limits, Pulling, Settings
@@ -221,9 +223,10 @@ async def running_hub(  # noqa: PLR0915 one statement a part, and many parts
             quirks.run(),
             neighbours.watch(),
             _sweep(relaying, objects, clock, limits.kept),
+            relaying.results.run(partial(relaying.exchange.forwarding.tell_no_result, directory)),
         )
         await stack.enter_async_context(beside(objects.run(), *loops))
-        await stack.enter_async_context(relaying.keeping.running())
+        await stack.enter_async_context(relaying.writing())
 
         ready = asyncio.Event()
         state = state_routes(ready.is_set)
@@ -232,7 +235,7 @@ async def running_hub(  # noqa: PLR0915 one statement a part, and many parts
         )
         partners.add_routes([*routes.table(), *state])
         operators = web.Application()
-        metrics = metrics_registry(counts, _gauges(journal, directory, traffic.circuits, relaying.keeping))
+        metrics = metrics_registry(counts, _gauges(journal, directory, traffic.circuits, relaying))
         operators.add_routes(
             [
                 *state,
@@ -276,6 +279,13 @@ class _Relaying(NamedTuple):
     links: Links
     learnt: LearntAddressees
     keeping: Keeping
+    results: Results
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[None]:
+        """Write behind the messages until the end of the block."""
+        async with self.keeping.running(), self.results.writing():
+            yield
 
 
 def _relaying(
@@ -292,20 +302,20 @@ def _relaying(
     limits, clock = settings.limits, legs.calls.clock
     links = Links(database, identity.public_url, clock)
     learnt = LearntAddressees(database, clock, limits)
-    keeping = Keeping(objects)
+    keeping, results = Keeping(objects), Results(links, clock, limits)
     token_owners = TokenOwners(
         clock, owner=limits.token_owner, unknown=limits.unknown_token, most=limits.tokens_remembered
     )
     exchange = Exchange(
         Deciding(directory, may_exchange, Contents(objects, learnt, token_owners), settings.ask_all),
-        Forwarding(legs, links, clock, limits),
+        Forwarding(legs, links, clock, limits, results),
         Asking(token_owners, limits.ask_all),
         learnt,
         Broadcasting(objects, clock, wake),
         Collecting(objects, may_exchange, clock, identity.public_url, limits.page),
         keeping,
     )
-    return _Relaying(exchange, links, learnt, keeping)
+    return _Relaying(exchange, links, learnt, keeping, results)
 
 
 def _pullers(
@@ -345,13 +355,17 @@ def _pumps(
     return Pumps(parts, keep=limits.change_log)
 
 
-def _gauges(journal: Journal, directory: CurrentDirectory, circuits: Circuits, keeping: Keeping) -> Gauges:
+def _gauges(journal: Journal, directory: CurrentDirectory, circuits: Circuits, relaying: _Relaying) -> Gauges:
     return Gauges(
         {
             "ocpi_hub_journal_waiting": ("Journal entries not stored yet", lambda: journal.waiting),
             "ocpi_hub_journal_dropped": ("Journal entries dropped", lambda: journal.dropped),
-            "ocpi_hub_keeping_waiting": ("Sessions and CDRs not kept yet", lambda: keeping.waiting),
-            "ocpi_hub_keeping_dropped": ("Sessions and CDRs not kept at all", lambda: keeping.dropped),
+            "ocpi_hub_keeping_waiting": ("Sessions and CDRs not kept yet", lambda: relaying.keeping.waiting),
+            "ocpi_hub_keeping_dropped": (
+                "Sessions and CDRs not kept at all",
+                lambda: relaying.keeping.dropped,
+            ),
+            "ocpi_hub_results_awaited": ("Results of commands awaited", lambda: relaying.results.awaited),
             "ocpi_hub_platforms": ("Platforms known", lambda: len(directory.value.platforms)),
             "ocpi_hub_circuits_open": ("Platforms that do not answer", lambda: circuits.open),
         }

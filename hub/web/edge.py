@@ -48,6 +48,10 @@ class Passage:
     note: str = ""
     body: bytes = b""
 
+    def say(self, note: str) -> None:
+        """Have the journal say this, too."""
+        self.note = "; ".join(part for part in (self.note, note) if part)
+
 
 PASSAGE = web.RequestKey("passage", Passage)
 
@@ -92,7 +96,7 @@ async def _answered(request: web.Request, handler: Handler, passage: Passage, cl
 
 def refused(error: OcpiError, now: datetime, passage: Passage) -> web.Response:
     """The response that says no."""
-    passage.note = "; ".join(part for part in (passage.note, error.message) if part)
+    passage.say(error.message)
     return json_response(error.http_status, failure(now, error), error.headers, passage.routing)
 
 

@@ -178,7 +178,14 @@ class PartnerRoutes:
         passage.body = await whole_body(request, self.patience)
         headers = tuple(request.headers.items())
         reply = await self.forwarding.follow(
-            link, request.method, passage.ids, headers, passage.body, caller, self.directory.value
+            link,
+            request.method,
+            passage.ids,
+            headers,
+            passage.body,
+            caller,
+            self.directory.value,
+            say=passage.say,
         )
         return response(reply)
 

@@ -5,6 +5,8 @@ from schemas.v2_2_1 import (
     CancelReservation,
     CommandResponse,
     CommandResult,
+    CommandResultType,
+    DisplayText,
     ReserveNow,
     Role,
     StartSession,
@@ -12,6 +14,12 @@ from schemas.v2_2_1 import (
     UnlockConnector,
 )
 from schemas.wire_object import WireObject
+
+#: What the specification calls no response in a reasonable time.
+NO_RESULT = CommandResult(
+    result=CommandResultType.TIMEOUT,
+    message=(DisplayText(language="en", text="No result came in time. This is said by the hub."),),
+)
 
 
 def _command(name: str, body: type[WireObject], clue: Clue, teaches: Clue | None = None) -> Operation:
@@ -21,6 +29,7 @@ def _command(name: str, body: type[WireObject], clue: Clue, teaches: Clue | None
         body=body,
         answer=CommandResponse,
         response_url=ResponseUrl.BODY,
+        no_result=NO_RESULT,
         clue=clue,
         teaches=teaches,
     )

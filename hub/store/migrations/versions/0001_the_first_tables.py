@@ -139,9 +139,20 @@ def upgrade() -> None:
         sa.Column("from_party_id", sa.String(), nullable=False),
         sa.Column("url", sa.String(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("correlation_id", sa.String(), nullable=False),
+        sa.Column("no_result", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("timed_out_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("token"),
     )
     with op.batch_alter_table("link", schema=None) as batch_op:
+        batch_op.create_index(
+            "link_by_due",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
         batch_op.create_index(batch_op.f("ix_link_expires_at"), ["expires_at"], unique=False)
 
     op.create_table(
@@ -353,6 +364,7 @@ def downgrade() -> None:
     op.drop_table("object")
     with op.batch_alter_table("link", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_link_expires_at"))
+        batch_op.drop_index("link_by_due")
 
     op.drop_table("link")
     with op.batch_alter_table("learnt_addressee", schema=None) as batch_op:
