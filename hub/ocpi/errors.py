@@ -5,6 +5,7 @@ OcpiError                         HTTP  OCPI
 │   ├── InvalidParameters          200  2001   a field or parameter is wrong or missing
 │   ├── NotEnoughInformation       200  2002
 │   ├── UnknownLocation            200  2003
+│   ├── HeadIsNotHttp              400  2000
 │   ├── BodyIsNotJson              400  2001
 │   ├── BodyIsNotWhole             400  2001
 │   ├── NotAuthenticated           401  2000
@@ -15,6 +16,7 @@ OcpiError                         HTTP  OCPI
 │   ├── MethodNotAllowed           405  2000
 │   ├── BodyTooSlow                408  2000
 │   ├── BodyTooLarge               413  2000
+│   ├── UnknownExpectation         417  2000
 │   └── TooManyRequests            429  2000
 ├── ServerError                    200  3000   the server cannot do its part
 │   ├── UnusableClientApi          200  3001
@@ -64,6 +66,12 @@ class UnknownLocation(ClientError):
     """Unknown location."""
 
     status_code = 2003
+
+
+class HeadIsNotHttp(ClientError):
+    """The request cannot be read: its head is not HTTP, or larger than this server accepts."""
+
+    http_status = 400
 
 
 class BodyIsNotJson(ClientError):
@@ -127,6 +135,12 @@ class BodyTooLarge(ClientError):
     """The body is larger than this server accepts."""
 
     http_status = 413
+
+
+class UnknownExpectation(ClientError):
+    """The header Expect asks for something that is not known here."""
+
+    http_status = 417
 
 
 class TooManyRequests(ClientError):

@@ -70,7 +70,7 @@ from hub.store.journal_writer import JournalWriter
 from hub.store.objects import ObjectStore
 from hub.web.authentication import Authentication
 from hub.web.background import beside
-from hub.web.edge import edge
+from hub.web.edge import bouncing, edge
 from hub.web.operations import Gauges, LegCounts, metrics_registry, metrics_route, state_routes
 from hub.web.routes import PartnerRoutes
 from hub.web.serving import listening, served, url_of
@@ -260,7 +260,7 @@ async def running_hub(  # noqa: PLR0915 one statement a part, and many parts
             ]
         )
         await stack.enter_async_context(served(operators, admin_port))
-        await stack.enter_async_context(served(partners, port))
+        await stack.enter_async_context(served(partners, port, bouncing(clock, new_id, journal)))
         ready.set()
         stack.callback(ready.clear)
         yield RunningHub(

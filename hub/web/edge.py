@@ -27,6 +27,8 @@ from hub.store.journal import Direction, Journal, JournalEntry, Purpose
 from hub.web.conversion import json_response
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+#: Refuses a request, in words of OCPI.
+Bounce = Callable[[web.BaseRequest, OcpiError], web.Response]
 INTERNAL_SERVER_ERROR = 500
 
 log = logging.getLogger(__name__)
@@ -70,12 +72,30 @@ def edge(clock: Clock, new_id: Callable[[], str], journal: Journal) -> Callable[
         passage = Passage(read_ids(request.headers, new_id), clock())
         request[PASSAGE] = passage
         answer = await _answered(request, handler, passage, clock)
-        for name, value in passage.ids.headers():
-            answer.headers[name] = value
-        journal.record(_entry(request, answer, passage, clock()))
+        _finish(request, answer, passage, clock, journal)
         return answer
 
     return pass_through
+
+
+def bouncing(clock: Clock, new_id: Callable[[], str], journal: Journal) -> Bounce:
+    """What answers requests that never come as far as the middleware."""
+
+    def bounce(request: web.BaseRequest, error: OcpiError) -> web.Response:
+        passage = Passage(read_ids(request.headers, new_id), clock())
+        answer = refused(error, clock(), passage)
+        _finish(request, answer, passage, clock, journal)
+        return answer
+
+    return bounce
+
+
+def _finish(
+    request: web.BaseRequest, answer: web.Response, passage: Passage, clock: Clock, journal: Journal
+) -> None:
+    for name, value in passage.ids.headers():
+        answer.headers[name] = value
+    journal.record(_entry(request, answer, passage, clock()))
 
 
 async def _answered(request: web.Request, handler: Handler, passage: Passage, clock: Clock) -> web.Response:
@@ -113,7 +133,7 @@ def _named(error: web.HTTPException) -> OcpiError:
     return ClientError(error.reason)
 
 
-def _entry(request: web.Request, answer: web.Response, passage: Passage, now: datetime) -> JournalEntry:
+def _entry(request: web.BaseRequest, answer: web.Response, passage: Passage, now: datetime) -> JournalEntry:
     reply_body = answer.body if isinstance(answer.body, bytes) else b""
     return JournalEntry(
         at=passage.at,

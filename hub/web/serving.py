@@ -1,11 +1,16 @@
 """Listening sockets, and applications served on them until told to stop."""
 
+import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
 from aiohttp import web
+
+from hub.web.edge import Bounce
+from hub.web.protocol import Protocol, expecting_little
 
 #: How long requests that are under way may take after the hub was told to stop.
 DRAIN = timedelta(seconds=10)
@@ -32,8 +37,16 @@ def url_of(port: socket.socket) -> str:
 
 
 @asynccontextmanager
-async def served(app: web.Application, port: socket.socket) -> AsyncIterator[None]:
-    """Serve until the end of the block; then answer what is under way."""
+async def served(
+    app: web.Application, port: socket.socket, bounce: Bounce | None = None
+) -> AsyncIterator[None]:
+    """Serve until the end of the block; then answer what is under way.
+
+    Args:
+        app: What is served.
+        port: Where.
+        bounce: Answers what never comes as far as the application; without it, aiohttp does.
+    """
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -42,8 +55,19 @@ async def served(app: web.Application, port: socket.socket) -> AsyncIterator[Non
         max_line_size=LONGEST_LINE,
     )
     await runner.setup()
+    server = runner.server
+    if server is None:
+        raise RuntimeError("a runner that was set up has a server")
+    loop = asyncio.get_running_loop()
+    make: Callable[[], asyncio.BaseProtocol] = server
+    if bounce is not None:
+        expecting_little(server, bounce)
+        make = partial(Protocol, server, bounce, loop=loop, longest_line=LONGEST_LINE)
     try:
-        await web.SockSite(runner, port, backlog=BACKLOG).start()
-        yield
+        listener = await loop.create_server(make, sock=port, backlog=BACKLOG)
+        try:
+            yield
+        finally:
+            listener.close()
     finally:
         await runner.cleanup()

@@ -296,6 +296,66 @@ async def test_who_shares_a_party_with_another_platform_hears_of_its_other_role(
         assert listed.headers["X-Total-Count"] == str(len(listed.data)) == "3"
 
 
+AUTHORIZED = b"Authorization: Token secret-of-somebody\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_head",
+    [
+        b"this is not HTTP\r\n\r\n",
+        b"GET /ocpi/versions HTTP/9.9\r\n\r\n",
+        b"GE\x00T /ocpi/versions HTTP/1.1\r\nHost: hub\r\n\r\n",
+        b"GET /ocpi/" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: hub\r\n\r\n",
+        b"GET /ocpi/versions HTTP/1.1\r\nHost: hub\r\nX-Long: " + b"x" * 20_000 + b"\r\n\r\n",
+        b"GET /ocpi/versions HTTP/1.1\r\nHost: hub\r\n" + AUTHORIZED + b"X Bad: name\r\n\r\n",
+        b"POST /ocpi/versions HTTP/1.1\r\nHost: hub\r\nContent-Length: many\r\n" + AUTHORIZED + b"\r\n",
+    ],
+)
+@pytest.mark.holds("TR-16", "TR-17", "TR-18", by="hub")
+async def test_a_head_that_cannot_be_read_is_refused_with_ids_and_envelope(
+    world: Roaming, request_head: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """AM-45: ids are made; what stood in the head is not repeated, for it may hold a token."""
+    answer = await sent(world, request_head)
+    assert answer.partition(b" ")[2].startswith(b"400 ")
+    assert header(answer, b"Content-Type") == b"application/json"
+    assert header(answer, b"X-Request-ID")
+    assert header(answer, b"X-Correlation-ID")
+    envelope = from_json(answer.partition(b"\r\n\r\n")[2])
+    assert (envelope["status_code"], envelope["timestamp"][-1]) == (2000, "Z")
+    assert b"secret-of-somebody" not in answer
+    noted = world.noted(header(answer, b"X-Correlation-ID").decode())
+    assert [each.http_status for each in noted] == [400]
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize("path", [None, "/nowhere"])
+@pytest.mark.holds("TR-16", "TR-17", "TR-18", by="hub")
+async def test_an_expectation_that_nobody_knows_is_refused_with_its_ids(
+    world: Roaming, path: str | None
+) -> None:
+    asking = head(world)
+    if path is not None:
+        asking = b"PUT " + path.encode() + asking[asking.index(b" HTTP/1.1") :]
+    answer = await sent(world, asking + b"Expect: the-unexpected\r\nContent-Length: 0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 417 ")
+    assert (header(answer, b"X-Request-ID"), header(answer, b"X-Correlation-ID")) == (b"asked", b"story")
+    assert from_json(answer.partition(b"\r\n\r\n")[2])["status_code"] == 2000
+    assert world.emsp.all("PUT", "/receiver/locations") == []
+    assert [each.http_status for each in world.noted("story")] == [417]
+
+
+async def test_the_hub_serves_on_after_heads_that_cannot_be_read(world: Roaming) -> None:
+    for _ in range(20):
+        await sent(world, b"\x16\x03\x01 a greeting in TLS\r\n\r\n")
+    assert (await world.cpo.call("GET", world.hub.versions_url)).code == 1000
+
+
+def header(answer: bytes, name: bytes) -> bytes:
+    """The value of a header in an answer, empty where it is not there."""
+    return answer.partition(name + b": ")[2].partition(b"\r\n")[0]
+
+
 def head(world: Roaming) -> bytes:
     """The head of a PUT of a location, by the CPO to the eMSP, that may go on."""
     token = base64.b64encode(world.cpo.outbound_token.encode()).decode()
@@ -315,9 +375,14 @@ async def connected(world: Roaming) -> tuple[asyncio.StreamReader, asyncio.Strea
 
 async def raw(world: Roaming, rest: bytes) -> bytes:
     """The whole answer to that PUT with these last headers and this body."""
+    return await sent(world, head(world) + rest)
+
+
+async def sent(world: Roaming, text: bytes) -> bytes:
+    """The whole answer to what is sent as it is."""
     reader, writer = await connected(world)
     try:
-        writer.write(head(world) + rest)
+        writer.write(text)
         await writer.drain()
         async with asyncio.timeout(10 * PATIENCE.total_seconds()):
             answer = await reader.readuntil(b"\r\n\r\n")
