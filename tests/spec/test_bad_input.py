@@ -94,6 +94,7 @@ async def test_json_that_is_no_object_is_refused(world: Roaming, body: bytes) ->
     assert world.emsp.all("PUT", "/receiver/locations") == []
 
 
+@pytest.mark.holds("LOC-05", by="hub")
 @pytest.mark.holds("TR-13", "TR-27", "AM-07", by="hub")
 @pytest.mark.parametrize("to", [EMSP, HUB])
 @pytest.mark.parametrize(
@@ -116,6 +117,7 @@ async def test_ids_that_disagree_are_refused_by_name(
     assert world.emsp.all("PUT", "/receiver/locations") == []
 
 
+@pytest.mark.holds("TOK-03", "AM-52", by="hub")
 async def test_the_type_of_a_token_is_part_of_its_address(world: Roaming) -> None:
     """TOK-03."""
     app_user = TOKEN | {"type": "APP_USER"}

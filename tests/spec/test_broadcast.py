@@ -24,6 +24,7 @@ async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
         yield made
 
 
+@pytest.mark.holds("AM-14", by="hub")
 @pytest.mark.holds("TR-15", "ST-01", "RT-29", "RT-31", "RT-35", "RT-37", "RT-43", by="hub")
 @pytest.mark.parametrize("module", PUSHES)
 async def test_what_is_sent_to_the_hub_reaches_the_other_side(world: Roaming, module: str) -> None:
@@ -83,6 +84,7 @@ async def test_the_sender_hears_nothing_of_the_receivers_troubles(world: Roaming
     await world.emsp.receives("PUT", "/receiver/tariffs")
 
 
+@pytest.mark.holds("LOC-06", by="hub")
 @pytest.mark.holds("TR-22", by="hub")
 async def test_a_patch_reaches_the_other_side_as_a_patch(world: Roaming) -> None:
     url = world.url("locations", "RECEIVER", "/BE/BEC/LOC1")
@@ -196,6 +198,7 @@ async def test_what_the_hub_can_live_with_is_kept_as_it_came_and_named_in_the_jo
     assert any(named in each.note for each in world.noted("tolerated"))
 
 
+@pytest.mark.holds("LOC-07", by="hub")
 @pytest.mark.holds("ST-03", by="hub")
 async def test_a_patch_without_last_updated_is_refused(world: Roaming) -> None:
     """LOC-07, ST-03."""
@@ -206,6 +209,7 @@ async def test_a_patch_without_last_updated_is_refused(world: Roaming) -> None:
     assert "last_updated" in answer.envelope["status_message"]
 
 
+@pytest.mark.holds("LOC-22", by="hub")
 @pytest.mark.holds("AM-18", by="hub")
 async def test_a_change_of_what_is_not_known_is_refused(world: Roaming) -> None:
     """LOC-22."""
@@ -214,6 +218,7 @@ async def test_a_change_of_what_is_not_known_is_refused(world: Roaming) -> None:
     assert (answer.status, answer.code) == (404, 2003)
 
 
+@pytest.mark.holds("RT-52", "RT-53", "PG-06", "PG-07", "PG-08", "PG-11", "PG-18", by="hub")
 async def test_get_all_walks_over_the_objects_of_all_owners(world: Roaming) -> None:
     """RT-52, RT-53, PG-05 to PG-11, PG-18."""
     async with Recorder([("CPO", "FR", "XYZ")]) as second:
@@ -235,6 +240,7 @@ async def test_get_all_walks_over_the_objects_of_all_owners(world: Roaming) -> N
         assert seen == ["L0", "L1", "L2", "L3"]
 
 
+@pytest.mark.holds("RT-54", by="hub")
 async def test_tokens_are_for_those_who_charge(world: Roaming) -> None:
     """RT-54."""
     async with Recorder([("EMSP", "DE", "RIV")]) as rival:
@@ -246,6 +252,7 @@ async def test_tokens_are_for_those_who_charge(world: Roaming) -> None:
         assert (await rival.call("GET", listing, to=HUB, sender="DE/RIV")).data == []
 
 
+@pytest.mark.holds("PG-19", by="hub")
 @pytest.mark.parametrize(
     ("query", "name"), [("limit=0", "limit"), ("offset=x", "offset"), ("date_to=x", "date_to")]
 )
@@ -257,6 +264,7 @@ async def test_a_bad_parameter_is_refused_by_name(world: Roaming, query: str, na
     assert name in answer.envelope["status_message"]
 
 
+@pytest.mark.holds("RT-56", by="hub")
 async def test_one_location_is_read_from_the_hub_at_each_depth(world: Roaming) -> None:
     """RT-56, LOC-03."""
     await world.cpo.call(

@@ -1,6 +1,7 @@
 """Party to party through the hub: what a request may look like, and what becomes of it (RT-01 to RT-27)."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -266,3 +267,77 @@ async def test_requests_at_the_same_time_keep_their_ids_and_answers_apart(world:
     got = world.cpo.all("GET", "/sender/locations")
     assert len({each.request_id for each in got}) == 12
     assert {each.correlation_id for each in got} == {"c0", "c1", "c2"}
+
+
+#: What concerns one connection, or nobody but the caller and the hub (RFC 9110, 7.6.1).
+HOP_BY_HOP = {
+    "Keep-Alive": "timeout=5",
+    "TE": "trailers",
+    "Trailer": "X-Sum",
+    "Upgrade": "websocket",
+    "Proxy-Authorization": "Basic YTpi",
+    "Proxy-Authenticate": "Basic",
+    "Proxy-Connection": "keep-alive",
+    "Via": "1.1 somebody",
+}
+
+
+@pytest.mark.holds("RT-19", by="hub")
+async def test_headers_of_one_connection_stay_with_it(world: Roaming) -> None:
+    """In both directions; so does what a server says of itself."""
+    own = {name: value for name, value in HOP_BY_HOP.items() if name != "Upgrade"}
+    world.cpo.answers("GET", "/sender/locations", Reply({}, headers=own | {"Server": "secret/1.0"}))
+    url = world.url("locations", "SENDER", "/LOC1")
+    answer = await world.emsp.call("GET", url, to=CPO, sender=EMSP, headers=HOP_BY_HOP)
+    got = await world.cpo.receives("GET", "/sender/locations")
+    assert answer.code == 1000
+    assert not {name.lower() for name in HOP_BY_HOP} & {name.lower() for name in got.headers}
+    assert not set(own) & set(answer.headers)
+    assert "secret" not in answer.headers.get("Server", "")
+
+
+@pytest.mark.holds("RT-25", by="hub")
+async def test_a_packed_answer_comes_to_the_asker_as_what_was_packed(world: Roaming) -> None:
+    """Who did not say that it can unpack gets it unpacked."""
+    body = b'{"data":{"price": 2.50},"status_code":1000,"timestamp":"2026-01-01T00:00:00Z"}'
+    packed = Reply(body=gzip.compress(body), headers={"Content-Encoding": "gzip"})
+    world.cpo.answers("GET", "/sender/locations", packed)
+    url = world.url("locations", "SENDER", "/LOC1")
+    answer = await world.emsp.call("GET", url, to=CPO, sender=EMSP, headers={"Accept-Encoding": "identity"})
+    assert (answer.body, answer.headers.get("Content-Encoding")) == (body, None)
+
+
+@pytest.mark.holds("RT-25", by="hub")
+async def test_a_large_body_goes_through_whole_in_both_directions(world: Roaming) -> None:
+    large = (
+        b'{"id":"LOC1","x":"'
+        + bytes(range(0x20, 0x7F)).replace(b'"', b"").replace(b"\\", b"") * 8_000
+        + b'"}'
+    )
+    answered = large[:-1] + b',"status_code":1000,"timestamp":"2026-01-01T00:00:00Z"}'
+    world.emsp.answers("PUT", "/receiver/locations", Reply(body=answered))
+    url = world.url("locations", "RECEIVER", "/BE/BEC/LOC1")
+    answer = await world.cpo.call("PUT", url, body=large, to=EMSP, sender=CPO)
+    assert (await world.emsp.receives("PUT", "/receiver/locations")).body == large
+    assert answer.body == answered
+
+
+@pytest.mark.holds("RT-16", by="hub")
+@pytest.mark.parametrize(
+    "odd",
+    [
+        Reply(status=204, body=b""),
+        Reply(body=b""),
+        Reply(body=b"null"),
+        Reply(body=b'{"status_code":"1000"}'),
+        Reply(body=b'{"data":[]}'),
+        Reply(status=500, body=b'{"error":"oops"}'),
+        Reply(status=304, body=b""),
+    ],
+    ids=str,
+)
+async def test_an_answer_without_a_status_code_of_ocpi_is_none(world: Roaming, odd: Reply) -> None:
+    world.cpo.answers("GET", "/sender/locations", odd)
+    url = world.url("locations", "SENDER", "/LOC1")
+    answer = await world.emsp.call("GET", url, to=CPO, sender=EMSP)
+    assert (answer.status, answer.code, answer.sender) == (200, 4000, HUB)

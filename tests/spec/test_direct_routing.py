@@ -106,6 +106,7 @@ async def test_every_operation_reaches_the_addressee_as_it_was_sent(
     assert answer.headers["X-Correlation-ID"] == "story"
 
 
+@pytest.mark.holds("CDR-21", by="hub")
 @pytest.mark.holds("RT-24", "RT-25", by="hub")
 async def test_a_body_goes_through_byte_for_byte(world: Roaming) -> None:
     """RT-24, RT-25."""
@@ -311,6 +312,7 @@ COMMANDS = {
 }  # fmt: skip
 
 
+@pytest.mark.holds("CMD-07", "CMD-08", "CMD-09", "AM-10", "AM-46", by="hub")
 @pytest.mark.parametrize("command", COMMANDS)
 async def test_the_result_of_a_command_finds_its_way_back(world: Roaming, command: str) -> None:
     """CMD-05, CMD-07 to CMD-09: the CPO sees a URL of the hub only, and may use it again."""
@@ -342,6 +344,7 @@ async def test_the_result_of_a_command_finds_its_way_back(world: Roaming, comman
     assert first.token in world.emsp.accepted_tokens
 
 
+@pytest.mark.holds("CMD-08", by="hub")
 async def test_a_callback_url_serves_only_the_platform_that_it_was_made_for(world: Roaming) -> None:
     """CMD-08."""
     world.cpo.answers("POST", "/commands/", Reply({"result": "ACCEPTED", "timeout": 30}))
@@ -356,6 +359,7 @@ async def test_a_callback_url_serves_only_the_platform_that_it_was_made_for(worl
     assert world.emsp.all("POST", "/callbacks/") == []
 
 
+@pytest.mark.holds("CMD-10", by="hub")
 @pytest.mark.parametrize(
     "callback", ["http://127.0.0.1:9/x", "ftp://x/", "/relative", "", None, 7, "http://[::1", "x" * 300]
 )
@@ -369,6 +373,7 @@ async def test_a_callback_to_somebody_else_is_refused(world: Roaming, callback: 
     assert world.cpo.all("POST", "/commands/") == []
 
 
+@pytest.mark.holds("CHP-10", "AM-10", by="hub")
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 async def test_the_result_of_a_charging_profile_finds_its_way_back(world: Roaming, method: str) -> None:
     """CHP-01, CHP-02, CHP-10."""
@@ -394,6 +399,7 @@ async def test_the_result_of_a_charging_profile_finds_its_way_back(world: Roamin
     assert (back.query, back.value) == ("a=b%20c&d=e", {"result": "ACCEPTED"})
 
 
+@pytest.mark.holds("PG-14", "PG-16", "AM-10", by="hub")
 async def test_the_pages_of_a_list_are_walked_through_the_hub(world: Roaming) -> None:
     """PG-14 to PG-16."""
 
@@ -419,6 +425,7 @@ async def test_the_pages_of_a_list_are_walked_through_the_hub(world: Roaming) ->
     assert seen == ["L0", "L1", "L2"]
 
 
+@pytest.mark.holds("PG-15", by="hub")
 async def test_a_page_link_serves_only_the_platform_that_it_was_made_for(world: Roaming) -> None:
     """PG-15."""
     link = f'<{world.cpo.url}/partner/2.2.1/sender/locations?cursor=1>; rel="next"'
@@ -429,6 +436,7 @@ async def test_a_page_link_serves_only_the_platform_that_it_was_made_for(world: 
     assert (await world.emsp.call("GET", url)).status == 200
 
 
+@pytest.mark.holds("PG-17", by="hub")
 async def test_a_page_link_to_a_foreign_host_is_not_followed(world: Roaming) -> None:
     """PG-17."""
     headers = {"Link": '<http://127.0.0.1:9/x>; rel="next"'}
@@ -437,6 +445,7 @@ async def test_a_page_link_to_a_foreign_host_is_not_followed(world: Roaming) -> 
     assert (answer.status, answer.code) == (200, 4000)
 
 
+@pytest.mark.holds("CDR-04", "AM-10", by="hub")
 async def test_a_cdr_can_be_read_back_where_its_location_says(world: Roaming) -> None:
     """CDR-02 to CDR-04."""
     location = f"{world.emsp.url}/partner/2.2.1/receiver/cdrs/stored/C1?x=y"

@@ -30,6 +30,7 @@ async def given_url(world: Roaming) -> str:
     return (await world.cpo.receives("POST", "/commands/")).value["response_url"]
 
 
+@pytest.mark.holds("CMD-10", by="hub")
 async def test_a_callback_does_not_follow_a_platform_to_a_host_that_it_has_left(world: Roaming) -> None:
     """CMD-10: the token that the platform gives now is not for the host where it was."""
     given = await given_url(world)
@@ -61,6 +62,7 @@ async def test_a_callback_to_a_platform_that_was_removed_is_not_known(world: Roa
     assert world.emsp.all("POST", "/callbacks/") == []
 
 
+@pytest.mark.holds("CMD-11", by="hub")
 @pytest.mark.holds("RT-15", by="hub")
 async def test_an_answer_that_came_too_late_may_still_be_followed_by_its_result(world: Roaming) -> None:
     """CMD-11, RT-15."""
@@ -73,6 +75,7 @@ async def test_an_answer_that_came_too_late_may_still_be_followed_by_its_result(
     assert (await world.emsp.receives("POST", "/callbacks/1")).value == {"result": "ACCEPTED"}
 
 
+@pytest.mark.holds("CMD-09", by="hub")
 async def test_a_reservation_far_ahead_is_no_trouble(world: Roaming) -> None:
     """CMD-09."""
     world.cpo.answers("POST", "/commands/", ACCEPTED)
@@ -81,6 +84,7 @@ async def test_a_reservation_far_ahead_is_no_trouble(world: Roaming) -> None:
     assert (await world.emsp.call("POST", url, body, to=CPO, sender=EMSP)).code == 1000
 
 
+@pytest.mark.holds("CMD-09", by="hub")
 async def test_links_outlive_a_restart_of_the_hub(tmp_path: Path) -> None:
     """CMD-09."""
     async with Recorder([("CPO", *CPO.split("/"))]) as cpo, Recorder([("EMSP", *EMSP.split("/"))]) as emsp:
@@ -107,6 +111,7 @@ async def test_the_refusals_of_a_link_are_from_the_hub_to_its_user(world: Roamin
     assert (answer.code, answer.to, answer.sender) == (4000, CPO, "NL/HUB")
 
 
+@pytest.mark.holds("PG-14", by="hub")
 async def test_the_next_page_is_found_among_several_links(world: Roaming) -> None:
     """PG-14."""
     base = f"{world.cpo.url}/partner/2.2.1/sender/locations"

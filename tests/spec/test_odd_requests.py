@@ -186,6 +186,7 @@ async def test_an_id_that_is_too_long_goes_to_its_addressee_and_not_to_everybody
     assert len(world.emsp.all("PUT", "/receiver/locations")) == 1
 
 
+@pytest.mark.holds("TOK-03", "AM-52", by="hub")
 @pytest.mark.parametrize(
     ("query", "given", "code"),
     [
@@ -258,6 +259,7 @@ def _names(world: Roaming) -> list[str]:
     return [got.value["name"] for got in world.emsp.all("PUT", "/receiver/locations")]
 
 
+@pytest.mark.holds("PG-06", "PG-07", "PG-08", "PG-09", "PG-10", "PG-05", by="hub")
 @pytest.mark.holds("HCI-05", "HCI-06", by="hub")
 async def test_the_list_of_clients_comes_in_pages_and_within_dates(world: Roaming) -> None:
     """HCI-05, HCI-06, PG-01 to PG-10."""

@@ -13,19 +13,23 @@ from hub.ocpi.paging import PageRequest, lowered, page_headers, read_next_link, 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
+@pytest.mark.holds("PG-04", by=("hub", "cpo", "emsp"))
 def test_without_parameters_the_first_page_is_asked_for() -> None:
     assert PageRequest.parse("", 50) == PageRequest(offset=0, limit=50)
 
 
+@pytest.mark.holds("PG-05", by=("hub", "cpo", "emsp"))
 def test_a_limit_above_the_servers_is_brought_down() -> None:
     assert PageRequest.parse("limit=2000", 50).limit == 50
 
 
+@pytest.mark.holds("PG-20", by=("hub", "cpo", "emsp"))
 @pytest.mark.parametrize("text", ["2026-01-31T12:00:00Z", "2026-01-31T12:00:00", "2026-01-31T12:00:00.000Z"])
 def test_a_date_is_utc_with_and_without_the_z(text: str) -> None:
     assert PageRequest.parse(f"date_from={text}", 50).date_from == MOMENT
 
 
+@pytest.mark.holds("PG-19", by=("hub", "cpo", "emsp"))
 @pytest.mark.parametrize(
     "query",
     ["limit=x", "limit=0", "limit=-1", "offset=-1", "offset=", "limit=1.5", "date_from=yesterday",
