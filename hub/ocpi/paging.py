@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from hub.ocpi.errors import InvalidParameters
 from hub.ocpi.headers import LIMIT, LINK, TOTAL_COUNT, Header
-from hub.ocpi.timestamps import format_timestamp, parse_timestamp
+from hub.ocpi.timestamps import parse_timestamp
 
 #: The largest offset that is taken seriously; keeps the number inside every database's integer.
 MAX_OFFSET = 2**53
@@ -46,10 +46,15 @@ class PageRequest:
         """The query string of the next page, with the same filters (PG-07)."""
         query: dict[str, str] = {}
         if self.date_from is not None:
-            query["date_from"] = format_timestamp(self.date_from)
+            query["date_from"] = _exact(self.date_from)
         if self.date_to is not None:
-            query["date_to"] = format_timestamp(self.date_to)
+            query["date_to"] = _exact(self.date_to)
         return urlencode(query | {"offset": str(self.offset + self.limit), "limit": str(self.limit)})
+
+
+def _exact(moment: datetime) -> str:
+    """The instant with every digit that was asked for: the next page has the same filter as this one."""
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def page_headers(url: str, request: PageRequest, total: int, max_limit: int) -> tuple[Header, ...]:

@@ -26,7 +26,7 @@ def parse_timestamp(text: str) -> datetime:
     if "T" not in text.upper():
         raise ValueError(expected)
     try:
-        read = datetime.fromisoformat(text)
+        read = datetime.fromisoformat(text.upper())
         return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ValueError(expected) from error

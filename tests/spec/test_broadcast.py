@@ -24,8 +24,7 @@ async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
         yield made
 
 
-@pytest.mark.holds("AM-14", by="hub")
-@pytest.mark.holds("TR-15", "ST-01", "RT-29", "RT-31", "RT-35", "RT-37", "RT-43", by="hub")
+@pytest.mark.holds("AM-14", "TR-15", "ST-01", "RT-29", "RT-31", "RT-35", "RT-37", "RT-43", by="hub")
 @pytest.mark.parametrize("module", PUSHES)
 async def test_what_is_sent_to_the_hub_reaches_the_other_side(world: Roaming, module: str) -> None:
     """RT-28 to RT-31, RT-35 to RT-37, RT-43, TR-15."""
@@ -84,8 +83,7 @@ async def test_the_sender_hears_nothing_of_the_receivers_troubles(world: Roaming
     await world.emsp.receives("PUT", "/receiver/tariffs")
 
 
-@pytest.mark.holds("LOC-06", by="hub")
-@pytest.mark.holds("TR-22", by="hub")
+@pytest.mark.holds("LOC-06", "TR-22", by="hub")
 async def test_a_patch_reaches_the_other_side_as_a_patch(world: Roaming) -> None:
     url = world.url("locations", "RECEIVER", "/BE/BEC/LOC1")
     await world.cpo.call("PUT", url, LOCATION, to=HUB, sender=CPO)
@@ -198,8 +196,7 @@ async def test_what_the_hub_can_live_with_is_kept_as_it_came_and_named_in_the_jo
     assert any(named in each.note for each in world.noted("tolerated"))
 
 
-@pytest.mark.holds("LOC-07", by="hub")
-@pytest.mark.holds("ST-03", by="hub")
+@pytest.mark.holds("ST-03", "LOC-07", by="hub")
 async def test_a_patch_without_last_updated_is_refused(world: Roaming) -> None:
     """LOC-07, ST-03."""
     url = world.url("locations", "RECEIVER", "/BE/BEC/LOC1")
@@ -209,8 +206,7 @@ async def test_a_patch_without_last_updated_is_refused(world: Roaming) -> None:
     assert "last_updated" in answer.envelope["status_message"]
 
 
-@pytest.mark.holds("LOC-22", by="hub")
-@pytest.mark.holds("AM-18", by="hub")
+@pytest.mark.holds("AM-18", "LOC-22", by="hub")
 async def test_a_change_of_what_is_not_known_is_refused(world: Roaming) -> None:
     """LOC-22."""
     url = world.url("locations", "RECEIVER", "/BE/BEC/NOPE")

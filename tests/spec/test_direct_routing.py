@@ -106,8 +106,7 @@ async def test_every_operation_reaches_the_addressee_as_it_was_sent(
     assert answer.headers["X-Correlation-ID"] == "story"
 
 
-@pytest.mark.holds("CDR-21", by="hub")
-@pytest.mark.holds("RT-24", "RT-25", by="hub")
+@pytest.mark.holds("CDR-21", "RT-24", "RT-25", by="hub")
 async def test_a_body_goes_through_byte_for_byte(world: Roaming) -> None:
     """RT-24, RT-25."""
     body = (
@@ -399,7 +398,7 @@ async def test_the_result_of_a_charging_profile_finds_its_way_back(world: Roamin
     assert (back.query, back.value) == ("a=b%20c&d=e", {"result": "ACCEPTED"})
 
 
-@pytest.mark.holds("PG-14", "PG-16", "AM-10", by="hub")
+@pytest.mark.holds("PG-14", "PG-15", "PG-16", "AM-10", by="hub")
 async def test_the_pages_of_a_list_are_walked_through_the_hub(world: Roaming) -> None:
     """PG-14 to PG-16."""
 

@@ -62,8 +62,7 @@ async def test_a_callback_to_a_platform_that_was_removed_is_not_known(world: Roa
     assert world.emsp.all("POST", "/callbacks/") == []
 
 
-@pytest.mark.holds("CMD-11", by="hub")
-@pytest.mark.holds("RT-15", by="hub")
+@pytest.mark.holds("CMD-11", "RT-15", by="hub")
 async def test_an_answer_that_came_too_late_may_still_be_followed_by_its_result(world: Roaming) -> None:
     """CMD-11, RT-15."""
     world.cpo.answers("POST", "/commands/", Fault.HANG)

@@ -175,6 +175,7 @@ def test_the_other_parameters_stay_where_and_as_they_are(others: list[tuple[str,
     assert replaced.split("&")[:-1] == parts
 
 
+@pytest.mark.holds("CMD-09", "PG-15", by="hub")
 async def test_a_link_serves_its_platform_until_it_expires(tmp_path: Path) -> None:
     """CMD-09, PG-15."""
     now = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)

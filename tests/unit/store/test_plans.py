@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from hub.ocpi.modules import MODULES
 from hub.ocpi.paging import PageRequest
 from hub.ocpi.party import Party
 from hub.store.database import Database
-from hub.store.objects import Between, ObjectStore
+from hub.store.objects import Between, ObjectStore, Unlisted
 from tests.fixtures.changes import LATER, change, evse, location, patch, put
 
 WHEN = datetime(2026, 5, 1, tzinfo=UTC)
@@ -46,6 +47,12 @@ async def _everything(database: Database, objects: ObjectStore) -> None:
             await objects.page("sessions", PageRequest(0, 1, start), between=between)
     await objects.sessions_of(Party(*tnm), "S1")
     await objects.forget_kept(WHEN)
+    wanted = Unlisted("tariffs", Party("NL", "TNM"), WHEN, 0)
+    await objects.mark_listed([location().key], WHEN)
+    for unlisted in (wanted, replace(wanted, platform_id=1)):
+        await objects.count_unlisted(unlisted)
+        await objects.unlisted(unlisted, 10)
+    await objects.last_change()
     await log.read_on()
     await log.after(0, 10)
     await log.trim(WHEN)
@@ -67,7 +74,7 @@ async def test_every_statement_finds_its_rows_by_an_index(
         plans = {
             statement: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
             for statement, parameters in statements.items()
-            if statement.startswith(("SELECT", "WITH", "DELETE"))
+            if statement.startswith(("SELECT", "WITH", "DELETE", "UPDATE"))
         }
     assert len(plans) > 15
     scanned = {
