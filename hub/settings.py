@@ -14,6 +14,8 @@ class PolicyMode(StrEnum):
 
     #: Everybody with everybody.
     OPEN = "open"
+    #: Those who have an agreement, about what it says.
+    AGREEMENTS = "agreements"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ class ReceiverShown(Output):
     receiver: str
     #: Changes in the log after what it has; some may be none of its business.
     waiting: int
+    #: Owners of whose objects it is being told anew, since an agreement began or ended.
+    resyncs: int
     #: What the deliveries to the platform are doing: idle, delivering, backing off, not connected.
     status: str
     #: When it is tried again, where it failed.
@@ -151,6 +153,7 @@ def receiver_shown(progress: ReceiverProgress) -> ReceiverShown:
         platform=progress.platform,
         receiver=str(progress.receiver),
         waiting=progress.waiting,
+        resyncs=progress.resyncs,
         status=progress.status,
         retry_at=progress.retry_at,
         last_failure=progress.last_failure,

@@ -7,6 +7,7 @@ from hub.admin.problems import FieldError, WrongInput
 from hub.ocpi.timestamps import parse_timestamp
 
 _AGO = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _UNITS = {
     "s": timedelta(seconds=1),
     "m": timedelta(minutes=1),
@@ -28,6 +29,21 @@ def instant(text: str, now: datetime) -> datetime:
         raise ValueError(
             f"expected 2026-01-31T12:00:00Z, or 90s, 15m, 2h or 7d for so long ago, got {text!r}"
         ) from error
+
+
+def moment_of(field: str, text: str | None) -> datetime | None:
+    """The moment that a field means by `2027-01-01T00:00:00Z`, or by `2027-01-01` (its beginning, in UTC).
+
+    Raises:
+        WrongInput: it means none.
+    """
+    if text is None:
+        return None
+    try:
+        return parse_timestamp(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text)
+    except ValueError as error:
+        expected = f"expected 2027-01-01T00:00:00Z or 2027-01-01, got {text[:40]!r}"
+        raise WrongInput(FieldError(field, expected)) from error
 
 
 def instant_of(field: str, text: str | None, now: datetime) -> datetime | None:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from aiohttp import web
 
+from hub.admin.agreements import AgreementPages
 from hub.admin.checks import CheckPage
 from hub.admin.deliveries import DeliveryPages
 from hub.admin.information import InformationPage
@@ -22,6 +23,7 @@ from hub.registry.current import CurrentDirectory
 from hub.registry.identity import HubIdentity
 from hub.registry.platforms import Platforms
 from hub.registry.registering import Registering
+from hub.registry.signing import Signing
 from hub.registry.token_overview import TokenOverview
 from hub.store.database import Database
 from hub.store.journal import Journal
@@ -39,6 +41,7 @@ def routes(
     directory: CurrentDirectory,
     platforms: Platforms,
     registering: Registering,
+    signing: Signing,
     objects: ObjectStore,
     pumps: Pumps,
     pullers: Pullers,
@@ -58,6 +61,7 @@ def routes(
         directory: Who is connected.
         platforms: To invite, suspend and remove.
         registering: To begin handshakes.
+        signing: To sign and end agreements.
         objects: What the hub keeps.
         pumps: What it owes.
         pullers: What it reads from platforms.
@@ -71,6 +75,7 @@ def routes(
             *InformationPage(identity, directory, journal, started_at).routes(),
             *PlatformPages(identity, directory, platforms, registering, pumps, traffic, database).routes(),
             *TokenPages(directory, TokenOverview(database), clock).routes(),
+            *AgreementPages(directory, signing, clock).routes(),
             *CheckPage(directory, calls, patience).routes(),
             *JournalPages(database, clock).routes(),
             *ObjectPages(objects, clock).routes(),

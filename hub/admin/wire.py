@@ -117,7 +117,7 @@ def _check_key(request: web.Request, key: str) -> None:
 
 
 def _json(output: Output) -> web.Response:
-    body = exact_json.encode(output.model_dump())
+    body = exact_json.encode(output.model_dump(by_alias=True))
     return web.Response(body=body, content_type="application/json")
 
 

@@ -48,9 +48,9 @@ def _sent_again(answer: Mapping[str, Any]) -> None:
 
 def progress(receivers: Iterable[Mapping[str, Any]]) -> None:
     """Print how far receivers have come."""
-    columns = ("platform", "receiver", "waiting", "status", "retry_at", "last_failure")
+    columns = ("platform", "receiver", "waiting", "resyncs", "status", "retry_at", "last_failure")
     table(
-        ("partner", "receiver", "waiting", "status", "tries again", "last failure"),
+        ("partner", "receiver", "waiting", "resyncs", "status", "tries again", "last failure"),
         (tuple(each[column] for column in columns) for each in receivers),
     )
 

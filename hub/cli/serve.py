@@ -11,7 +11,7 @@ from hub.cli.asking import DEFAULT_DATA, WhichHub, failing_in_words
 from hub.cli.connection import CommandFailed
 from hub.cli.words import tell
 from hub.ocpi.party import NotAParty, Party
-from hub.settings import Settings
+from hub.settings import PolicyMode, Settings
 
 _PARTNERS = "Towards partners"
 _OPERATORS = "Towards operators"
@@ -108,6 +108,14 @@ def serve(
             rich_help_panel=_PARTNERS,
         ),
     ] = False,
+    policy: Annotated[
+        PolicyMode,
+        typer.Option(
+            envvar="OCPI_HUB_POLICY",
+            help="Who may exchange messages: everybody with everybody (`open`), or who has an agreement.",
+            rich_help_panel=_PARTNERS,
+        ),
+    ] = PolicyMode.OPEN,
     admin_host: Annotated[
         str,
         typer.Option(
@@ -150,6 +158,7 @@ def serve(
             party=_party(country_code, party_id),
             name=name,
             ask_all=ask_all is Switch.ON,
+            policy=policy,
             allow_private_networks=allow_private_networks,
         )
         _run(settings)

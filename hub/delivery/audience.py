@@ -49,21 +49,29 @@ def receivers(platform: Platform) -> tuple[Receiver, ...]:
 
 def is_owed(change: Change, receiver: Receiver, platform: Platform, may_exchange: MayExchange) -> bool:
     """Whether the receiver, who lives on this platform, is owed the change."""
+    return concerns(change, receiver, platform) and may_see(change, receiver, platform, may_exchange)
+
+
+def may_see(change: Change, receiver: Receiver, platform: Platform, may_exchange: MayExchange) -> bool:
+    """Whether the policy lets the receiver see the change's object."""
+    if receiver.party_role is not None:
+        return may_exchange(change.owner, receiver.party_role.party, change.key.module)
+    parties = {registered.party for registered in platform.roles}
+    return any(may_exchange(change.owner, party, change.key.module) for party in parties)
+
+
+def concerns(change: Change, receiver: Receiver, platform: Platform) -> bool:
+    """Whether the receiver, who lives on this platform, is owed the change if the policy lets it."""
     module = change.key.module
     if change.sender_platform_id == platform.id or platform.endpoint(module, InterfaceRole.RECEIVER) is None:
         return False
     if receiver.party_role is None:
         is_first_hand = change.sender_role is Role.HUB
-        return (
-            (is_first_hand or not platform.is_hub)
-            and module == CLIENT_INFO
-            and any(may_exchange(change.owner, registered.party, module) for registered in platform.roles)
-        )
+        return module == CLIENT_INFO and (is_first_hand or not platform.is_hub)
     party, role = receiver.party_role
     return (
         module != CLIENT_INFO
         and role in BROADCAST_RECEIVERS.get(change.sender_role, frozenset())
         and (role is not Role.NAP or module in NAP_MODULES)
         and party != change.owner
-        and may_exchange(change.owner, party, module)
     )

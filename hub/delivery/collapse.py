@@ -5,7 +5,7 @@ moved on since, it gets only the newest state, whole. So nothing stale is sent, 
 newest that is known: sending something twice, after a crash, never takes an object back.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from hub.delivery.changes import Change
@@ -19,6 +19,15 @@ class Owed(NamedTuple):
     change: Change
     #: Whether it gets the object's newest state, and not the change as it came.
     is_whole: bool
+
+
+def with_whole(owed: Mapping[ObjectKey, Owed], changes: Iterable[Change]) -> dict[ObjectKey, Owed]:
+    """What is owed, and these objects whole, last."""
+    found = dict(owed)
+    for change in changes:
+        newest = found[change.key].change if change.key in found else change
+        found[change.key] = Owed(newest, is_whole=True)
+    return found
 
 
 def collapsed(

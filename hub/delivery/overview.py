@@ -20,6 +20,8 @@ class ReceiverProgress:
     position: int
     #: Changes in the log that follow; some of them may be none of its business.
     waiting: int
+    #: Owners of whose objects it is being told anew, since an agreement began or ended.
+    resyncs: int
     #: What the platform's pump is doing.
     status: PumpStatus
     #: When the platform is tried again, None where it is not backed off from.
@@ -49,6 +51,7 @@ def overview(pumps: Pumps, platform_id: int | None = None) -> tuple[ReceiverProg
                     receiver=receiver,
                     position=position,
                     waiting=max(0, parts.log.end - position),
+                    resyncs=parts.resyncs.count(receiver),
                     status=pump.status,
                     retry_at=pump.retry_at,
                     last_failure=pump.last_failure,

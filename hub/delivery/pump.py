@@ -17,20 +17,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from hub.delivery.audience import MayExchange, Receiver, is_owed, receivers
+from hub.delivery.audience import CLIENT_INFO, MayExchange, Receiver, concerns, is_owed, may_see, receivers
 from hub.delivery.changes import Change, ChangeLog
-from hub.delivery.collapse import Owed, collapsed
+from hub.delivery.collapse import Owed, collapsed, with_whole
 from hub.delivery.cursors import Cursors
 from hub.delivery.dead_letters import DeadLetter, DeadLetters
 from hub.delivery.partial import Patches
-from hub.delivery.round import HandedOver, Round, grouped, position_after, whole_keys
-from hub.delivery.sending import Attempt, Sending, as_it_came, whole
+from hub.delivery.resyncs import Batch, Resyncs
+from hub.delivery.round import HandedOver, Round, grouped, position_after, subjects, told_places, whole_keys
+from hub.delivery.sending import Attempt, Letter, Sending, as_it_came, shown_to, whole
 from hub.delivery.verdict import Verdict
 from hub.ocpi.backoff import Backoff
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.timestamps import Clock
 from hub.registry.directory import Directory, Platform, WhenUnreachable
 from hub.store.acceptance import State
+from hub.store.object_rows import DELETABLE
 
 #: Perhaps the platform wants the token in another encoding: whoever asks it finds out.
 UNAUTHORIZED = 401
@@ -46,6 +48,7 @@ class PumpParts:
     log: ChangeLog
     cursors: Cursors
     dead_letters: DeadLetters
+    resyncs: Resyncs
     sending: Sending
     may_exchange: MayExchange
     clock: Clock
@@ -145,7 +148,10 @@ class Pump:
             if dead_letter.receiver not in receivers(platform):
                 raise NotDeliverable(f"the platform has no receiver {dead_letter.receiver} any more")
             change = dead_letter.change
-            letter = whole(change, (await self._states([change.key])).get(change.key))
+            states = await self._states([change.key])
+            letter = self._whole(platform, dead_letter.receiver, change, states.get(change.key))
+            if letter is None:
+                raise NotDeliverable(f"{dead_letter.receiver} has no agreement with {change.owner} any more")
             hub = self._parts.directory().hub
             attempt = await self._parts.sending.send(hub, platform, dead_letter.receiver, change, letter)
             if attempt.verdict is Verdict.DELIVERED:
@@ -181,29 +187,48 @@ class Pump:
             return
         for receiver in receivers(platform):
             self._parts.cursors.move(receiver, self._parts.log.end)
+        self._parts.resyncs.drop(receivers(platform))
         self._handed_over.clear()
         self._faults.clear()
 
     async def _planned(self, platform: Platform) -> Round:
         parts = self._parts
         ahead: dict[Receiver, list[Change]] = {}
+        batches: dict[Receiver, Batch] = {}
         for receiver in receivers(platform):
             position = parts.cursors.position(receiver)
             if position is not None:
+                batch = await parts.resyncs.next(receiver, parts.largest_round)
                 ahead[receiver] = await parts.log.after(position, parts.largest_round)
+                batches |= {} if batch is None else {receiver: batch}
         # No await from here: all receivers are planned for by the same end of the log.
         groups = grouped(
             {
-                receiver: collapsed(
-                    self._still_owed(changes, receiver, platform),
-                    parts.log.newest,
-                    parts.dead_letters.of(receiver),
+                receiver: with_whole(
+                    collapsed(
+                        self._still_owed(changes, receiver, platform),
+                        parts.log.newest,
+                        parts.dead_letters.of(receiver),
+                    ),
+                    self._resynced(batches.get(receiver), receiver, platform),
                 )
                 for receiver, changes in ahead.items()
             }
         )
+        to_tell, hub = subjects(groups), parts.directory().hub
         states = await self._states(whole_keys(groups))
-        return Round(platform, parts.directory().hub, ahead, deque(groups.values()), states)
+        return Round(platform, hub, ahead, deque(groups.values()), batches, to_tell, states)
+
+    def _resynced(self, batch: Batch | None, receiver: Receiver, platform: Platform) -> Iterable[Change]:
+        """The objects of a batch that the receiver is to be told of."""
+        if batch is None:
+            return
+        for place, change in batch.places:
+            is_open = place not in batch.told and concerns(change, receiver, platform)
+            if is_open and (
+                _can_be_taken_back(change) or may_see(change, receiver, platform, self._parts.may_exchange)
+            ):
+                yield change
 
     def _still_owed(
         self, changes: Iterable[Change], receiver: Receiver, platform: Platform
@@ -232,25 +257,52 @@ class Pump:
         while current.waiting and current.failure is None:
             for receiver, owed in current.waiting.popleft():
                 if current.failure is None:
-                    self._note(current, await self._attempt(current, receiver, owed))
+                    attempt = await self._attempt(current, receiver, owed)
+                    if attempt is None:
+                        current.open.discard((receiver, owed.change.key))
+                    else:
+                        self._note(current, attempt)
 
-    async def _attempt(self, current: Round, receiver: Receiver, owed: Owed) -> Attempt:
-        """The attempt that counts: a receiver that lacks the object is sent it whole (RT-41)."""
+    async def _attempt(self, current: Round, receiver: Receiver, owed: Owed) -> Attempt | None:
+        """The attempt that counts: a receiver that lacks the object is sent it whole (RT-41).
+
+        None where there is nothing to say: an agreement has ended.
+        """
         change, is_whole = owed
         hub, platform, send = current.hub, current.platform, self._parts.sending.send
+        is_allowed = may_see(change, receiver, platform, self._parts.may_exchange)
         part: Attempt | None = None
-        if not is_whole and change.key not in current.states:
+        if not is_whole and is_allowed and change.key not in current.states:
             if change.method != "PATCH" or platform.quirks.takes_patch:
                 part = await send(hub, platform, receiver, change, as_it_came(change))
                 if part.verdict is not Verdict.LACKS_OBJECT:
                     self._patches.taken(part)
                     return part
             current.states.update(await self._states([change.key]))
-        letter = whole(change, current.states.get(change.key))
+        letter = self._whole(platform, receiver, change, current.states.get(change.key))
+        if letter is None:
+            return None
         attempt = await send(hub, platform, receiver, change, letter)
         if part is not None and (seen := self._patches.failed(part, attempt)) is not None:
             self._parts.sending.calls.observe(platform.id, seen)
         return attempt
+
+    def _whole(
+        self, platform: Platform, receiver: Receiver, change: Change, state: State | None
+    ) -> Letter | None:
+        """The newest state of the change's object, as the receiver may know it; None where there is no such.
+
+        What it may not see any more it is told to delete, where OCPI has a DELETE. Everything else only its
+        owner can take back, and nobody speaks in its name.
+        """
+        parts = self._parts
+        if receiver.party_role is None:
+            return whole(
+                change, state and shown_to(platform, change, state, parts.directory(), parts.clock())
+            )
+        if may_see(change, receiver, platform, parts.may_exchange):
+            return whole(change, state)
+        return whole(change, None) if _can_be_taken_back(change) else None
 
     def _note(self, current: Round, attempt: Attempt) -> None:
         if attempt.verdict is Verdict.FAULTY:
@@ -271,6 +323,9 @@ class Pump:
         await self._parts.dead_letters.forget(attempt.subject for attempt in current.delivered)
         for attempt in (*current.delivered, *current.refused):
             self._faults.pop(attempt.subject, None)
+        current.open -= {attempt.subject for attempt in (*current.delivered, *current.refused)}
+        for receiver, batch in current.batches.items():
+            await self._parts.resyncs.told(batch, told_places(current, receiver, batch))
         for receiver, changes in current.ahead.items():
             self._move(receiver, changes, current.platform)
 
@@ -299,8 +354,10 @@ class Pump:
         self._peace = failure.retry_after
 
     def _is_more(self, current: Round) -> bool:
-        cursors, end = self._parts.cursors, self._parts.log.end
-        return any((cursors.position(receiver) or 0) < end for receiver in current.ahead)
+        cursors, end, resyncs = self._parts.cursors, self._parts.log.end, self._parts.resyncs
+        return any(
+            (cursors.position(receiver) or 0) < end or resyncs.count(receiver) for receiver in current.ahead
+        )
 
     def _fail(self, reason: str, *, is_faulty: bool) -> None:
         self._failures += 1
@@ -326,3 +383,8 @@ class Pump:
         except TimeoutError:
             if not self._is_faulty:
                 self._skip_if_nothing_is_kept(self._platform())
+
+
+def _can_be_taken_back(change: Change) -> bool:
+    """Whether the hub has words for an object that somebody may not see any more."""
+    return change.key.module in DELETABLE or change.key.module == CLIENT_INFO

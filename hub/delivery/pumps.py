@@ -10,7 +10,7 @@ from hub.delivery.audience import receivers
 from hub.delivery.dead_letters import DeadLetter
 from hub.delivery.pump import NotDeliverable, Pump, PumpParts
 from hub.delivery.sending import Attempt
-from hub.registry.directory import Platform
+from hub.registry.directory import Directory, Platform
 
 #: How often cursors are written, at most.
 FLUSH_EVERY = timedelta(seconds=0.2)
@@ -44,6 +44,7 @@ class Pumps:
         self._news = asyncio.Event()
         self._pumps: dict[int, tuple[Pump, asyncio.Task[None]]] = {}
         self._seen: dict[int, Platform] = {}
+        self._seen_directory: Directory | None = None
 
     def wake(self) -> None:
         """Something was accepted, or the Directory is another one."""
@@ -98,6 +99,7 @@ class Pumps:
         while True:
             self._news.clear()
             await self._follow_directory(tasks)
+            await self._follow_agreements()
             await self.parts.log.read_on()
             for pump, _ in self._pumps.values():
                 pump.wake()
@@ -125,6 +127,15 @@ class Pumps:
             if platforms[platform_id] != self._seen.get(platform_id):
                 self._pumps[platform_id][0].renewed()
         self._seen = platforms
+
+    async def _follow_agreements(self) -> None:
+        """Who changes agreements owes resyncs, in the same transaction, and a new Directory after it."""
+        directory = self.parts.directory()
+        if directory is not self._seen_directory:
+            await self.parts.resyncs.read()
+            here = {each for platform in directory.platforms.values() for each in receivers(platform)}
+            self.parts.resyncs.drop_all_but(here)
+            self._seen_directory = directory
 
     async def _trim(self) -> None:
         while True:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hub.delivery.audience import Receiver
 from hub.delivery.changes import Change
 from hub.delivery.collapse import Owed
+from hub.delivery.resyncs import Batch
 from hub.delivery.sending import Attempt
 from hub.delivery.verdict import Verdict
 from hub.ocpi.description import ObjectKey
@@ -17,6 +18,8 @@ from hub.store.acceptance import State
 #: What the receivers of one platform are owed of one object. One after the other is told of it, so that a
 #: platform which keeps it once for all its parties gets nothing out of order.
 Group = list[tuple[Receiver, Owed]]
+#: Somebody, and an object.
+Subject = tuple[Receiver, ObjectKey]
 
 
 class HandedOver:
@@ -31,7 +34,8 @@ class HandedOver:
 
     def add(self, receiver: Receiver, change: Change) -> None:
         """The receiver has the object as of this change."""
-        self._seqs.setdefault(receiver, {})[change.key] = change.seq
+        seqs = self._seqs.setdefault(receiver, {})
+        seqs[change.key] = max(change.seq, seqs.get(change.key, 0))
 
     def passed(self, receiver: Receiver, position: int) -> None:
         """The receiver's cursor is here now: what lies behind needs not be remembered."""
@@ -54,6 +58,10 @@ class Round:
     ahead: Mapping[Receiver, list[Change]]
     #: What is left to hand over.
     waiting: deque[Group]
+    #: The next objects that receivers are to be told of beside the log.
+    batches: Mapping[Receiver, Batch]
+    #: Who is to be told of which object, and was not yet.
+    open: set[Subject]
     #: The newest states of objects that go out whole.
     states: dict[ObjectKey, State]
     delivered: list[Attempt] = field(default_factory=list)
@@ -65,6 +73,20 @@ class Round:
         """End the round. That the platform cannot be reached says more than one bad answer."""
         if self.failure is None or self.failure.verdict is Verdict.FAULTY:
             self.failure = attempt
+
+
+def told_places(current: Round, receiver: Receiver, batch: Batch) -> set[int]:
+    """The places of a batch of which nothing is left to tell."""
+    return {
+        place
+        for place, change in batch.places
+        if place in batch.told or (receiver, change.key) not in current.open
+    }
+
+
+def subjects(groups: Mapping[ObjectKey, Group]) -> set[Subject]:
+    """Who is to be told of which object."""
+    return {(receiver, key) for key, group in groups.items() for receiver, _ in group}
 
 
 def grouped(owed: Mapping[Receiver, Mapping[ObjectKey, Owed]]) -> dict[ObjectKey, Group]:

@@ -6,7 +6,7 @@ ClientInfo carries no routing headers (HCI-07).
 """
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hub.delivery.audience import Receiver
 from hub.delivery.changes import Change
@@ -19,11 +19,12 @@ from hub.ocpi.party import Party
 from hub.ocpi.retry_after import ASK_TO_COME_AGAIN, read_retry_after
 from hub.ocpi.transport import CallFailed
 from hub.registry.calls import Calls
-from hub.registry.directory import Platform
+from hub.registry.directory import Directory, Platform
+from hub.registry.hubclientinfo import acquaintance, as_known
 from hub.store.acceptance import State
 from hub.store.journal import Purpose
 from hub.store.object_rows import DELETABLE
-from schemas.v2_2_1 import InterfaceRole
+from schemas.v2_2_1 import ClientInfo, InterfaceRole
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,13 @@ def whole(change: Change, state: State | None) -> Letter:
     if state is None or (state.is_deleted and change.key.module in DELETABLE):
         return Letter("DELETE", tail, change.query, b"", is_partial=False)
     return Letter("PUT", tail, change.query, state.body.encode(), is_partial=False)
+
+
+def shown_to(platform: Platform, change: Change, state: State, directory: Directory, now: datetime) -> State:
+    """A ClientInfo object as the platform may know it now (HCI-06, HCI-13)."""
+    info = ClientInfo.read(state.body)
+    shown = as_known(info, acquaintance(change.owner, platform, directory.agreements, now))
+    return state if shown is info else state._replace(body=shown.to_json().decode())
 
 
 def whole_tail(change: Change) -> str:

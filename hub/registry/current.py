@@ -7,6 +7,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.party import Party
+from hub.registry.agreement_rows import read_agreements
 from hub.registry.directory import (
     BadBodies,
     Directory,
@@ -82,7 +83,7 @@ class CurrentDirectory:
             token.token_hash: InboundToken(token.platform_id, TokenPurpose(token.purpose), token.retires_at)
             for token in await session.exec(select(InboundTokenRow))
         }
-        return Directory.of(self.value.hub, platforms, tokens)
+        return Directory.of(self.value.hub, platforms, tokens, await read_agreements(session))
 
     def _platform(
         self,

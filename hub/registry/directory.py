@@ -13,6 +13,7 @@ from typing import NamedTuple
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.party import Party, PartyRole
 from hub.ocpi.transport import joined_url
+from hub.registry.agreements import EVERYBODY, Agreements
 from hub.registry.quirks import (
     EVERYWHERE,
     NO_QUIRKS,
@@ -223,10 +224,16 @@ class Directory:
     )
     #: Platforms with more than one token that works.
     rotating: frozenset[int] = frozenset()
+    #: Who may exchange what with whom.
+    agreements: Agreements = EVERYBODY
 
     @classmethod
     def of(
-        cls, hub: Party, platforms: Iterable[Platform], inbound_tokens: Mapping[str, InboundToken]
+        cls,
+        hub: Party,
+        platforms: Iterable[Platform],
+        inbound_tokens: Mapping[str, InboundToken],
+        agreements: Agreements = EVERYBODY,
     ) -> "Directory":
         """The directory of these platforms."""
         known = {platform.id: platform for platform in platforms}
@@ -244,6 +251,7 @@ class Directory:
             MappingProxyType({party: tuple(found) for party, found in by_party.items()}),
             MappingProxyType({party: tuple(found) for party, found in beyond.items()}),
             frozenset(token.platform_id for token in inbound_tokens.values() if token.retires_at),
+            agreements,
         )
 
     def caller(self, shown: Iterable[tuple[str, TokenEncoding]], now: datetime) -> Caller | None:

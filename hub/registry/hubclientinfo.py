@@ -4,15 +4,18 @@ The state of a party is that of its platform (HCI-15). A change of the registry'
 ClientInfo objects that it changes, and no others: `last_updated` moves only with the status (HCI-03, HCI-16).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.ocpi.paging import PageRequest
 from hub.ocpi.party import Party, PartyRole
-from hub.registry.directory import HubRole
+from hub.registry.agreements import BEGINNING, END, Acquaintance, Agreements
+from hub.registry.directory import HubRole, Platform
+from hub.store.pages import Page
 from hub.store.tables import DistantPartyRow, PlatformRoleRow, PlatformRow
 from schemas.v2_2_1 import ClientInfo, ConnectionStatus, Role
 
@@ -89,6 +92,48 @@ def changed_infos(
         if each not in before or before[each].status is not status:
             infos.setdefault(told, []).append(client_info(each, status, now))
     return infos
+
+
+def listed(
+    bodies: Iterable[bytes], reader: Platform, agreements: Agreements, request: PageRequest, now: datetime
+) -> Page:
+    """A page of those whom a platform may know, as it may know them (HCI-05, HCI-06).
+
+    Args:
+        bodies: The ClientInfo of everybody else, in the order of pages.
+        reader: Who asks.
+        agreements: Whom it may know.
+        request: Which of them are wanted.
+        now: The present moment.
+    """
+    known = []
+    for body in bodies:
+        info = ClientInfo.read(body)
+        found = acquaintance(Party(info.country_code, info.party_id), reader, agreements, now)
+        if not found.is_known:
+            continue
+        shown = as_known(info, found)
+        if (request.date_from or BEGINNING) <= shown.last_updated < (request.date_to or END):
+            known.append(shown.to_json())
+    return Page(tuple(known[request.offset :][: request.limit]), len(known))
+
+
+def acquaintance(party: Party, reader: Platform, agreements: Agreements, now: datetime) -> Acquaintance:
+    """Whether a platform may know a party: if one of its own may exchange anything with it."""
+    return agreements.acquaintance(party, {each.party for each in reader.roles}, now)
+
+
+def as_known(info: ClientInfo, acquaintance: Acquaintance) -> ClientInfo:
+    """The object for somebody who may, or may no longer, know the party (HCI-06, HCI-13).
+
+    Without an agreement a party is PLANNED, whatever it does; one that has left for good stays SUSPENDED. For
+    a reader the object changes also when an agreement begins or ends, and `last_updated` says so.
+    """
+    if not acquaintance.is_known and info.status is not ConnectionStatus.SUSPENDED:
+        info = info.model_copy(update={"status": ConnectionStatus.PLANNED})
+    if info.last_updated < acquaintance.since:
+        info = info.model_copy(update={"last_updated": acquaintance.since})
+    return info
 
 
 def client_info(each: PartyRole, status: ConnectionStatus, last_updated: datetime) -> ClientInfo:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hub.ocpi.description import ResponseUrl
-from hub.ocpi.errors import MethodNotAllowed, NotFound, ReceiverNotConnected, RoutingError
+from hub.ocpi.errors import MethodNotAllowed, NotFound, ReceiverNotConnected, RoutingError, UnknownReceiver
 from hub.ocpi.headers import LINK, LOCATION, Header, MessageIds, Routing
 from hub.ocpi.message import Message, Reply
 from hub.ocpi.paging import is_empty_link, read_next_link, write_next_link
@@ -35,6 +35,7 @@ from hub.relay.links import (
 )
 from hub.relay.results import Results
 from hub.routing.destination import Direct, speaks_for
+from hub.routing.policy import MayExchange
 from hub.settings import Limits
 from hub.store.journal import Purpose
 from schemas.v2_2_1 import InterfaceRole
@@ -46,6 +47,7 @@ class Forwarding:
 
     legs: Legs
     links: Links
+    may_exchange: MayExchange
     clock: Clock
     limits: Limits
     results: Results
@@ -98,7 +100,8 @@ class Forwarding:
 
         Raises:
             MethodNotAllowed: the link is not used with this method.
-            RoutingError: the platform that it leads to cannot be reached.
+            RoutingError: the parties may not exchange such messages any more (as if one were unknown), or the
+                platform that it leads to cannot be reached.
         """
         if method != link.kind.method:
             raise MethodNotAllowed(
@@ -109,6 +112,7 @@ class Forwarding:
             raise NotFound("what this URL stood for is gone")
         # From here on nobody waits for the result: whoever promised it has called.
         say(await self.results.called_back(link))
+        self._check_policy(link)
         if not platform.is_connected:
             raise ReceiverNotConnected(f"{link.routing.to} is {platform.status}")
         onward = Onward(
@@ -142,6 +146,11 @@ class Forwarding:
                 purpose=Purpose.TIMEOUT,
             )
         )
+
+    def _check_policy(self, link: Link) -> None:
+        to, sender = link.routing
+        if to is None or sender is None or not self.may_exchange(sender, to, link.module):
+            raise UnknownReceiver(f"{to} is not known to this hub")
 
     async def _with_own_response_url(
         self, message: Message, value: Any, caller: Platform, to: Direct, routing: Routing

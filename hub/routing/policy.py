@@ -3,18 +3,18 @@
 from collections.abc import Callable
 
 from hub.ocpi.party import Party
-from hub.settings import PolicyMode
+from hub.ocpi.timestamps import Clock
+from hub.registry.directory import Directory
 
 #: Whether a party may exchange a module's messages with another.
 MayExchange = Callable[[Party, Party, str], bool]
 
 
-def policy(mode: PolicyMode) -> MayExchange:
-    """The policy of a hub that runs in this mode."""
-    match mode:
-        case PolicyMode.OPEN:
-            return _everybody
+def policy(directory: Callable[[], Directory], clock: Clock) -> MayExchange:
+    """What the Directory in force says at the moment of asking."""
 
+    def may_exchange(sender: Party, receiver: Party, module: str) -> bool:
+        agreements = directory().agreements
+        return agreements.is_open or agreements.allow(sender, receiver, module, clock())
 
-def _everybody(_sender: Party, _receiver: Party, _module: str) -> bool:
-    return True
+    return may_exchange

@@ -143,6 +143,37 @@ class InboundTokenRow(SQLModel, table=True):
     retires_at: datetime | None = None
 
 
+class AgreementRow(SQLModel, table=True):
+    """Two parties that may exchange messages (design D6); it is ended, and never removed."""
+
+    __tablename__ = "agreement"
+    __table_args__ = NEVER_REUSED
+
+    id: int | None = Field(default=None, primary_key=True)
+    #: `NL/TNM`, folded; `*` is anybody.
+    first_party: str
+    second_party: str
+    #: Separated by commas; empty for all.
+    modules: str = ""
+    begins_at: datetime | None = None
+    until: datetime | None = None
+    signed_at: datetime
+    ended_at: datetime | None = None
+
+
+class PolicyRow(SQLModel, table=True):
+    """By what the partners were last told who there is for them; one row at most."""
+
+    __tablename__ = "policy"
+
+    id: int = Field(default=1, primary_key=True)
+    #: A PolicyMode.
+    mode: str
+    mode_since: datetime
+    #: Up to which moment agreements that begin and end by themselves were looked at.
+    settled_at: datetime
+
+
 class ObjectRow(SQLModel, table=True):
     """The newest state of an OCPI object, as the JSON text that came (design D4)."""
 
@@ -277,6 +308,37 @@ class PulledListRow(SQLModel, table=True):
     #: The first of those that were left out, each with its reason; JSON.
     left_out: str = Field(default="[]", sa_column=Column(Text, nullable=False))
     correlation_id: str = ""
+
+
+class ResyncRow(SQLModel, table=True):
+    """All objects of an owner in a module, of which a receiver is to be told anew; gone when that is done."""
+
+    __tablename__ = "resync"
+    __table_args__ = (
+        UniqueConstraint(
+            "platform_id",
+            "role",
+            "country_code",
+            "party_id",
+            "module",
+            "owner_country_code",
+            "owner_party_id",
+        ),
+        NEVER_REUSED,
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(SEQUENCE, primary_key=True, autoincrement=True))
+    #: The receiver, as in `cursor`.
+    platform_id: int
+    role: str
+    country_code: str
+    party_id: str
+    module: str
+    owner_country_code: str
+    owner_party_id: str
+    #: The last object, by the order of creation, of which the receiver was told.
+    position: int = Field(sa_column=Column(BigInteger, nullable=False))
+    correlation_id: str
 
 
 class DeadLetterRow(SQLModel, table=True):

@@ -26,6 +26,7 @@ from hub.delivery.cursors import Cursors
 from hub.delivery.dead_letters import DeadLetters
 from hub.delivery.pump import PumpParts
 from hub.delivery.pumps import Pumps
+from hub.delivery.resyncs import Resyncs
 from hub.delivery.sending import Sending
 from hub.http.client import http_transport
 from hub.ocpi.backoff import Backoff
@@ -48,6 +49,7 @@ from hub.registry.rate_limits import RateLimits
 from hub.registry.records import Records
 from hub.registry.registering import Registering
 from hub.registry.rotation import PreviousTokens
+from hub.registry.signing import Signing
 from hub.registry.tokens import Sealer, sealing_key
 from hub.relay.asking import Asking
 from hub.relay.broadcast import Broadcasting
@@ -97,6 +99,7 @@ class RunningHub:
     admin_key: str = field(repr=False)
     platforms: Platforms
     registering: Registering
+    signing: Signing
     pullers: Pullers
 
 
@@ -163,6 +166,7 @@ async def running_hub(  # noqa: PLR0915 one statement a part, and many parts
         quirks = QuirkWatch(database, directory, clock, changed)
         calls = Calls(transport, journal, clock, new_id, PreviousTokens(directory, records), quirks.observe)
         platforms = Platforms(records, sealer, clock)
+        signing = Signing(records, directory, settings.policy, clock, new_id)
         presence = Presence(directory, platforms, calls, silence=limits.silence, patience=limits.handshake)
         neighbours = Neighbours(directory, records, calls, patience=limits.handshake, chance=random.random)
         parts = HandshakeParts(identity, directory, records, calls, sealer, clock, limits.handshake)
@@ -170,7 +174,7 @@ async def running_hub(  # noqa: PLR0915 one statement a part, and many parts
         introductions = Introductions(directory, registering, identity, clock, chance=random.random)
 
         # Soon.
-        may_exchange = policy(settings.policy)
+        may_exchange = policy(lambda: directory.value, clock)
         pumps = _pumps(database, directory, calls, may_exchange, presence.unreachable, limits)
 
         pullers = _pullers(database, directory, calls, objects, pumps.wake, settings.pulling)
@@ -215,11 +219,13 @@ async def running_hub(  # noqa: PLR0915 one statement a part, and many parts
         )
         await directory.reload()
         await platforms.forget_unfinished()
+        await signing.settle()
         loops = (
             pumps.run(),
             pullers.run(),
             presence.watch(),
             introductions.run(),
+            signing.watch(),
             quirks.run(),
             neighbours.watch(),
             _sweep(relaying, objects, clock, limits.kept),
@@ -250,6 +256,7 @@ async def running_hub(  # noqa: PLR0915 one statement a part, and many parts
                     directory=directory,
                     platforms=platforms,
                     registering=registering,
+                    signing=signing,
                     objects=objects,
                     pumps=pumps,
                     pullers=pullers,
@@ -270,6 +277,7 @@ async def running_hub(  # noqa: PLR0915 one statement a part, and many parts
             admin_key=key,
             platforms=platforms,
             registering=registering,
+            signing=signing,
             pullers=pullers,
         )
 
@@ -308,7 +316,7 @@ def _relaying(
     )
     exchange = Exchange(
         Deciding(directory, may_exchange, Contents(objects, learnt, token_owners), settings.ask_all),
-        Forwarding(legs, links, clock, limits, results),
+        Forwarding(legs, links, may_exchange, clock, limits, results),
         Asking(token_owners, limits.ask_all),
         learnt,
         Broadcasting(objects, clock, wake),
@@ -344,6 +352,7 @@ def _pumps(
         log=ChangeLog(database),
         cursors=Cursors(database),
         dead_letters=DeadLetters(database, calls.clock),
+        resyncs=Resyncs(database, lambda: directory.value),
         sending=Sending(calls, limits.delivery),
         may_exchange=may_exchange,
         clock=calls.clock,

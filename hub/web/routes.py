@@ -13,12 +13,13 @@ from hub.ocpi.errors import MethodNotAllowed, NotFound
 from hub.ocpi.headers import Routing, claimed_sender
 from hub.ocpi.leniency import forgiven
 from hub.ocpi.modules import MODULES, VERSION
-from hub.ocpi.paging import PageRequest, page_headers
+from hub.ocpi.paging import MAX_OFFSET, PageRequest, page_headers
 from hub.ocpi.timestamps import Clock
 from hub.ocpi.validation import decoded, refusal
 from hub.registry.credentials import Handshakes
 from hub.registry.current import CurrentDirectory
 from hub.registry.directory import HubRole, Platform
+from hub.registry.hubclientinfo import listed
 from hub.registry.impressions import Impressions
 from hub.registry.neighbours import Neighbours, distant_party
 from hub.registry.noticing import in_functional_request, pushed
@@ -44,6 +45,8 @@ SLASHES = "{slashes:/*}"
 CHANGES = frozenset({"PUT", "PATCH", "DELETE"})
 CREDENTIALS = MODULES["credentials"]
 HUBCLIENTINFO = MODULES["hubclientinfo"]
+#: A page that holds it all.
+EVERYTHING = PageRequest(offset=0, limit=MAX_OFFSET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +122,12 @@ class PartnerRoutes:
             raise MethodNotAllowed(headers=(("Allow", "GET"),))
         page_request = PageRequest.parse(raw_target(request).query, self.page_limit)
         # Another hub is told of our own parties only: what third hubs told us is not ours to tell (AM-56).
-        owners = frozenset(self.directory.value.by_party) if caller.is_hub else None
-        page = await self.objects.page(
-            HUBCLIENTINFO.id, page_request, owners=owners, except_platform=caller.id
+        directory = self.directory.value
+        owners = frozenset(directory.by_party) if caller.is_hub else None
+        everybody = await self.objects.page(
+            HUBCLIENTINFO.id, EVERYTHING, owners=owners, except_platform=caller.id
         )
+        page = listed(everybody.bodies, caller, directory.agreements, page_request, self.clock())
         url = endpoint_url(self.public_url, HUBCLIENTINFO, InterfaceRole.SENDER)
         headers = page_headers(url, page_request, page.total, self.page_limit)
         return json_response(200, success_with_list(self.clock(), page.bodies), headers)

@@ -12,6 +12,53 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "resync",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("platform_id", sa.Integer(), nullable=False),
+        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("country_code", sa.String(), nullable=False),
+        sa.Column("party_id", sa.String(), nullable=False),
+        sa.Column("module", sa.String(), nullable=False),
+        sa.Column("owner_country_code", sa.String(), nullable=False),
+        sa.Column("owner_party_id", sa.String(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("correlation_id", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint(
+            "platform_id",
+            "role",
+            "country_code",
+            "party_id",
+            "module",
+            "owner_country_code",
+            "owner_party_id",
+        ),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "agreement",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("first_party", sa.String(), nullable=False),
+        sa.Column("second_party", sa.String(), nullable=False),
+        sa.Column("modules", sa.String(), nullable=False),
+        sa.Column("begins_at", UTCDateTime(), nullable=True),
+        sa.Column("until", UTCDateTime(), nullable=True),
+        sa.Column("signed_at", UTCDateTime(), nullable=False),
+        sa.Column("ended_at", UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "policy",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("mode", sa.String(), nullable=False),
+        sa.Column("mode_since", UTCDateTime(), nullable=False),
+        sa.Column("settled_at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "change",
         sa.Column(
             "seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
@@ -379,3 +426,6 @@ def downgrade() -> None:
     op.drop_table("dead_letter")
     op.drop_table("cursor")
     op.drop_table("change")
+    op.drop_table("policy")
+    op.drop_table("resync")
+    op.drop_table("agreement")

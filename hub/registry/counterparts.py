@@ -1,0 +1,107 @@
+"""What it means for the partners that agreements begin or end (design D6; HCI-06, HCI-13).
+
+Whoever may exchange a module's messages from now on is told of what there is already; whoever may not any
+more is told of that, where OCPI has words for it. Both is a resync: what is said is decided when it is said,
+so that the last word is always that of the agreements in force.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.ocpi.modules import MODULES
+from hub.ocpi.party import Party, PartyRole
+from hub.registry.agreements import CLIENT_INFO, Agreements
+from hub.store.object_rows import DELETABLE
+from hub.store.resyncs import OwedResync, owners_of
+from hub.store.tables import PlatformRoleRow, PlatformRow
+from schemas.v2_2_1 import Role
+
+#: What is kept for those who may see it.
+BROADCAST = tuple(module.id for module in MODULES.values() if module.is_broadcast)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The agreements as they stand at a moment."""
+
+    agreements: Agreements
+    at: datetime
+
+    def allows(self, one: Party, other: Party, module: str) -> bool:
+        """Whether the two may exchange the module's messages."""
+        return self.agreements.allow(one, other, module, self.at)
+
+
+class Registered(NamedTuple):
+    """A party in a role, on a platform that is registered."""
+
+    platform_id: int
+    party_role: PartyRole
+
+
+async def registered(session: AsyncSession) -> list[Registered]:
+    """Everybody who can be told anything."""
+    rows = await session.exec(
+        select(PlatformRoleRow)
+        .join(PlatformRow, col(PlatformRow.id) == PlatformRoleRow.platform_id)
+        .where(col(PlatformRow.outbound_token).is_not(None))
+    )
+    return [
+        Registered(row.platform_id, PartyRole(Party(row.country_code, row.party_id), Role(row.role)))
+        for row in rows
+    ]
+
+
+async def resyncs(session: AsyncSession, before: Standing, after: Standing) -> list[OwedResync]:
+    """Who is to be told anew of whose objects."""
+    if not is_other(before, after):
+        return []
+    owners = await owners_of(await session.connection(), (*BROADCAST, CLIENT_INFO))
+    everybody = await registered(session)
+    return [*_of_objects(owners, everybody, before, after), *_of_parties(owners, everybody, before, after)]
+
+
+def is_other(before: Standing, after: Standing) -> bool:
+    """Whether anybody may do anything else than before."""
+    if before.agreements.is_open or after.agreements.is_open:
+        return before.agreements.is_open != after.agreements.is_open
+    return _in_force(before) != _in_force(after)
+
+
+def _in_force(standing: Standing) -> set[int]:
+    return {each.id for each in standing.agreements.all if each.is_in_force(standing.at)}
+
+
+def _of_objects(
+    owners: Iterable[tuple[str, Party]], everybody: Iterable[Registered], before: Standing, after: Standing
+) -> Iterator[OwedResync]:
+    everybody = list(everybody)
+    for module, owner in owners:
+        for platform_id, party_role in everybody if module != CLIENT_INFO else ():
+            party, role = party_role
+            if role not in MODULES[module].receiver_roles:
+                continue
+            was, is_now = before.allows(owner, party, module), after.allows(owner, party, module)
+            if was != is_now and (is_now or module in DELETABLE):
+                yield OwedResync(platform_id, party_role, module, owner)
+
+
+def _of_parties(
+    owners: Iterable[tuple[str, Party]], everybody: Iterable[Registered], before: Standing, after: Standing
+) -> Iterator[OwedResync]:
+    """ClientInfo goes to a platform, which may know whom any of its parties may know."""
+    parties: dict[int, set[Party]] = {}
+    for platform_id, party_role in everybody:
+        parties.setdefault(platform_id, set()).add(party_role.party)
+    for module, known in owners:
+        for platform_id, own in parties.items() if module == CLIENT_INFO else ():
+            was, is_now = (
+                any(standing.allows(known, each, CLIENT_INFO) for each in own) for standing in (before, after)
+            )
+            if was != is_now:
+                yield OwedResync(platform_id, None, CLIENT_INFO, known)
