@@ -56,8 +56,7 @@ def may_see(change: Change, receiver: Receiver, platform: Platform, may_exchange
     """Whether the policy lets the receiver see the change's object."""
     if receiver.party_role is not None:
         return may_exchange(change.owner, receiver.party_role.party, change.key.module)
-    parties = {registered.party for registered in platform.roles}
-    return any(may_exchange(change.owner, party, change.key.module) for party in parties)
+    return any(may_exchange(change.owner, party, change.key.module) for party in platform.all_parties)
 
 
 def concerns(change: Change, receiver: Receiver, platform: Platform) -> bool:

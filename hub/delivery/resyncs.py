@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from sqlalchemy import bindparam, text
 
-from hub.delivery.audience import Receiver
+from hub.delivery.audience import CLIENT_INFO, Receiver
 from hub.delivery.changes import Change
 from hub.delivery.cursors import receiver_in
 from hub.ocpi.description import ObjectKey
@@ -206,7 +206,7 @@ def _change(row: Any, correlations: dict[Party, str], directory: Directory) -> C
         tail=_tail(key, row.body),
         query=_query(key),
         body=b"",
-        sender_role=_owning_role(key.module, owner, row.platform_id, directory),
+        sender_role=_owning_role(key, owner, row.platform_id, directory),
         sender_platform_id=row.platform_id,
         correlation_id=correlations[owner],
         newest=0,
@@ -232,9 +232,13 @@ def _query(key: ObjectKey) -> str:
     return f"{kind.variant[0]}={quote(key.variant)}"
 
 
-def _owning_role(module: str, owner: Party, platform_id: int | None, directory: Directory) -> Role:
+def _owning_role(key: ObjectKey, owner: Party, platform_id: int | None, directory: Directory) -> Role:
     """The role in which the owner has such objects; if it is gone, the one that it must have had."""
-    owning = MODULES[module].sender_roles
+    owning = MODULES[key.module].sender_roles
+    if key.module == CLIENT_INFO:
+        # Whose word it is: ours, or that of another hub (AM-56).
+        is_distant = bool(directory.reaching(owner)) and not directory.holders(owner)
+        return Role(key.variant) if is_distant else Role.HUB
     platform = None if platform_id is None else directory.platforms.get(platform_id)
     registered = () if platform is None else platform.roles_of(owner)
     return next((role for role in registered if role in owning), min(owning))

@@ -5,7 +5,7 @@ more is told of that, where OCPI has words for it. Both is a resync: what is sai
 so that the last word is always that of the agreements in force.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -16,9 +16,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub.ocpi.modules import MODULES
 from hub.ocpi.party import Party, PartyRole
 from hub.registry.agreements import CLIENT_INFO, Agreements
+from hub.registry.directory import HubRole
 from hub.store.object_rows import DELETABLE
 from hub.store.resyncs import OwedResync, owners_of
-from hub.store.tables import PlatformRoleRow, PlatformRow
+from hub.store.tables import DistantPartyRow, PlatformRoleRow, PlatformRow
 from schemas.v2_2_1 import Role
 
 #: What is kept for those who may see it.
@@ -57,13 +58,37 @@ async def registered(session: AsyncSession) -> list[Registered]:
     ]
 
 
+async def distant(session: AsyncSession) -> list[tuple[int, Party]]:
+    """The parties that other hubs reach, each with the hub."""
+    rows = await session.exec(
+        select(DistantPartyRow)
+        .join(PlatformRow, col(PlatformRow.id) == DistantPartyRow.platform_id)
+        .where(PlatformRow.hub_role == HubRole.ALLOWED)
+    )
+    return [(row.platform_id, Party(row.country_code, row.party_id)) for row in rows]
+
+
+def parties_of(
+    everybody: Iterable[Registered], others: Iterable[tuple[int, Party]]
+) -> Mapping[int, Collection[Party]]:
+    """The parties of each registered platform, with those that it reaches if it is another hub (RT-10)."""
+    parties: dict[int, set[Party]] = {}
+    for platform_id, party_role in everybody:
+        parties.setdefault(platform_id, set()).add(party_role.party)
+    for platform_id, party in others:
+        if platform_id in parties:
+            parties[platform_id].add(party)
+    return parties
+
+
 async def resyncs(session: AsyncSession, before: Standing, after: Standing) -> list[OwedResync]:
     """Who is to be told anew of whose objects."""
     if not is_other(before, after):
         return []
     owners = await owners_of(await session.connection(), (*BROADCAST, CLIENT_INFO))
     everybody = await registered(session)
-    return [*_of_objects(owners, everybody, before, after), *_of_parties(owners, everybody, before, after)]
+    readers = parties_of(everybody, await distant(session))
+    return [*_of_objects(owners, everybody, before, after), *_of_parties(owners, readers, before, after)]
 
 
 def is_other(before: Standing, after: Standing) -> bool:
@@ -92,14 +117,14 @@ def _of_objects(
 
 
 def _of_parties(
-    owners: Iterable[tuple[str, Party]], everybody: Iterable[Registered], before: Standing, after: Standing
+    owners: Iterable[tuple[str, Party]],
+    readers: Mapping[int, Collection[Party]],
+    before: Standing,
+    after: Standing,
 ) -> Iterator[OwedResync]:
     """ClientInfo goes to a platform, which may know whom any of its parties may know."""
-    parties: dict[int, set[Party]] = {}
-    for platform_id, party_role in everybody:
-        parties.setdefault(platform_id, set()).add(party_role.party)
     for module, known in owners:
-        for platform_id, own in parties.items() if module == CLIENT_INFO else ():
+        for platform_id, own in readers.items() if module == CLIENT_INFO else ():
             was, is_now = (
                 any(standing.allows(known, each, CLIENT_INFO) for each in own) for standing in (before, after)
             )

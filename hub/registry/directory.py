@@ -147,6 +147,12 @@ class Platform:
         return is_allowed and any(registered.role is Role.HUB for registered in self.roles)
 
     @property
+    def all_parties(self) -> frozenset[Party]:
+        """Its own parties and, if it is another hub, those that it reaches (RT-10)."""
+        own = frozenset(registered.party for registered in self.roles)
+        return own | {each.party for each in self.distant} if self.is_hub else own
+
+    @property
     def only_party(self) -> Party | None:
         """Its party, None where it has several or none (RT-05)."""
         parties = {registered.party for registered in self.roles}

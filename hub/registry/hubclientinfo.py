@@ -119,8 +119,8 @@ def listed(
 
 
 def acquaintance(party: Party, reader: Platform, agreements: Agreements, now: datetime) -> Acquaintance:
-    """Whether a platform may know a party: if one of its own may exchange anything with it."""
-    return agreements.acquaintance(party, {each.party for each in reader.roles}, now)
+    """Whether a platform may know a party: if one of its own may, or one that it reaches."""
+    return agreements.acquaintance(party, reader.all_parties, now)
 
 
 def as_known(info: ClientInfo, acquaintance: Acquaintance) -> ClientInfo:
