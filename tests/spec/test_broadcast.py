@@ -99,6 +99,35 @@ async def test_a_patch_reaches_the_other_side_as_a_patch(world: Roaming) -> None
     assert location["last_updated"] == location["evses"][0]["last_updated"] == LATER
 
 
+@pytest.mark.holds("LOC-08", "AM-17", "TR-22", by="hub")
+async def test_a_patch_takes_nothing_away_that_it_does_not_name(world: Roaming) -> None:
+    """Receivers get it as it came; what the hub keeps has all that was there before, until a PUT lacks it."""
+    evse = LOCATION["evses"][0]
+    whole = LOCATION | {"name": "Old", "evses": [evse, evse | {"uid": "2", "floor_level": "-1"}]}
+    url = world.url("locations", "RECEIVER", "/BE/BEC/LOC1")
+    await world.cpo.call("PUT", url, whole, to=HUB, sender=CPO)
+    changed = [evse | {"uid": "2", "status": "CHARGING", "last_updated": LATER}]
+    for number, (tail, change) in enumerate(
+        [
+            ("", {"evses": changed, "last_updated": LATER}),
+            ("", {"evses": [], "last_updated": LATER}),
+            ("/2", {"connectors": evse["connectors"], "last_updated": LATER}),
+            ("/2/1", {"max_amperage": 16, "last_updated": LATER}),
+        ]
+    ):
+        assert (await world.cpo.call("PATCH", url + tail, change, to=HUB, sender=CPO)).code == 1000
+        assert (await world.emsp.receives("PATCH", "/receiver/locations", number + 1)).value == change
+    listing = world.url("locations", "SENDER")
+    (kept,) = (await world.emsp.call("GET", listing, to=HUB, sender=EMSP)).data
+    assert (kept["name"], [each["uid"] for each in kept["evses"]]) == ("Old", ["3256", "2"])
+    second = kept["evses"][1]
+    assert (second["floor_level"], second["status"]) == ("-1", "CHARGING")
+    assert (second["connectors"][0]["max_amperage"], second["connectors"][0]["format"]) == (16, "SOCKET")
+    await world.cpo.call("PUT", url, LOCATION | {"last_updated": LATER}, to=HUB, sender=CPO)
+    (kept,) = (await world.emsp.call("GET", listing, to=HUB, sender=EMSP)).data
+    assert kept == LOCATION | {"last_updated": LATER}
+
+
 @pytest.mark.holds("TR-23", "RT-41", by="hub")
 async def test_a_receiver_that_lacks_the_object_gets_it_whole(world: Roaming) -> None:
     """RT-41."""
@@ -149,6 +178,7 @@ async def test_what_is_not_for_everybody_is_refused(
     assert world.emsp.all("*", f"/{module}") == []
 
 
+@pytest.mark.holds("LOC-12", by="hub")
 @pytest.mark.holds("TR-13", "ST-03", by="hub")
 @pytest.mark.parametrize(
     ("change", "named"),

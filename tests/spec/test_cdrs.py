@@ -225,6 +225,7 @@ async def test_odd_cdrs_are_relayed_and_do_no_harm(world: Roaming) -> None:
     assert len(world.emsp.all("POST", "/receiver/cdrs")) == len(odd) + 1
 
 
+@pytest.mark.holds("AM-42", by="hub")
 @pytest.mark.holds("RT-55", "TAR-19", by="hub")
 async def test_what_was_sent_to_one_party_directly_does_not_show_up_for_others(
     world: Roaming, stack: AsyncExitStack
