@@ -33,6 +33,7 @@ async def started(made: World, **changes: Any) -> dict[str, Any]:
     return await made.active()
 
 
+@pytest.mark.holds("CMD-02", "CMD-03", "CMD-04", "CMD-05", "CMD-14", "CMD-16", "TOK-15", "AM-11", by="cpo")
 async def test_an_app_starts_and_stops_a_session() -> None:
     """CMD-02 to CMD-05, CMD-14, CMD-16, TOK-15, AM-11."""
     async with world() as made:
@@ -55,6 +56,7 @@ async def test_an_app_starts_and_stops_a_session() -> None:
         assert made.hub.all("POST", "/authorize") == []
 
 
+@pytest.mark.holds("CMD-05", "AM-46", by="cpo")
 async def test_a_result_goes_to_its_url_with_the_correlation_id_of_the_command() -> None:
     """CMD-05, AM-46."""
     async with world() as made:
@@ -98,6 +100,7 @@ async def test_the_car_may_come_first() -> None:
 # What is not taken on.
 
 
+@pytest.mark.holds("CMD-03", "CMD-12", by="cpo")
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
@@ -130,6 +133,7 @@ async def test_a_charge_point_that_is_away_cannot_be_commanded() -> None:
         assert made.hub.all("POST", "/results") == []
 
 
+@pytest.mark.holds("CMD-13", by="cpo")
 async def test_sessions_of_others_and_of_nobody_cannot_be_stopped() -> None:
     """CMD-13."""
     async with world() as made:
@@ -159,6 +163,7 @@ async def test_reservations_are_not_offered_at_an_evse_that_is_not_reservable() 
         assert (await made.command("RESERVE_NOW", wanted)).data["result"] == "NOT_SUPPORTED"
 
 
+@pytest.mark.holds("CMD-21", by="cpo")
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [

@@ -31,6 +31,7 @@ TIMED_OUT = Reply(status_code=4002, status_message="no answer in time")
 UNKNOWN = Reply(status=404, status_code=2004, status_message="unknown token")
 
 
+@pytest.mark.holds("TOK-07", "TOK-08", "TOK-21", by="cpo")
 @pytest.mark.parametrize(
     ("whitelist", "valid", "emsp", "said", "is_asked"),
     [
@@ -82,6 +83,7 @@ async def test_each_word_of_the_emsp_has_one_of_ocpp(answer: str, said: Said) ->
         assert await tapped(made) is said
 
 
+@pytest.mark.holds("TOK-09", by="cpo")
 async def test_the_emsp_of_a_known_token_is_asked_with_the_place() -> None:
     """TOK-09."""
     async with world(tokens=(token(whitelist="NEVER"),)) as made:
@@ -93,6 +95,7 @@ async def test_the_emsp_of_a_known_token_is_asked_with_the_place() -> None:
         assert asked.value == {"location_id": "square", "evse_uids": ["E1"]}
 
 
+@pytest.mark.holds("RT-44", by="cpo")
 async def test_an_unknown_token_is_asked_of_whoever_the_hub_finds() -> None:
     """RT-44: no OCPI-to; the token and its owner are learnt from the answer."""
     async with world() as made:
@@ -131,6 +134,7 @@ async def test_a_token_that_may_charge_elsewhere_only_does_not_charge_here() -> 
         assert await tapped(made) is Said.invalid
 
 
+@pytest.mark.holds("TOK-15", "SES-12", "CDR-13", by="cpo")
 async def test_the_reference_of_the_emsp_goes_into_session_and_cdr() -> None:
     """TOK-15, SES-12, CDR-13."""
     async with world(tokens=(token(whitelist="NEVER"),)) as made:
@@ -171,6 +175,7 @@ async def test_an_older_push_does_not_undo_a_newer_one() -> None:
 START = {"location_id": "square", "evse_uid": "E1"}
 
 
+@pytest.mark.holds("CMD-14", by="cpo")
 @pytest.mark.parametrize(("minutes", "asked"), [(14, 0), (16, 1)])
 async def test_a_card_that_a_command_named_is_not_asked_about_for_a_quarter_of_an_hour(
     minutes: int, asked: int

@@ -103,6 +103,7 @@ def test_a_location_that_is_wrong_names_the_key(change: dict[str, Any], said: st
     assert any(each.startswith(said) for each in wrong(value)), wrong(value)
 
 
+@pytest.mark.holds("LOC-19", by="cpo")
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -128,6 +129,7 @@ def test_a_tariff_that_cannot_be_priced_is_found_before_anybody_charges() -> Non
     assert found.startswith("tariffs[0].elements[0].price_components[1].type: ")
 
 
+@pytest.mark.holds("LOC-11", by="cpo")
 @pytest.mark.parametrize(
     ("evses", "said"),
     [

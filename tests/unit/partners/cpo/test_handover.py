@@ -27,6 +27,7 @@ def works_again(made: World) -> None:
     made.hub.answers("*", "/receiver/", Reply())
 
 
+@pytest.mark.holds("TR-31", by="cpo")
 async def test_while_the_hub_is_away_nothing_is_lost_and_afterwards_only_the_newest_is_told() -> None:
     """TR-31: newest states, not a queue of messages."""
     async with world(tokens=(token(),)) as made:
@@ -145,6 +146,7 @@ async def test_a_patch_that_may_have_arrived_is_followed_by_a_put() -> None:
         assert methods[:3] == ["PUT", "PATCH", "PUT"]
 
 
+@pytest.mark.holds("TR-23", by="cpo")
 async def test_a_patch_of_a_session_that_the_emsp_lacks_becomes_a_put() -> None:
     """TR-23."""
     async with world(tokens=(token(),)) as made:

@@ -25,6 +25,7 @@ async def charged(made: World) -> None:
     await made.hub.receives("POST", "/receiver/cdrs", 2)
 
 
+@pytest.mark.holds("TAR-04", "LOC-01", "CDR-11", "SES-19", by="cpo")
 async def test_each_list_holds_what_its_model_says() -> None:
     """TAR-04, LOC-01; that of CDRs refuses what only Sessions may tell (CDR-11, SES-19)."""
     async with world(tokens=(token(), OTHER)) as made:
@@ -41,6 +42,7 @@ async def test_each_list_holds_what_its_model_says() -> None:
             model.model_validate(answer.data[0])
 
 
+@pytest.mark.holds("CDR-17", "SES-02", "TR-09", "PG-10", by="cpo")
 @pytest.mark.parametrize("module", ["sessions", "cdrs"])
 async def test_an_emsp_sees_what_its_own_tokens_did_and_nothing_else(module: str) -> None:
     """CDR-17, SES-02 (without date_from, too); an empty list is one, too (TR-09, PG-10)."""
@@ -55,6 +57,7 @@ async def test_an_emsp_sees_what_its_own_tokens_did_and_nothing_else(module: str
         assert (nothing.headers["X-Total-Count"], nothing.headers["X-Limit"]) == ("0", "100")
 
 
+@pytest.mark.holds("PG-02", "PG-03", by="cpo")
 @pytest.mark.parametrize("module", ["locations", "tariffs", "sessions", "cdrs"])
 async def test_a_list_is_filtered_by_last_updated(module: str) -> None:
     """PG-02, PG-03: from inclusive, to exclusive."""
@@ -68,6 +71,7 @@ async def test_a_list_is_filtered_by_last_updated(module: str) -> None:
         assert (await get(made, module, "?limit=nothing")).code == 2001
 
 
+@pytest.mark.holds("PG-04", "PG-05", "PG-06", "PG-07", "PG-08", "PG-09", "PG-10", by="cpo")
 async def test_a_list_comes_in_pages() -> None:
     """PG-04 to PG-10."""
     places = [location(f"place-{number}", evse(f"E{number}", f"CP{number}")) for number in range(3)]
@@ -82,6 +86,7 @@ async def test_a_list_comes_in_pages() -> None:
         assert seen == ["place-0", "place-1", "place-2"]
 
 
+@pytest.mark.holds("PG-06", "PG-07", "PG-08", "PG-09", "PG-10", "PG-11", by="cpo")
 @pytest.mark.parametrize("module", ["sessions", "cdrs"])
 async def test_an_emsp_walks_through_its_own_sessions_and_cdrs_page_by_page(module: str) -> None:
     """PG-06 to PG-11: the filters go along, oldest first, a full last page has no Link."""
@@ -112,6 +117,7 @@ async def test_an_emsp_walks_through_its_own_sessions_and_cdrs_page_by_page(modu
         assert starts == sorted(starts)
 
 
+@pytest.mark.holds("LOC-01", "LOC-02", by="cpo")
 async def test_a_location_with_one_changed_evse_is_listed_whole() -> None:
     """LOC-01, LOC-02: the window is over the location's own time, which is that of the change."""
     async with world(locations=[location(), location("park", evse("P1", "CP9"))]) as made:
@@ -126,6 +132,7 @@ async def test_a_location_with_one_changed_evse_is_listed_whole() -> None:
         assert [each["uid"] for each in listed.data[0]["evses"]] == ["E1", "E2"]
 
 
+@pytest.mark.holds("TR-30", by="cpo")
 async def test_all_that_a_cpo_owns_can_be_read_and_what_it_needs_can_be_sent() -> None:
     """TR-30: pull is required, push is not."""
     async with world() as made:
@@ -134,6 +141,7 @@ async def test_all_that_a_cpo_owns_can_be_read_and_what_it_needs_can_be_sent() -
         assert owned | needed <= made.hub.far_end.keys()
 
 
+@pytest.mark.holds("LOC-03", by="cpo")
 async def test_a_location_is_read_at_three_depths() -> None:
     """LOC-03."""
     async with world() as made:
@@ -143,6 +151,7 @@ async def test_a_location_is_read_at_three_depths() -> None:
         assert (await get(made, "locations", "/square/e2/1")).data == whole["evses"][1]["connectors"][0]
 
 
+@pytest.mark.holds("TR-14", "LOC-03", by="cpo")
 @pytest.mark.parametrize("tail", ["/circle", "/square/E9", "/square/E1/9", "/circle/E1/1"])
 async def test_what_is_not_there_is_not_found(tail: str) -> None:
     """TR-14, LOC-03."""

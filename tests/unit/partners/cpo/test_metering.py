@@ -72,6 +72,7 @@ state_lists = st.lists(
 )
 
 
+@pytest.mark.holds("CDR-20", by="cpo")
 @given(
     registers=registers,
     states=state_lists,
@@ -195,6 +196,7 @@ def test_a_car_that_asks_for_no_power_parks() -> None:
     assert volumes(found[1])["PARKING_TIME"] == Decimal("0.5")
 
 
+@pytest.mark.holds("AM-38", by="cpo")
 def test_a_charge_point_that_gives_no_power_is_no_parking() -> None:
     """AM-38: the car asks, the charge point does not give."""
     (only,) = periods(used(states=(state(1800, ConnectorStatus.SUSPENDED_EVSE),)))

@@ -141,6 +141,7 @@ async def test_a_start_on_a_connector_in_use_ends_what_was_there_with_the_last_t
         assert [each.current["status"] for each in made.cpo.sessions()] == ["COMPLETED", "ACTIVE"]
 
 
+@pytest.mark.holds("CDR-01", by="cpo")
 async def test_an_end_that_comes_after_all_is_kept_for_the_operator() -> None:
     """CDR-01: the CDR is out."""
     async with world(tokens=(token(),)) as made, charger(made) as one:
@@ -210,6 +211,7 @@ async def test_parking_is_told_by_the_state_of_the_connector() -> None:
         assert cdr["total_cost"] == {"excl_vat": Decimal("5.817"), "incl_vat": Decimal("6.8946")}
 
 
+@pytest.mark.holds("CDR-10", "TAR-13", by="cpo")
 async def test_a_price_that_changes_at_five_begins_a_period_at_five() -> None:
     """CDR-10, TAR-13: the clock at the location; energy is the register's, not spread evenly."""
     cheap = {"type": "ENERGY", "price": Decimal("0.10"), "step_size": 1}
@@ -290,6 +292,7 @@ async def answered(made: World, one: Charger, frame: list[Any] | None, command: 
     return result
 
 
+@pytest.mark.holds("CMD-02", "CMD-03", by="cpo")
 @pytest.mark.parametrize(
     ("frame", "result"),
     [

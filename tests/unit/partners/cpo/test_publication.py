@@ -5,6 +5,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from hub.ocpi.backoff import Backoff
 from hub.ocpi.party import Party
 from partners.cpo.app import CpoNode
@@ -38,12 +40,14 @@ def configured(*evses: dict[str, Any], **changes: Any) -> dict[str, Any]:
 # last_updated
 
 
+@pytest.mark.holds("AM-20", by="cpo")
 def test_what_has_not_changed_keeps_its_last_updated() -> None:
     """AM-20."""
     first = published_location(configured(), None, OWNER, FIRST)
     assert published_location(configured(), first, OWNER, LATER) == first
 
 
+@pytest.mark.holds("LOC-02", by="cpo")
 def test_a_change_of_a_connector_moves_its_evse_and_its_location_and_nothing_else() -> None:
     """LOC-02."""
     first = published_location(configured(), None, OWNER, FIRST)
@@ -55,6 +59,7 @@ def test_a_change_of_a_connector_moves_its_evse_and_its_location_and_nothing_els
     assert unmoved == first["evses"][1]
 
 
+@pytest.mark.holds("LOC-09", by="cpo")
 def test_an_evse_that_is_no_longer_configured_is_removed_for_good() -> None:
     """LOC-09."""
     first = published_location(configured(), None, OWNER, FIRST)
@@ -84,6 +89,7 @@ async def introduced(hub: Recorder, folder: Path, **changes: Any) -> None:
         await cpo.until_introduced()
 
 
+@pytest.mark.holds("RT-28", "TR-25", by="cpo")
 async def test_tariffs_come_before_the_locations_that_name_them_and_both_go_to_the_hub(
     tmp_path: Path,
 ) -> None:
@@ -99,6 +105,7 @@ async def test_tariffs_come_before_the_locations_that_name_them_and_both_go_to_t
         assert hub.all("GET", "/sender/tokens")[0].to == HUB
 
 
+@pytest.mark.holds("TAR-02", by="cpo")
 async def test_a_tariff_that_is_used_no_more_is_deleted_after_the_locations_have_let_go_of_it(
     tmp_path: Path,
 ) -> None:
@@ -157,6 +164,7 @@ async def test_a_hub_that_is_away_hears_of_it_when_it_is_back() -> None:
         assert made.hub.all("PATCH", "/receiver/locations")[-1].value["status"] == "AVAILABLE"
 
 
+@pytest.mark.holds("TR-23", by="cpo")
 async def test_a_hub_that_lacks_the_location_gets_it_whole() -> None:
     """TR-23."""
     async with world() as made:

@@ -26,6 +26,7 @@ async def charged(made: World, wh: int = 3000, settings: ChargerSettings | None 
     return value
 
 
+@pytest.mark.holds("SES-01", "CDR-22", by="cpo")
 async def test_a_session_is_told_from_start_to_cdr_in_order_to_the_emsp_of_the_token_only() -> None:
     """SES-01, CDR-22, AM-26."""
     async with world(tokens=(token(),)) as made:
@@ -59,6 +60,7 @@ async def test_put_and_patches_lead_to_the_state_that_the_last_put_tells() -> No
         assert last["status"] == "COMPLETED"
 
 
+@pytest.mark.holds("CDR-20", "CDR-22", by="cpo")
 async def test_the_last_session_and_the_cdr_agree_and_the_price_is_exact() -> None:
     """CDR-20, CDR-22; an eMSP that prices the CDR by itself finds the same to the last digit."""
     async with world(tokens=(token(),)) as made:
@@ -86,6 +88,7 @@ async def test_the_energy_of_the_cdr_is_what_the_meter_counted() -> None:
         assert sum(volume_of(period, "ENERGY") for period in cdr["charging_periods"]) == cdr["total_energy"]
 
 
+@pytest.mark.holds("SES-14", "TAR-08", by="cpo")
 async def test_what_is_free_is_told_to_cost_nothing() -> None:
     """SES-14, TAR-08: a total of zero, which is not the same as no total."""
     free = tariff({"type": "FLAT", "price": Decimal("0.00"), "step_size": 1})
@@ -100,6 +103,7 @@ def volume_of(period: dict[str, Any], dimension: str) -> Decimal:
     return Decimal(sum(found))
 
 
+@pytest.mark.holds("AM-38", by="cpo")
 async def test_a_full_car_parks_and_pays_for_it() -> None:
     """AM-38: the car is full, asks for nothing, and stays."""
     nearly_full = Vehicle(capacity_wh=Decimal(10_000), soc=Decimal("0.8"))
@@ -126,6 +130,7 @@ def is_parking(made: World, status: str) -> list[bool]:
     return [change.status == status for charging in log.open_at("CP1") for change in log.states(charging)]
 
 
+@pytest.mark.holds("CDR-09", by="cpo")
 async def test_the_cdr_keeps_what_was_agreed_at_the_start() -> None:
     """CDR-09: tariff and location as they were, whole."""
     async with world(tokens=(token(),)) as made:
@@ -156,6 +161,7 @@ async def test_kwh_and_wh_on_the_wire_are_the_same_energy() -> None:
         assert Decimal("0.9") < cdr["total_energy"] < Decimal("1.6")
 
 
+@pytest.mark.holds("RT-28", "LOC-02", "LOC-07", by="cpo")
 async def test_the_status_of_the_evse_is_broadcast_as_it_changes() -> None:
     """RT-28, LOC-02, LOC-07."""
     async with world(tokens=(token(),)) as made:

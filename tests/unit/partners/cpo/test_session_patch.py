@@ -35,6 +35,7 @@ def test_a_patch_gives_only_the_periods_that_are_new() -> None:
     }
 
 
+@pytest.mark.holds("SES-05", by="cpo")
 @pytest.mark.parametrize(
     ("accepted", "current"),
     [
