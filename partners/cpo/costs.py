@@ -6,14 +6,14 @@ engine with which an eMSP checks them.
 Sources: 2.2.1, CDRs, ChargingPeriod; CDR-10, CDR-12, TAR rows.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
 from hub.pricing import PriceStatement, charged_periods, half_up, price
-from partners.cpo.metering import SECONDS_PER_HOUR, Period, Use, periods
+from partners.cpo.metering import SECONDS_PER_HOUR, WH_PER_KWH, Period, Use, periods
 from schemas.v2_2_1 import CdrDimensionType, ChargingPeriod, Tariff
 
 
@@ -95,10 +95,34 @@ def reservation_cost(terms: Terms, end: datetime, *, is_expired: bool) -> Cost |
 
 def _price_changes(used: Use, terms: Terms) -> frozenset[datetime]:
     """The instants at which another price begins or ends to apply (CDR-10)."""
-    switches = [since for since, _ in terms.chosen]
+    switches = [*(since for since, _ in terms.chosen), *_flow_changes(used, terms)]
     told = _told(periods(used, switches), used.start, terms)
     lines = _priced(told, used, terms).lines if told else ()
     return frozenset([*switches, *(instant for line in lines for instant in (line.start, line.end))])
+
+
+def _flow_changes(used: Use, terms: Terms) -> Iterator[datetime]:
+    """The samples at which power or current comes to the other side of a bound of the tariff (TAR-12)."""
+    restrictions = [
+        element.restrictions
+        for tariff in terms.tariffs
+        for element in tariff.elements
+        if element.restrictions is not None
+    ]
+    power = [each for one in restrictions for each in (one.min_power, one.max_power) if each is not None]
+    current = [
+        each for one in restrictions for each in (one.min_current, one.max_current) if each is not None
+    ]
+    before: tuple[bool, ...] | None = None
+    for sample in used.samples:
+        kilowatt = None if sample.power_w is None else sample.power_w / WH_PER_KWH
+        sides = (
+            *(kilowatt is not None and kilowatt >= bound for bound in power),
+            *(sample.current_a is not None and sample.current_a >= bound for bound in current),
+        )
+        if before is not None and sides != before:
+            yield sample.at
+        before = sides
 
 
 def _priced(told: Sequence[ChargingPeriod], used: Use, terms: Terms) -> PriceStatement:

@@ -176,13 +176,16 @@ def _period(used: Use, begin: datetime, end: datetime) -> Period:
 
 
 def _power(samples: Sequence[MeterSample], begin: datetime, end: datetime) -> Iterator[Volume]:
-    """The least and the most power that was measured in a period, kW."""
-    measured = [
-        sample.power_w for sample in samples if sample.power_w is not None and begin <= sample.at < end
-    ]
-    if measured:
-        yield Volume("MIN_POWER", half_up(min(measured) / WH_PER_KWH))
-        yield Volume("MAX_POWER", half_up(max(measured) / WH_PER_KWH))
+    """The least and the most power and current that were measured in a period, kW and A."""
+    within = [sample for sample in samples if begin <= sample.at < end]
+    power = [sample.power_w for sample in within if sample.power_w is not None]
+    if power:
+        yield Volume("MIN_POWER", half_up(min(power) / WH_PER_KWH))
+        yield Volume("MAX_POWER", half_up(max(power) / WH_PER_KWH))
+    current = [sample.current_a for sample in within if sample.current_a is not None]
+    if current:
+        yield Volume("MIN_CURRENT", half_up(min(current)))
+        yield Volume("MAX_CURRENT", half_up(max(current)))
 
 
 def _steps(used: Use, every: timedelta) -> Iterator[datetime]:

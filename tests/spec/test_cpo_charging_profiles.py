@@ -62,7 +62,7 @@ def able(**changes: Any) -> Any:
     return world(**(standard | changes))
 
 
-@pytest.mark.holds("CHP-01", "CHP-03", "CHP-04", "CHP-14", "CHP-15", by="cpo")
+@pytest.mark.holds("CHP-01", "CHP-03", "CHP-04", "CHP-09", "CHP-14", "CHP-15", by="cpo")
 async def test_a_profile_is_set_and_the_charge_point_keeps_within_it() -> None:
     async with able() as made:
         charger, session_id = await charging(made)
