@@ -30,6 +30,7 @@ check: setup     ## Everything that CI runs: format, lint, types, imports, tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m tests.conformance --check
 	$(BIN)/python -m pytest -n 2
 
 format: setup    ## Format and fix what can be fixed

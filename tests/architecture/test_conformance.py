@@ -14,6 +14,11 @@ def test_no_mark_contradicts_the_rows() -> None:
     assert conformance().contradictions() == []
 
 
+def test_no_must_is_without_a_test() -> None:
+    """For none of the roles that it concerns; a reason why it does not apply, or why we deviate, will do."""
+    assert conformance().gaps("M") == []
+
+
 def test_there_is_a_state_for_every_row_and_role() -> None:
     told = conformance()
     written = page(told)

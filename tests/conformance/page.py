@@ -89,23 +89,22 @@ def page(told: Conformance | None = None) -> str:
 
 
 def _counts(told: Conformance) -> str:
-    lines = [
-        "| Level | " + " | ".join(f"{TITLES[role]}: {state}" for role in ROLES for state in _COUNTED) + " |"
-    ]
-    lines.append("|---" * (1 + len(ROLES) * len(_COUNTED)) + "|")
+    lines = ["| Level | Hub | CPO | eMSP |", "|---|---|---|---|"]
     for level, meaning in LEVELS.items():
-        counted = Counter(
-            (role, told.state(row, role))
-            for row in told.checklist.rows
-            if row.level == level
-            for role in ROLES
-        )
-        cells = [str(counted[role, state]) for role in ROLES for state in _COUNTED]
-        lines.append(f"| {level}, {meaning} | " + " | ".join(cells) + " |")
+        rows = [row for row in told.checklist.rows if row.level == level]
+        cells = [_counted(Counter(told.state(row, role) for row in rows)) for role in ROLES]
+        lines.append(f"| {level}: {meaning} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
-_COUNTED = (State.HOLDS, State.NOT_APPLICABLE, State.DEVIATES, State.NO_TEST)
+def _counted(states: Counter[State]) -> str:
+    named = {
+        State.HOLDS: "hold",
+        State.NOT_APPLICABLE: "not applicable",
+        State.DEVIATES: "deviate",
+        State.NO_TEST: "without a test",
+    }
+    return ", ".join(f"{states[state]} {words}" for state, words in named.items() if states[state]) or "-"
 
 
 def _gaps(told: Conformance) -> str:
