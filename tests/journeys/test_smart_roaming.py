@@ -1,0 +1,200 @@
+"""Reservation, charging profile, preferences and a credit, from the eMSP through the hub to the charger."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from hub.ocpi.party import Party
+from hub.ocpi.timestamps import utc_now
+from hub.web.app import RunningHub, running_hub
+from partners.charger.charge_point import ChargerSimulator
+from partners.charger.settings import ChargerSettings
+from partners.charger.simulated_time import SimulatedTime
+from partners.cpo.app import CpoNode
+from partners.emsp.app import EmspNode
+from partners.emsp.authorization import EVERYWHERE
+from partners.emsp.bills import balances
+from partners.emsp.reservations import ReservationState, reservations
+from partners.emsp.settings import EmspSettings
+from partners.settings import NodeSettings
+from schemas.v2_2_1 import (
+    ChargingPreferences,
+    ChargingPreferencesResponse,
+    ChargingProfile,
+    ChargingProfileResponseType,
+    ChargingProfileResultType,
+    Session,
+)
+from tests.fixtures.bills import the_one_bill
+from tests.fixtures.cpo_world import SPEED, cpo_settings, evse, location, tariff
+from tests.fixtures.emsp_world import RFID
+from tests.fixtures.roaming import settings as hub_settings
+
+CAPABILITIES = [
+    "RESERVABLE",
+    "CHARGING_PROFILE_CAPABLE",
+    "CHARGING_PREFERENCES_CAPABLE",
+    "REMOTE_START_STOP_CAPABLE",
+]
+CARD = RFID["uid"]
+PATIENCE = timedelta(seconds=20)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Everybody, registered and introduced."""
+
+    hub: RunningHub
+    cpo: CpoNode
+    emsp: EmspNode
+    charger: ChargerSimulator
+
+    async def session(self, status: str) -> Session:
+        """The eMSP's only session, once it has this status."""
+
+        def found() -> list[Session]:
+            return [each for each in self.emsp.sessions() if each.status == status]
+
+        await self.emsp.until(found, PATIENCE)
+        (session,) = found()
+        return session
+
+    async def charges(self) -> Session:
+        """A driver plugs in and shows the card; the session as the eMSP knows it."""
+        self.charger.plug_in(1)
+        await self.charger.tap(1, CARD)
+        return await self.session("ACTIVE")
+
+    async def leaves(self) -> None:
+        """The driver shows the card again and drives away."""
+        await self.charger.tap(1, CARD)
+        self.charger.unplug(1)
+
+    def reservation(self) -> ReservationState:
+        """How the eMSP's only reservation stands."""
+        (one,) = reservations(self.emsp.commands.all(), datetime.now(UTC))
+        return one.state
+
+
+@asynccontextmanager
+async def stage(folder: Path) -> AsyncIterator[Stage]:
+    cpo_tables = cpo_settings(
+        locations=[location("square", evse("E1", "CP1", capabilities=CAPABILITIES))],
+        tariffs=[tariff()],
+        profile_pause=timedelta(),
+    )
+    node = NodeSettings(party=Party("NL", "EMA"), name="eMSP A")
+    async with (
+        running_hub(hub_settings(folder), log=None) as hub,
+        EmspNode(EmspSettings(node=node, tokens=[(RFID, EVERYWHERE)])) as emsp,
+        CpoNode(cpo_tables) as cpo,
+    ):
+        await emsp.register(hub.versions_url, (await hub.platforms.invite("emsp")).token)
+        await emsp.push_tokens()
+        await cpo.register(hub.versions_url, (await hub.platforms.invite("cpo")).token)
+        await cpo.until_introduced()
+        await emsp.until(emsp.locations, PATIENCE)
+        quick = ChargerSettings(reconnect_after=timedelta(milliseconds=20))
+        async with ChargerSimulator(
+            f"{cpo.ocpp_url}/CP1", quick, time=SimulatedTime(utc_now, SPEED)
+        ) as charger:
+            await charger.until_connected()
+            await charger.until_told()
+            yield Stage(hub, cpo, emsp, charger)
+
+
+async def test_a_driver_reserves_and_comes(tmp_path: Path) -> None:
+    """The reservation is a session, which becomes the charging session of the same driver, and one bill."""
+    async with stage(tmp_path) as on:
+        until = datetime.now(UTC) + timedelta(hours=1)
+        reserved = await on.emsp.driver.reserve(CARD, "square", until, "E1")
+        assert reserved.outcome.result == "ACCEPTED"
+        assert on.reservation() is ReservationState.HELD
+        waiting = await on.session("RESERVATION")
+        await on.emsp.until(lambda: on.emsp.locations()[0].evses[0].status == "RESERVED", PATIENCE)
+        session = await on.charges()
+        assert session.id == waiting.id
+        await on.charger.until_energy(1, Decimal(1000))
+        await on.leaves()
+        await the_one_bill(on.emsp, on.charger)
+
+
+async def test_a_cpo_cannot_keep_a_reservation(tmp_path: Path) -> None:
+    """CANCELED_RESERVATION comes to the url of RESERVE_NOW, through the hub, long after its first result."""
+    async with stage(tmp_path) as on:
+        until = datetime.now(UTC) + timedelta(hours=1)
+        await on.emsp.driver.reserve(CARD, "square", until, "E1")
+        await on.session("RESERVATION")
+        (reservation,) = on.cpo.promises.reservations.all()
+        await on.cpo.cancel_reservation(reservation.number)
+        await on.emsp.until(lambda: on.reservation() is ReservationState.CANCELED, PATIENCE)
+        await on.session("COMPLETED")
+
+
+async def test_a_driver_gives_a_reservation_up(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        until = datetime.now(UTC) + timedelta(hours=1)
+        reserved = await on.emsp.driver.reserve(CARD, "square", until, "E1")
+        assert reserved.reservation_id is not None
+        given_up = await on.emsp.driver.cancel(reserved.reservation_id)
+        assert given_up.result == "ACCEPTED"
+        assert on.reservation() is ReservationState.GIVEN_UP
+        await on.session("COMPLETED")
+        await on.emsp.until(lambda: on.emsp.locations()[0].evses[0].status == "AVAILABLE", PATIENCE)
+
+
+async def test_an_emsp_limits_what_its_driver_draws(tmp_path: Path) -> None:
+    """The profile is seen in the charger's power; cleared, the charger gives all it can again."""
+    async with stage(tmp_path) as on:
+        session = await on.charges()
+        await on.charger.until_energy(1, Decimal(500))
+        full = on.charger.connector(1).power_w
+        profile = ChargingProfile.model_validate(
+            {"charging_rate_unit": "W", "charging_profile_period": [{"start_period": 0, "limit": 4000}]}
+        )
+        limited = await on.emsp.smart_charging.limit(session.id, profile)
+        assert limited.response.result is ChargingProfileResponseType.ACCEPTED
+        assert limited.result is ChargingProfileResultType.ACCEPTED
+        await on.charger.until(lambda: on.charger.connector(1).power_w == 4000)
+        active = await on.emsp.smart_charging.active(session.id)
+        assert active.result is ChargingProfileResultType.ACCEPTED
+        cleared = await on.emsp.smart_charging.unlimit(session.id)
+        assert cleared.result is ChargingProfileResultType.ACCEPTED
+        await on.charger.until(lambda: on.charger.connector(1).power_w == full)
+        await on.leaves()
+        await the_one_bill(on.emsp, on.charger)
+
+
+@pytest.mark.parametrize(
+    ("profile_type", "answer"),
+    [
+        ("REGULAR", ChargingPreferencesResponse.ACCEPTED),
+        ("CHEAP", ChargingPreferencesResponse.PROFILE_TYPE_NOT_SUPPORTED),
+    ],
+)
+async def test_a_driver_says_how_to_charge(
+    tmp_path: Path, profile_type: str, answer: ChargingPreferencesResponse
+) -> None:
+    async with stage(tmp_path) as on:
+        session = await on.charges()
+        wanted = ChargingPreferences.model_validate({"profile_type": profile_type})
+        assert await on.emsp.smart_charging.prefer(session.id, wanted) is answer
+
+
+async def test_a_wrong_bill_is_taken_back(tmp_path: Path) -> None:
+    """The credit CDR comes to the eMSP, and the driver's balance is nothing."""
+    async with stage(tmp_path) as on:
+        await on.charges()
+        await on.charger.until_energy(1, Decimal(1000))
+        await on.leaves()
+        bill = await the_one_bill(on.emsp, on.charger)
+        credit = on.cpo.corrections.credit(bill.cdr_id)
+        await on.emsp.until(lambda: len(on.emsp.cdrs()) > 1, PATIENCE)
+        assert {each.id for each in on.emsp.cdrs()} == {bill.cdr_id, credit.id}
+        (balance,) = balances(on.emsp.bills())
+        assert balance.total == 0
