@@ -13,7 +13,7 @@ from hub.ocpi.leniency import Oddity
 from hub.ocpi.timestamps import Clock
 from hub.ocpi.transport import CallFailed, HttpReply, HttpRequest, NotReached, Transport, first
 from hub.registry.directory import Platform
-from hub.registry.moved import SUCCESSES, in_force, lacks_slash, learnt, redirected_to
+from hub.registry.moved import SUCCESSES, in_force, is_nowhere, lacks_slash, learnt, redirected_to
 from hub.registry.noticing import in_answer
 from hub.registry.quirks import NO, YES, Observe, Quirk, Seen, unobserved, with_slash
 from hub.store.journal import Direction, Journal, JournalEntry, Purpose
@@ -219,14 +219,14 @@ class PatientTransport:
             if found is not None:
                 self._observe_url(asked, *found)
         elif reply.status in SUCCESSES:
-            for found in in_force(self.platform, self.module, asked.url):
+            for found in in_force(self.platform, self.module, asked):
                 self._observe_url(asked, *found)
-        elif lacks_slash(replace(asked, url=asked.url.rstrip("/")), reply):
+        elif is_nowhere(reply):
             self._url_failed(asked)
 
     def _url_failed(self, asked: HttpRequest) -> None:
         """The URL that was learnt does not work; perhaps the registered one does."""
-        for quirk, about, _ in in_force(self.platform, self.module, asked.url):
+        for quirk, about, _ in in_force(self.platform, self.module, asked):
             self._observe_url(asked, quirk, about, NO)
 
     def _observe_url(self, asked: HttpRequest, quirk: Quirk, about: str, value: str) -> None:

@@ -19,6 +19,8 @@ SAME_METHOD = frozenset({307, 308})
 MOVED_PERMANENTLY = 301
 NOT_FOUND = 404
 SUCCESSES = range(200, 300)
+#: What these are sent to need not be there.
+CREATING = frozenset({"PUT", "POST"})
 ERRORS = range(400, 600)
 
 #: A quirk of a URL: its name, what it is about, its value.
@@ -43,8 +45,12 @@ def redirected_to(request: HttpRequest, reply: HttpReply, platform: Platform | N
 
 def lacks_slash(request: HttpRequest, reply: HttpReply) -> bool:
     """Whether a read was answered as by a server that wants a slash at the end."""
-    is_bare = reply.status == NOT_FOUND and not is_envelope(reply.body)
-    return request.method == "GET" and is_bare and with_slash(request.url) != request.url
+    return request.method == "GET" and is_nowhere(reply) and with_slash(request.url) != request.url
+
+
+def is_nowhere(reply: HttpReply) -> bool:
+    """Whether a URL seems to lead nowhere; that an object is missing is said in words of OCPI."""
+    return reply.status == NOT_FOUND and not is_envelope(reply.body)
 
 
 def learnt(platform: Platform, module: str | None, asked: str, found: str) -> UrlQuirk | None:
@@ -58,16 +64,20 @@ def learnt(platform: Platform, module: str | None, asked: str, found: str) -> Ur
     return None
 
 
-def in_force(platform: Platform, module: str | None, asked: str) -> Iterator[UrlQuirk]:
-    """What was learnt of URLs, and was used for a module's own URL or the versions."""
+def in_force(platform: Platform, module: str | None, request: HttpRequest) -> Iterator[UrlQuirk]:
+    """What was learnt of URLs, and was used for a request whose answer says whether it is so.
+
+    A GET of an object says little: a 404 may mean the object.
+    """
     known = platform.quirks.known
     if not known:
         return
-    if asked == platform.versions_at:
+    if request.url == platform.versions_at:
         places = [VERSIONS]
     else:
-        path = asked.partition("?")[0]
-        places = [name for name, endpoint in _endpoints(platform, module) if endpoint == path]
+        tails = ((name, _tail_below(url, request.url)) for name, url in _endpoints(platform, module))
+        tells_by_tail = request.method in CREATING
+        places = [name for name, tail in tails if tail == "" or (tail is not None and tells_by_tail)]
     for place in places:
         for quirk in (Quirk.REDIRECT, Quirk.TRAILING_SLASH):
             if (found := known.get((quirk, place))) is not None:

@@ -88,7 +88,7 @@ async def test_a_platform_that_does_as_ocpi_says_has_no_quirks(world: Roaming) -
     assert (await put_location(world, HUB)).code == 1000
     await world.emsp.receives("PUT", "/receiver/locations")
     assert (await patch_location(world)).code == 1000
-    await world.emsp.receives("PATCH", "/receiver/locations")
+    await world.emsp.until(lambda: b"Renamed" in world.emsp.all("*", "/receiver/locations")[-1].body)
 
     async def is_seen_to_push() -> bool:
         return (await ask(world, "GET", "/platforms/cpo"))["pushes"] == "yes"
@@ -211,13 +211,35 @@ async def test_a_module_that_moved_is_followed_and_found_there_from_then_on(worl
     assert len(world.emsp.all("PUT", "/v2/locations")) == 2
 
 
+async def test_a_url_that_was_learnt_and_fails_is_given_up_for_the_registered_one(world: Roaming) -> None:
+    def moved(received: Received) -> str | None:
+        return received.path.replace("/receiver/", "/v2/")
+
+    world.emsp.answers("PUT", "/receiver/locations", redirecting(307, moved), times=1)
+    assert (await put_location(world)).code == 1000
+    new_url = f"{world.emsp.url}/partner/2.2.1/v2/locations"
+    await learns(world, "emsp", "redirect locations RECEIVER", new_url)
+    world.emsp.answers("PUT", "/v2/", BARE_404)
+    for _ in range(3):
+        assert (await put_location(world)).code == 4000
+    await unlearns(world, "emsp", "redirect locations RECEIVER")
+    assert (await put_location(world)).code == 1000
+    assert world.emsp.all("PUT")[-1].path.startswith("/partner/2.2.1/receiver/locations")
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_no_redirect_leads_the_token_to_another_host(world: Roaming, status: int) -> None:
-    """Design D10, CMD-10: neither in a relay, nor in a delivery, nor in a question for life."""
+    """Design D10, CMD-10: neither in a relay, nor in a delivery, nor in a handshake."""
     async with Recorder() as elsewhere:
         lure = redirecting(status, lambda received: f"{elsewhere.url}{received.path}")
-        world.cpo.answers("*", "", lure)
-        world.emsp.answers("*", "", lure)
+        for partner in (world.cpo, world.emsp):
+            partner.answers("*", "/receiver/", lure)
+            partner.answers("*", "/sender/", lure)
+            partner.answers("*", "/credentials", lure)
+        answer = await asked(
+            f"{world.hub.admin_url}/admin/v1", "POST", "/platforms/cpo/rotate", key=world.hub.admin_key
+        )
+        assert answer.status == 502
         assert (await get_locations(world)).code == 4000
         assert (await put_location(world)).code == 4000
         assert (await put_location(world, HUB)).code == 1000
