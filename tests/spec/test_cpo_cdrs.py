@@ -1,14 +1,18 @@
 """2.2.1, CDRs: what the CPO node bills, how it takes a bill back, and that it never changes one."""
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from partners.charger.charge_point import ChargerSimulator
 from partners.charger.driver import rfid_visit
+from partners.cli import app
 from partners.cpo.charging_events import StoppedTransaction
 from partners.cpo.corrections import CannotCorrect
+from schemas import exact_json
 from schemas.v2_2_1 import CDR
 from tests.fixtures.cpo_world import World, token, world
 
@@ -127,3 +131,32 @@ async def test_a_cdr_has_periods_without_dimensions_of_running_sessions_and_they
         assert not kinds & {"CURRENT", "ENERGY_EXPORT", "ENERGY_IMPORT", "POWER", "STATE_OF_CHARGE"}
         assert sum(each["volume"] for each in told if each["type"] == "ENERGY") == cdr["total_energy"]
         assert cdr["total_time"] >= cdr["total_parking_time"] >= 0
+
+
+async def test_an_operator_lists_shows_credits_and_corrects_from_the_command_line() -> None:
+    async with visited() as made:
+        original = await billed(made)
+        node = ("--node", made.cpo.admin_url, "--key", made.cpo.admin_key)
+        (listed,) = await asked("list", *node)
+        assert listed["cdr"]["id"] == original["id"]
+        assert (await asked("show", original["id"], *node))["cdr"] == original
+        stop = str(int(made.cpo.charging_log.charging(1).meter_start) + 500)
+        credit, new = await asked("correct", original["id"], "--meter-stop", stop, *node)
+        assert credit["cdr"]["credit_reference_id"] == original["id"]
+        assert new["cdr"]["total_energy"] == Decimal("0.5")
+        (again,) = await asked("credit", new["cdr"]["id"], *node)
+        assert again["cdr"]["id"] == new["cdr"]["id"] + "-C"
+        for wrong in (("credit", original["id"]), ("correct", "no-such-cdr"), ("show", "no-such-cdr")):
+            result = await asyncio.to_thread(CliRunner().invoke, app, ["cpo", "cdr", *wrong, *node])
+            assert result.exit_code == 1
+            assert "Traceback" not in result.output
+        for shown in (("list",), ("show", original["id"])):
+            result = await asyncio.to_thread(CliRunner().invoke, app, ["cpo", "cdr", *shown, *node])
+            assert result.exit_code == 0, result.output
+
+
+async def asked(*command: str) -> Any:
+    """What the command line answers, as JSON."""
+    result = await asyncio.to_thread(CliRunner().invoke, app, ["cpo", "cdr", *command, "--json"])
+    assert result.exit_code == 0, result.output
+    return exact_json.decode(result.stdout_bytes)

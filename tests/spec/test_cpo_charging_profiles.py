@@ -1,5 +1,6 @@
 """2.2.1, ChargingProfiles, Receiver interface: the CPO node; its charge point obeys what comes in."""
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -7,21 +8,25 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from typer.testing import CliRunner
 
 from partners.charger.charge_point import ChargerSimulator
+from partners.charger.settings import ChargerSettings
+from partners.cli import app
 from partners.cpo.app import CpoNode
 from tests.fixtures.cpo_world import CPO, EMSP, World, cpo_settings, evse, location, token, world
 
 CAN = [
     location("square", *(evse(f"E{n}", f"CP{n}", capabilities=["CHARGING_PROFILE_CAPABLE"]) for n in (1, 2)))
 ]
+QUICK_BACK = ChargerSettings(reconnect_after=timedelta(milliseconds=20))
 #: What the charge point gives, W.
 MOST = Decimal(22000)
 
 
 async def charging(made: World, uid: str = "CARD1") -> tuple[ChargerSimulator, str]:
     """A session under way; its charge point and its id."""
-    charger = await made.charger()
+    charger = await made.charger(settings=QUICK_BACK)
     charger.plug_in(1)
     await charger.tap(1, uid)
     return charger, (await made.active())["id"]
@@ -202,3 +207,17 @@ async def test_a_restart_forgets_no_setter(tmp_path: Path) -> None:
             await cpo.charging_profiles.limit_charge_point("CP1", 3000)
             told = await made.hub.receives("PUT", "/sender/chargingprofiles")
             assert told.value["charging_profile"]["charging_profile_period"][0]["limit"] == 3000
+
+
+async def test_an_operator_limits_a_charge_point_from_the_command_line() -> None:
+    async with able() as made:
+        charger, _ = await charging(made)
+        node = ["--node", made.cpo.admin_url, "--key", made.cpo.admin_key]
+        limit = ["cpo", "limit", "CP1", "--watt", "5000", *node]
+        result = await asyncio.to_thread(CliRunner().invoke, app, limit)
+        assert result.exit_code == 0, result.output
+        await charger.until_energy(1, Decimal(1000))
+        assert charger.connector(1).power_w == 5000
+        result = await asyncio.to_thread(CliRunner().invoke, app, ["cpo", "limit", "CP9", *node])
+        assert result.exit_code == 1
+        assert "CP9" in result.output

@@ -1,5 +1,8 @@
 """2.2.1, Commands, ReserveNow and CancelReservation; Sessions, Reservation: the CPO node."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -7,14 +10,20 @@ from typing import Any
 
 import pytest
 from ocpp.v16.enums import ChargePointStatus as Status
+from typer.testing import CliRunner
 
 from hub.pricing import charged_periods, ocpi_price, price
+from partners.charger.charge_point import ChargerSimulator
 from partners.charger.settings import ChargerSettings
+from partners.cli import app
+from partners.cpo.app import CpoNode
+from schemas import exact_json
 from schemas.v2_2_1 import CDR
 from tests.fixtures.cpo_world import (
     SettableClock,
     World,
     connector,
+    cpo_settings,
     evse,
     location,
     tariff,
@@ -22,6 +31,7 @@ from tests.fixtures.cpo_world import (
     world,
 )
 
+QUICK_BACK = ChargerSettings(reconnect_after=timedelta(milliseconds=20))
 FAR = "2099-01-01T00:00:00Z"
 APP = token("APP-1", type="APP_USER", whitelist="NEVER")
 RESERVABLE = [location("square", *(evse(f"E{n}", f"CP{n}", capabilities=["RESERVABLE"]) for n in (1, 2)))]
@@ -202,18 +212,54 @@ async def test_a_reservation_that_a_fault_breaks_is_cancelled_on_the_url_of_the_
         assert made.cpo.cdrs() == []
 
 
+async def restarted(made: World, folder: Path, charger: ChargerSimulator) -> AsyncIterator[CpoNode]:
+    """The CPO stopped and started anew on the same port for charge points."""
+    port = int(made.cpo.ocpp_url.rsplit(":", 1)[1].split("/")[0])
+    await made.cpo.__aexit__(None, None, None)
+    async with CpoNode(cpo_settings(folder, locations=RESERVABLE, ocpp_port=port)) as cpo:
+        await cpo.until_introduced()
+        await charger.until_connected()
+        await cpo.until(lambda: cpo.central_system.is_connected("CP1") or None)
+        yield cpo
+
+
 async def test_an_operator_may_have_to_cancel_a_reservation_which_survives_a_restart(tmp_path: Path) -> None:
     async with world(tmp_path, locations=RESERVABLE) as made:
-        charger = await made.charger()
+        charger = await made.charger(settings=QUICK_BACK)
         await reserved(made)
-        number = made.cpo.promises.reservations.all()[0].number
-        await made.cpo.cancel_reservation(number)
-        assert (await made.result("RESERVE_NOW", 2)).value == {"result": "CANCELED_RESERVATION"}
-        await charger.until_status(1, Status.available)
-        assert (await made.session("COMPLETED"))["kwh"] == 0
+        async with asynccontextmanager(restarted)(made, tmp_path, charger) as cpo:
+            arguments = ["--node", cpo.admin_url, "--key", cpo.admin_key, "--json"]
+            (listed,) = await asked("reservation", "list", *arguments)
+            assert (listed["reservation_id"], listed["emsp"], listed["charge_point"]) == (
+                "R1",
+                "NL/MSP",
+                "CP1",
+            )
+            await asked("reservation", "cancel", str(listed["number"]), *arguments)
+            assert (await made.result("RESERVE_NOW", 2)).value == {"result": "CANCELED_RESERVATION"}
+            await charger.until_status(1, Status.available)
+            assert (await made.session("COMPLETED"))["kwh"] == 0
+            assert await asked("reservation", "list", *arguments) == []
 
 
-@pytest.mark.holds("SES-13", "CDR-15", "TR-34", by="cpo")
+async def test_a_reservation_may_be_used_after_a_restart(tmp_path: Path) -> None:
+    async with world(tmp_path, locations=RESERVABLE) as made:
+        charger = await made.charger(settings=QUICK_BACK)
+        session = await reserved(made)
+        async with asynccontextmanager(restarted)(made, tmp_path, charger):
+            charger.plug_in(1)
+            assert (await charger.tap(1, "APP-1")).value == "Accepted"
+            assert (await made.active())["id"] == session["id"]
+
+
+async def asked(*command: str) -> Any:
+    """What the command line answers, as JSON."""
+    result = await asyncio.to_thread(CliRunner().invoke, app, ["cpo", *command])
+    assert result.exit_code == 0, result.output
+    return exact_json.decode(result.stdout_bytes)
+
+
+@pytest.mark.holds("SES-13", "CDR-15", "TR-34", "LOC-21", by="cpo")
 async def test_a_reservation_of_any_evse_has_none_until_somebody_comes() -> None:
     two = evse("E1", "CP1", capabilities=["RESERVABLE"])
     other = evse("E2", "CP1", capabilities=["RESERVABLE"], connectors=[connector(ocpp_connector=2)])

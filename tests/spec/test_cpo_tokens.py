@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from tests.fixtures.cpo_world import SettableClock, World, token, world
-from tests.fixtures.recorder import Received
+from tests.fixtures.recorder import Received, Reply
 
 
 def pulls(made: World) -> list[dict[str, list[str]]]:
@@ -87,3 +87,28 @@ async def test_an_authorization_is_posted_with_the_type_of_the_token() -> None:
         assert asked.path.endswith("/sender/tokens/CARD1/authorize")
         assert parse_qs(asked.query) == {"type": ["RFID"]}
         assert asked.value == {"location_id": "square", "evse_uids": ["E1"]}
+
+
+@pytest.mark.holds("PG-12", "PG-13", by="cpo")
+@pytest.mark.parametrize(("gone", "offsets"), [(0, [0, 2, 4]), (1, [0, 2, 1, 3])])
+async def test_a_list_that_got_shorter_is_read_again_from_earlier(gone: int, offsets: list[int]) -> None:
+    """What slipped into the page before would be missed otherwise, and taken for gone."""
+    uids = [f"CARD{number}" for number in range(1, 6)]
+
+    def page(request: Received) -> Reply:
+        offset = int(parse_qs(request.query).get("offset", ["0"])[0])
+        if offset == 2 and gone:
+            uids[:] = uids[-5 + gone :]
+        url = f"{made.hub.endpoint('tokens', 'SENDER')}?offset={offset + 2}"
+        more = {"Link": f'<{url}>; rel="next"'} if offset + 2 < len(uids) else {}
+        listed = [token(uid) for uid in uids[offset : offset + 2]]
+        return Reply(listed, headers={"X-Total-Count": str(len(uids)), "X-Limit": "2", **more})
+
+    clock = SettableClock()
+    async with world(clock=clock) as made:
+        made.hub.answers("GET", "/sender/tokens", page)
+        clock.ahead = timedelta(days=1)
+        await made.cpo._pull()
+        asked = [int(each.get("offset", ["0"])[0]) for each in pulls(made)]
+        assert asked == offsets
+        assert all(made.cpo.id_tags.token(uid) is not None for uid in uids)

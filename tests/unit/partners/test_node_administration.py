@@ -70,6 +70,7 @@ async def test_the_whole_life_of_a_registration(node: Node) -> None:
         assert (await ask(node, "GET", "/node/state"))[1]["peers"] == []
 
 
+@pytest.mark.holds("CR-02", by=("cpo", "emsp"))
 async def test_an_invitation_lets_a_platform_register(node: Node) -> None:
     _, invitation = await ask(node, "POST", "/node/invitation")
     async with Recorder(roles=[("HUB", "HU", "HUB")]) as hub:
