@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check format lint types imports conformance lock clean help
+.PHONY: setup demo test check format lint types imports fuzz conformance lock clean help
 
 help:            ## Show what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
@@ -46,6 +46,9 @@ types: setup     ## mypy, strict
 
 imports: setup   ## The import ladder
 	$(BIN)/lint-imports --no-cache
+
+fuzz: setup      ## Two minutes of mutated messages at every route
+	$(BIN)/python -m tests.fuzz --seconds 120
 
 conformance: setup  ## Write docs/conformance.md from the rows and the tests' marks
 	$(BIN)/python -m tests.conformance
