@@ -77,6 +77,16 @@ IDS = {
     "country_code": "BE", "party_id": "BEC", "location_id": "LOC1", "evse_uid": "3256", "connector_id": "1",
     "tariff_id": "T1", "token_uid": "012345678", "session_id": "101",
 }  # fmt: skip
+#: What the hub answers by itself, and what is nowhere; below its base URL.
+OWN_PATHS = (
+    "", "/", "/credentials", "//credentials//", "/sender/hubclientinfo", "/receiver/hubclientinfo/BE/BEC",
+    "/via/x", "/via/", "/x", "/../versions",
+)  # fmt: skip
+CREDENTIALS = {
+    "token": "t" * 20,
+    "url": "http://127.0.0.1:1/ocpi/versions",
+    "roles": [{**CPOS, "role": "CPO", "business_details": {"name": "x"}}],
+}
 SECRET_MODULES = frozenset({"sessions", "cdrs"})
 
 
@@ -85,7 +95,20 @@ def attacks(chance: Random) -> Iterator[Attack]:
     every = [(module, each) for module in MODULES.values() if module.is_routed for each in module.operations]
     while True:
         module, operation = chance.choice(every)
-        yield _attack(module.id, operation, chance)
+        yield _attack(module.id, operation, chance) if chance.random() > SELDOM else _elsewhere(chance)
+
+
+def _elsewhere(chance: Random) -> Attack:
+    """A request for what the hub answers by itself, or for what is not there."""
+    who = chance.choice(("cpo", "emsp"))
+    sender = CPO if who == "cpo" else EMSP
+    method = chance.choice(("GET", "PUT", "PATCH", "POST", "HEAD"))
+    path = chance.choice(OWN_PATHS) + (f"?{odd_query(chance)}" if chance.random() < OFTEN else "")
+    # Nobody answers at this URL: what is asked of the credentials is refused, whatever the body is.
+    body = (
+        exact_json.encode(spoiled_value(CREDENTIALS, chance)) if method in {"PUT", "POST", "PATCH"} else b""
+    )
+    return Attack(who, method, path, body, chance.choice((HUB, None)), sender, odd_headers(chance))
 
 
 def _attack(module: str, operation: Operation, chance: Random) -> Attack:
