@@ -22,8 +22,9 @@ from hub.relay.collect import Collecting
 from hub.relay.content import token_asked_about
 from hub.relay.decision import Deciding, Decision
 from hub.relay.forward import Forwarding
-from hub.relay.keeping import Keeping, misdirected
+from hub.relay.keeping import Keeping
 from hub.relay.learnt import LearntAddressees
+from hub.relay.odd_parties import odd_parties
 from hub.routing.addressee import Found
 from hub.routing.destination import AskAll, Broadcast, Direct, GetAll, GetOne
 
@@ -74,7 +75,7 @@ class Exchange:
     async def _forwarded(self, decided: Decision, to: Direct) -> Reply:
         """The answer of one party, with what the hub found wrong with what it was sent."""
         message, value, caller = decided.message, decided.value, decided.caller
-        notes = (_findings(message, value, to.platform), misdirected(message, value, to))
+        notes = (_findings(message, value, to.platform), odd_parties(message, value, to))
         reply = await self.forwarding.forward(message, value, caller, to)
         self.keeping.passed(message, value, caller, to.party, reply)
         return replace(reply, note="; ".join(part for part in (reply.note, *notes) if part))

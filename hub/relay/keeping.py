@@ -11,17 +11,16 @@ from typing import Any, NamedTuple
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.envelope import SUCCESS_CODES, NotAnEnvelope, read_status_code
 from hub.ocpi.errors import NotFound, OcpiError, ServerError
-from hub.ocpi.identity import COUNTRY_CODE, PARTY_ID, object_key
+from hub.ocpi.identity import object_key
 from hub.ocpi.message import Message, Reply
-from hub.ocpi.party import NotAParty, Party
+from hub.ocpi.party import Party
 from hub.registry.directory import Platform
-from hub.routing.destination import Direct
+from hub.relay.odd_parties import CDR_TOKEN, party_of, token_owner
 from hub.store.acceptance import AcceptedChange
 from hub.store.objects import ObjectStore
 from hub.store.write_behind import CAPACITY, WriteBehind
 from schemas.v2_2_1 import InterfaceRole, Role
 
-CDR_TOKEN = "cdr_token"  # noqa: S105 the name of a field
 #: Objects with a gap that are remembered at most.
 GAPS = 100_000
 HTTP_SUCCESS = range(200, 300)
@@ -128,44 +127,11 @@ def kept_change(message: Message, value: Any, caller: Platform, to: Party) -> Ac
     )
 
 
-def misdirected(message: Message, value: Any, to: Direct) -> str:
-    """What is odd about the parties of a Session or CDR, nothing if all is well (AM-26)."""
-    if not message.module.is_kept or message.interface is not InterfaceRole.RECEIVER:
-        return ""
-    emsp, owner, sender = token_owner(value), _party(value), message.routing.sender
-    roles = to.platform.roles_of(to.party)
-    # A CPO may tell an SCSP of sessions whose tokens are of no concern to it.
-    is_for_emsp = Role.SCSP not in roles or Role.EMSP in roles
-    if emsp is not None and emsp != to.party and is_for_emsp:
-        return f"/{CDR_TOKEN}: the token is of {emsp}, the message is for {to.party}"
-    if message.method == "POST" and owner is not None and owner != sender:
-        return f"/{COUNTRY_CODE}, /{PARTY_ID}: the object is of {owner}, the message is from {sender}"
-    return ""
-
-
-def token_owner(value: Any) -> Party | None:
-    """The eMSP that issued the token of a Session or CDR; its contract_id says nothing about that (AM-26)."""
-    return _party(value.get(CDR_TOKEN)) if isinstance(value, Mapping) else None
-
-
-def _party(value: Any) -> Party | None:
-    """The party that an object's fields name, None where they name none."""
-    if not isinstance(value, Mapping):
-        return None
-    country_code, party_id = value.get(COUNTRY_CODE), value.get(PARTY_ID)
-    if not isinstance(country_code, str) or not isinstance(party_id, str):
-        return None
-    try:
-        return Party(country_code, party_id)
-    except NotAParty:
-        return None
-
-
 def _key(message: Message, value: Mapping[str, Any]) -> ObjectKey | None:
     """The key of the object in the URL or, where the URL names none, in the body of its owner's message."""
     if message.method != "POST":
         return object_key(message)
-    owner, object_id = _party(value), value.get("id")
+    owner, object_id = party_of(value), value.get("id")
     if not isinstance(object_id, str) or not object_id or owner is None or owner != message.routing.sender:
         return None
     return ObjectKey(message.module.id, *owner.folded, object_id.upper())

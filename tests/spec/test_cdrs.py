@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -54,7 +54,7 @@ def credit(of_cdr: dict[str, Any]) -> dict[str, Any]:
     return of_cdr | {"id": f"{of_cdr['id']}-credit"} | taken
 
 
-@pytest.mark.holds("CDR-02", "CDR-03", "CDR-04", by="hub")
+@pytest.mark.holds("CDR-02", "CDR-03", "CDR-04", "CDR-21", by="hub")
 @pytest.mark.parametrize("kind", ["absolute", "relative"])
 async def test_a_stored_cdr_is_read_where_the_hub_says(
     world: Roaming, stack: AsyncExitStack, kind: str
@@ -167,7 +167,9 @@ async def test_the_first_cdr_of_an_id_is_the_one_that_is_kept(world: Roaming) ->
     assert await kept(world, 2) == [of(EMSP), of(EMSP, id="C2")]
 
 
-@pytest.mark.holds("CDR-17", "RT-52", "PG-02", "PG-03", by="hub")
+@pytest.mark.holds(
+    "CDR-17", "RT-52", "PG-01", "PG-02", "PG-03", "PG-06", "PG-07", "PG-08", "PG-09", "PG-19", by="hub"
+)
 async def test_get_all_of_cdrs_is_paged_and_filtered(world: Roaming) -> None:
     times = {"C1": BEFORE, "C2": AFTER, "C3": BEFORE}
     for name, moment in times.items():
@@ -182,6 +184,12 @@ async def test_get_all_of_cdrs_is_paged_and_filtered(world: Roaming) -> None:
     page = await world.emsp.call("GET", world.url("cdrs", "SENDER", "?limit=1"), to=HUB, sender=EMSP)
     assert (page.headers["X-Total-Count"], page.headers["X-Limit"]) == ("3", "100")
     assert urlsplit(page.headers["Link"][1:]).netloc == urlsplit(world.hub.public_url).netloc
+    query = f"?limit=1&date_from={BEFORE}"
+    page = await world.emsp.call("GET", world.url("cdrs", "SENDER", query), to=HUB, sender=EMSP)
+    assert f"date_from={quote(BEFORE)}" in page.headers["Link"]
+    last = await world.emsp.call("GET", world.url("cdrs", "SENDER", "?offset=2"), to=HUB, sender=EMSP)
+    assert ([each["id"] for each in last.data], last.headers.get("Link")) == (["C3"], None)
+    assert (last.headers["X-Total-Count"], last.headers["X-Limit"]) == ("3", "100")
     assert (
         await world.emsp.call("GET", world.url("cdrs", "SENDER", "?limit=0"), to=HUB, sender=EMSP)
     ).code == 2001
@@ -225,8 +233,7 @@ async def test_odd_cdrs_are_relayed_and_do_no_harm(world: Roaming) -> None:
     assert len(world.emsp.all("POST", "/receiver/cdrs")) == len(odd) + 1
 
 
-@pytest.mark.holds("AM-42", by="hub")
-@pytest.mark.holds("RT-55", "TAR-19", by="hub")
+@pytest.mark.holds("RT-55", "TAR-19", "AM-42", by="hub")
 async def test_what_was_sent_to_one_party_directly_does_not_show_up_for_others(
     world: Roaming, stack: AsyncExitStack
 ) -> None:

@@ -59,7 +59,7 @@ async def test_a_call_goes_out_and_its_result_comes_back_to_the_whole_url(
     assert back.token in patient.emsp.accepted_tokens
 
 
-@pytest.mark.holds("CHP-01", by="hub")
+@pytest.mark.holds("CHP-01", "CMD-10", by="hub")
 @pytest.mark.parametrize(
     ("method", "query"),
     [

@@ -53,7 +53,9 @@ async def patient(tmp_path: Path) -> AsyncIterator[Callbacks]:
         yield made
 
 
-@pytest.mark.holds("CMD-01", "CMD-02", "CMD-04", "CMD-05", "CMD-07", "CMD-08", by="hub")
+@pytest.mark.holds(
+    "CMD-01", "CMD-02", "CMD-04", "CMD-05", "CMD-07", "CMD-08", "AM-10", "AM-11", "AM-46", by="hub"
+)
 @pytest.mark.parametrize("command", COMMANDS)
 async def test_a_command_goes_out_and_its_result_comes_back(patient: Callbacks, command: str) -> None:
     patient.cpo.answers("POST", "/commands/", accepted(30))
@@ -123,6 +125,17 @@ async def test_a_connector_without_its_evse_is_a_finding(patient: Callbacks) -> 
     body = {"token": TOKEN, "location_id": "LOC1", "connector_id": "1"}
     assert (await patient.command("START_SESSION", body)).answer.code == 2001
     assert any("/evse_uid" in entry.note for entry in patient.world.noted("the-command"))
+
+
+@pytest.mark.holds("CMD-15", by="hub")
+async def test_a_command_with_the_token_of_another_emsp_is_a_finding(patient: Callbacks) -> None:
+    """The CPO judges, as with every relayed body (decision 0005)."""
+    patient.cpo.answers("POST", "/commands/", Reply({"result": "REJECTED", "timeout": 0}))
+    theirs = token(country_code="DE", party_id="ALL")
+    asked = await patient.command("START_SESSION", START | {"token": theirs})
+    assert asked.answer.data["result"] == "REJECTED"
+    notes = [entry.note for entry in patient.world.noted("the-command")]
+    assert notes == [f"/token: the token is of {OTHER_EMSP}, the message is from {EMSP}"]
 
 
 # Who may use the URL, and for how long.

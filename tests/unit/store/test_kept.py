@@ -117,6 +117,7 @@ async def test_a_patch_for_somebody_else_changes_nothing(objects: ObjectStore) -
     assert older.outcome is Outcome.IGNORED_OLDER
 
 
+@pytest.mark.holds("SES-20", by="hub")
 async def test_sessions_are_found_by_id_for_their_two_parties_alone(objects: ObjectStore) -> None:
     """RT-49, RT-50, SES-20."""
     await objects.remember(session("s1"))
