@@ -134,7 +134,7 @@ class CpoNode(Platform):
             clock=clock,
             new_id=new_id,
             start_within=settings.start_within,
-            spawn=self._spawn,
+            spawn=self._do_later,
         )
         self.corrections = Corrections(
             database=node.database,
@@ -176,7 +176,7 @@ class CpoNode(Platform):
             link=node.link,
             clock=clock,
             answer_within=settings.central_system.answer_within,
-            spawn=self._spawn,
+            spawn=self._do_later,
         )
         self.charging_profiles = ChargingProfiles(
             profiles=ProfileCalls(self.central_system),
@@ -187,7 +187,7 @@ class CpoNode(Platform):
             clock=clock,
             answer_within=settings.central_system.answer_within,
             pause=settings.profile_pause,
-            spawn=self._spawn,
+            spawn=self._do_later,
         )
         self._preferences = Preferences(
             database=node.database,
@@ -302,6 +302,10 @@ class CpoNode(Platform):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _do_later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something once, after an answer; if it fails, nothing else does."""
+        self._spawn(_survived(work))
+
     async def _end_tasks(self) -> None:
         for task in self._tasks:
             task.cancel()
@@ -376,3 +380,10 @@ class CpoNode(Platform):
         """Somebody at the hub, and with it the hub, is alive."""
         self.handover.seen(party)
         self._lists.revive()
+
+
+async def _survived(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except Exception:  # one request that goes wrong must not end the node
+        log.exception("what was to be done after an answer failed")

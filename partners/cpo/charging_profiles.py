@@ -60,6 +60,10 @@ class NotNow(Exception):
         self.result = result
 
 
+#: The checks of one kind of request: where its result is to go, and what is left to do.
+TakingOn = Callable[[Request], tuple[Callback, Callable[[], Awaitable[WireObject]]]]
+
+
 class Meant(NamedTuple):
     """The running session that a request is about."""
 
@@ -87,20 +91,18 @@ class ChargingProfiles:
     def handlers(self) -> Mapping[str, Handler]:
         """The interface."""
         return {
-            "PUT /{session_id}": self._answering(self._set),
-            "GET /{session_id}": self._answering(self._get),
-            "DELETE /{session_id}": self._answering(self._clear),
+            "PUT /{session_id}": self._answering(self._set, ChargingProfileResult(result=_REJECTED)),
+            "GET /{session_id}": self._answering(self._get, ActiveChargingProfileResult(result=_REJECTED)),
+            "DELETE /{session_id}": self._answering(self._clear, ClearProfileResult(result=_REJECTED)),
         }
 
-    def _answering(
-        self, take_on: Callable[[Request], tuple[Callback, Callable[[], Awaitable[WireObject]]]]
-    ) -> Handler:
+    def _answering(self, take_on: TakingOn, failed: WireObject) -> Handler:
         async def answered(request: Request) -> Answer:
             try:
                 there, carry_out = take_on(request)
             except NotNow as no:
                 return Answer.of(ChargingProfileResponse(result=no.result, timeout=0))
-            self.spawn(self._carry_out(there, carry_out))
+            self.spawn(self._carry_out(there, carry_out, failed))
             timeout = int((self.answer_within + _MARGIN).total_seconds())
             return Answer.of(
                 ChargingProfileResponse(result=ChargingProfileResponseType.ACCEPTED, timeout=timeout)
@@ -108,8 +110,15 @@ class ChargingProfiles:
 
         return answered
 
-    async def _carry_out(self, there: Callback, carry_out: Callable[[], Awaitable[WireObject]]) -> None:
-        await post(self.link, there, await carry_out())
+    async def _carry_out(
+        self, there: Callback, carry_out: Callable[[], Awaitable[WireObject]], failed: WireObject
+    ) -> None:
+        try:
+            result = await carry_out()
+        except Exception:  # the far end waits for a word, whatever happened here
+            log.exception("a charging profile of %s failed", there)
+            result = failed
+        await post(self.link, there, result)
 
     # What each request asks of us before it is taken on.
 
@@ -151,6 +160,8 @@ class ChargingProfiles:
         now, latest = self.clock(), self._latest.get((charging.id, method))
         if latest is not None and now - latest < self.pause:
             raise NotNow(ChargingProfileResponseType.TOO_OFTEN)
+        for key in [each for each, then in self._latest.items() if now - then >= self.pause]:
+            del self._latest[key]
         self._latest[charging.id, method] = now
 
     # What is asked of the charge point.

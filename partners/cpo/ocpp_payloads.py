@@ -5,10 +5,12 @@ that makes a payload unreadable, and refusing a StopTransaction for it would los
 missing or of the wrong type is refused here. A word that has to be understood is refused by who reads it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from functools import cache
 from typing import Any, cast
 
-from jsonschema import Draft4Validator, ValidationError
+from jsonschema import Draft4Validator, ValidationError, validators
 from ocpp.messages import get_validator
 from ocpp.v16.enums import Action
 
@@ -25,7 +27,24 @@ _CODES: Mapping[str, ErrorCode] = {
 _ACTIONS = frozenset(action.value for action in Action)
 
 # The package is not typed.
-_validator = cast("Callable[[int, str, str], Draft4Validator]", get_validator)
+_packaged = cast("Callable[[int, str, str, type[Decimal]], Draft4Validator]", get_validator)
+
+
+def _any_multiple(*_: Any) -> Iterator[ValidationError]:
+    """A limit with two decimals is readable, too."""
+    yield from ()
+
+
+_Tolerant = cast(
+    "Callable[[Any], Draft4Validator]",
+    validators.extend(Draft4Validator, {"multipleOf": _any_multiple}),  # type: ignore[no-untyped-call]
+)
+
+
+@cache
+def _validator(kind: int, action: str, version: str) -> Draft4Validator:
+    # The package keeps what it loads for all, and its own engine divides by Decimals.
+    return _Tolerant(_packaged(kind, action, version, Decimal).schema)
 
 
 def is_action(name: str) -> bool:

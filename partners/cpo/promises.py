@@ -12,9 +12,10 @@ Sources: 2.2.1, Sessions, Reservation; 2.2.1, Commands, Flow; SES-10, SES-11, CM
 
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from hub.ocpi.timestamps import Clock
@@ -113,7 +114,7 @@ class Promises:
         return made
 
     @contextlib.contextmanager
-    def cancelling(self, reservation: Reservation) -> Any:
+    def cancelling(self, reservation: Reservation) -> Iterator[None]:
         """While this lasts, the charge point's giving it up is no surprise."""
         self._being_cancelled.add(reservation.number)
         try:
@@ -186,7 +187,7 @@ class Promises:
             due = self.early.next_due()
             with contextlib.suppress(TimeoutError):
                 pause = None if due is None else max(due - self.clock(), timedelta())
-                await self.changes.until(lambda known=due: self._is_news(known), pause)  # type: ignore[misc]
+                await self.changes.until(partial(self._is_news, due), pause)
 
     def _is_news(self, due: datetime | None) -> bool:
         """Whether something else is due next, or this is by now."""
