@@ -214,9 +214,9 @@ def _change(row: Any, correlations: dict[Party, str], directory: Directory) -> C
 
 
 def _tail(key: ObjectKey, body: str) -> str:
-    """The object's path, spelled as its owner spells it."""
+    """The object's path, spelled as its owner spells it; of what was deleted nobody knows that."""
     kind = MODULES[key.module].kind
-    spelled = exact_json.members(body.encode())
+    spelled = exact_json.members(body.encode()) if body else {}
     names = ("country_code", "party_id") if kind is None else ("country_code", "party_id", kind.id_field)
     return "".join(
         "/" + quote(exact_json.decode(bytes(spelled[name])) if name in spelled else folded, safe="")
