@@ -4,7 +4,7 @@ It stands on a `Transport`, which is all it knows of the network. Hub and refere
 over transports of their own.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -52,11 +52,15 @@ Model = TypeVar("Model", bound=WireObject)
 class PeerRefused(Exception):
     """The platform answered, but not with success: HTTP status, OCPI code and message say what."""
 
-    def __init__(self, status: int, status_code: int | None, message: str) -> None:
+    def __init__(
+        self, status: int, status_code: int | None, message: str, headers: Sequence[Header] = ()
+    ) -> None:
         super().__init__(f"HTTP {status}, OCPI {status_code or 'without a status code'}: {message}")
         self.status = status
         self.status_code = status_code
         self.message = message
+        #: Of the answer.
+        self.headers = headers
 
 
 class PeerOffers(Exception):
@@ -102,9 +106,9 @@ class Answer:
     def refusal(self) -> PeerRefused:
         """The answer as a refusal."""
         if self.envelope is None:
-            return PeerRefused(self.reply.status, None, self.problem)
+            return PeerRefused(self.reply.status, None, self.problem, self.reply.headers)
         message = self.envelope.status_message or "no message"
-        return PeerRefused(self.reply.status, self.envelope.status_code, message)
+        return PeerRefused(self.reply.status, self.envelope.status_code, message, self.reply.headers)
 
 
 class PlatformClient:

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from hub.ocpi.client import PeerOffers, PeerRefused
+from hub.ocpi.retry_after import ASK_TO_COME_AGAIN, read_retry_after
 from hub.ocpi.transport import CallFailed
 from hub.pulling.lists import List, lists
 from hub.pulling.progress import Progress, ProgressRecords
@@ -147,75 +149,88 @@ class Puller:
     async def _pull(self, platform: Platform, which: List, made: Appointment) -> None:
         self._current = which
         try:
-            progress, error = await self._read(platform, which, is_full=made.is_full)
-            await self._parts.records.keep(which, progress)
-            self._notice(platform, made, progress)
-        except Exception as failure:  # a puller must not die; whatever it was, it is tried again later
+            ended = await self._read(platform, which, is_full=made.is_full)
+            await self._parts.records.keep(which, ended.progress)
+            self._notice(platform, made, ended)
+            failure = ended.failure
+        except Exception as error:  # a puller must not die; whatever it was, it is tried again later
             log.exception("pulling %s from %s failed", which, platform.name)
-            error = repr(failure)
+            failure = error
         finally:
             self._current = None
         if self._appointments.get(which) is made:
-            self._plan_next(platform, which, made, error)
+            self._plan_next(platform, which, made, failure)
 
-    def _notice(self, platform: Platform, made: Appointment, progress: Progress) -> None:
-        """A platform that changes its objects, and has never pushed one, does not push."""
-        if made.is_in_between and progress.tally.stored and platform.quirks.pushes is Pushes.UNKNOWN:
-            seen = Seen(Quirk.PUSH, NO, progress.correlation_id)
+    def _notice(self, platform: Platform, made: Appointment, ended: "_Ended") -> None:
+        """A platform that changes its objects while it is connected, and never pushed one, does not push."""
+        could_have_pushed = ended.is_by_date and (made.is_in_between or made.is_asked)
+        has_changed = ended.progress.tally.stored > 0
+        if could_have_pushed and has_changed and platform.quirks.pushes is Pushes.UNKNOWN:
+            seen = Seen(Quirk.PUSH, NO, ended.progress.correlation_id)
             self._parts.reading.calls.observe(platform.id, seen)
 
-    async def _read(self, platform: Platform, which: List, *, is_full: bool) -> tuple[Progress, str]:
+    async def _read(self, platform: Platform, which: List, *, is_full: bool) -> "_Ended":
         """How far the list has come now, and why it did not come to its end."""
         url = _url(platform, which)
-        before = self._parts.records.of(which)
+        before = self._parts.records.of(which) or Progress(url)
         reading = Reading(self._parts.reading, platform, which, url)
-        start = None
-        if not is_full and not is_full_due(before, url, reading.began, self._rules):
-            start = since(before, self._rules)
-        error = ""
+        is_due = is_full or is_full_due(before, url, reading.began, self._rules)
+        start = None if is_due else since(before, self._rules)
+        failure: Exception | None = None
         try:
             if start is None:
-                await reading.full(was_doubted=before is not None and before.is_doubted)
+                await reading.full(was_doubted=before.is_doubted)
             else:
                 await reading.by_date(start)
-        except (CallFailed, PeerRefused, PeerOffers, NotStored) as failure:
-            error = f"{type(failure).__name__}: {failure}"
+        except (CallFailed, PeerRefused, PeerOffers, NotStored) as error:
+            failure = error
         progress = replace(
-            Progress(url) if before is None else before,
+            before,
             url=url,
             ended_at=self._clock(),
-            error=error or reading.remark,
+            error=reading.remark if failure is None else f"{type(failure).__name__}: {failure}",
             tally=reading.tally,
             correlation_id=reading.correlation_id,
         )
-        if error:
+        if failure is not None:
             # A list that moved is read anew from there, until that has gone well.
-            return (
-                progress if before is None or before.url == url else replace(progress, full_at=None)
-            ), error
+            return _Ended(progress if before.url == url else replace(progress, full_at=None), failure)
         if start is None:
-            return replace(progress, full_at=reading.began, is_doubted=reading.is_doubted), error
-        if reading.tally.stored and platform.quirks.pushes is Pushes.UNKNOWN:
-            # Something has changed since the list was read, and the platform did not send it.
-            seen = Seen(Quirk.PUSH, NO, reading.correlation_id)
-            self._parts.reading.calls.observe(platform.id, seen)
-        return replace(progress, partial_at=reading.began), error
+            return _Ended(replace(progress, full_at=reading.began, is_doubted=reading.is_doubted))
+        return _Ended(replace(progress, partial_at=reading.began), is_by_date=True)
 
-    def _plan_next(self, platform: Platform, which: List, made: Appointment, error: str) -> None:
+    def _plan_next(
+        self, platform: Platform, which: List, made: Appointment, failure: Exception | None
+    ) -> None:
         now, chance = self._clock(), self._parts.chance()
-        if error:
+        if failure is not None:
             self._failures[which] = self._failures.get(which, 0) + 1
-            at = now + self._rules.backoff.delay(self._failures[which], chance)
-            self._appointments[which] = Appointment(at, made.is_full, made.is_asked)
+            wait = max(self._rules.backoff.delay(self._failures[which], chance), _peace_wanted(failure, now))
+            self._appointments[which] = replace(made, at=now + wait)
             return
         del self._appointments[which]
         self._failures.pop(which, None)
         progress = self._parts.records.of(which)
         is_doubted = progress is not None and progress.is_doubted
         if is_pulled(platform, self._rules) and (is_pulled_in_between(platform) or is_doubted):
-            self._appointments[which] = Appointment(
-                now + pause(which.module, self._rules, chance), is_in_between=True
-            )
+            at = now + pause(which.module, self._rules, chance)
+            self._appointments[which] = Appointment(at, is_in_between=True)
+
+
+class _Ended(NamedTuple):
+    """How a pull ended."""
+
+    progress: Progress
+    failure: Exception | None = None
+    #: Only what was updated since the last time was read.
+    is_by_date: bool = False
+
+
+def _peace_wanted(failure: Exception, now: datetime) -> timedelta:
+    """For how long the platform asks to be left in peace."""
+    if not isinstance(failure, PeerRefused) or failure.status not in ASK_TO_COME_AGAIN:
+        return timedelta()
+    return read_retry_after(failure.headers, now) or timedelta()
 
 
 def _url(platform: Platform, which: List) -> str:

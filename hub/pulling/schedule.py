@@ -7,7 +7,7 @@
 | the interval is over, and it does not push (or is set to `always`) | by date |
 | the last full pull is too old | full, at the next occasion |
 | the last full list was too short to be believed | full, after the interval |
-| a pull failed | the same again, after a pause that grows |
+| a pull failed | the same again, after a pause that grows, or as long as the platform asks (Retry-After) |
 | an operator asks | as asked, whatever the setting |
 """
 

@@ -491,6 +491,15 @@ async def test_a_platform_that_hangs_holds_up_nobody(tmp_path: Path) -> None:
         assert {each["status"] for each in await world.shown("slow")} == {"pulling", "waiting"}
 
 
+async def test_who_asks_to_be_left_in_peace_is(world: Pulled, cpo: Recorder) -> None:
+    busy = Reply(status=429, status_code=2000, headers={"Retry-After": "300"})
+    cpo.answers("GET", "/sender/locations", busy)
+    await joined(world.hub, cpo, "cpo")
+    failed = await world.until(lambda each: each["error"] and each["status"] == "backing off")
+    wait = moment(failed["next_at"]) - moment(failed["ended_at"])
+    assert timedelta(seconds=295) < wait < timedelta(seconds=305)
+
+
 async def test_what_cannot_be_pulled_is_refused_in_words(world: Pulled, cpo: Recorder) -> None:
     await world.hub.platforms.invite("cpo")
     assert (await world.now("nobody")).status == 404
