@@ -17,7 +17,7 @@ NAMED = 50
 
 _COLUMNS = (
     "platform_id", "module", "country_code", "party_id", "url", "full_at", "partial_at", "ended_at", "error",
-    "is_doubted", "stored", "unchanged", "broken", "invalid", "left_out", "correlation_id",
+    "doubted_at", "stored", "unchanged", "broken", "invalid", "left_out", "correlation_id",
 )  # fmt: skip
 _KEY = _COLUMNS[:4]
 _READ = text(f"SELECT {', '.join(_COLUMNS)} FROM pulled_list")  # noqa: S608 constants only
@@ -72,8 +72,8 @@ class Progress:
     ended_at: datetime | None = None
     #: Why it did not end well; empty if it did.
     error: str = ""
-    #: The last full list was so short that nothing was made invalid.
-    is_doubted: bool = False
+    #: Since when full lists have been so short that nothing was made invalid.
+    doubted_at: datetime | None = None
     tally: Tally = field(default_factory=Tally)
     #: Of the last pull.
     correlation_id: str = ""
@@ -136,7 +136,7 @@ def _progress(row: Any) -> Progress:
         partial_at=_moment(row.partial_at),
         ended_at=_moment(row.ended_at),
         error=row.error,
-        is_doubted=bool(row.is_doubted),
+        doubted_at=_moment(row.doubted_at),
         tally=Tally(
             row.stored,
             row.unchanged,
@@ -161,7 +161,7 @@ def _row(which: List, progress: Progress) -> dict[str, Any]:
         "partial_at": _number(progress.partial_at),
         "ended_at": _number(progress.ended_at),
         "error": progress.error,
-        "is_doubted": progress.is_doubted,
+        "doubted_at": _number(progress.doubted_at),
         "stored": tally.stored,
         "unchanged": tally.unchanged,
         "broken": tally.broken,

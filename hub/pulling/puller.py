@@ -19,6 +19,7 @@ from hub.pulling.lists import List, lists
 from hub.pulling.progress import Progress, ProgressRecords
 from hub.pulling.reading import NotStored, Reading, ReadingParts
 from hub.pulling.schedule import (
+    is_confirmed,
     is_full_due,
     is_pulled,
     is_pulled_in_between,
@@ -149,7 +150,7 @@ class Puller:
     async def _pull(self, platform: Platform, which: List, made: Appointment) -> None:
         self._current = which
         try:
-            ended = await self._read(platform, which, is_full=made.is_full)
+            ended = await self._read(platform, which, made)
             await self._parts.records.keep(which, ended.progress)
             self._notice(platform, made, ended)
             failure = ended.failure
@@ -169,17 +170,19 @@ class Puller:
             seen = Seen(Quirk.PUSH, NO, ended.progress.correlation_id)
             self._parts.reading.calls.observe(platform.id, seen)
 
-    async def _read(self, platform: Platform, which: List, *, is_full: bool) -> "_Ended":
+    async def _read(self, platform: Platform, which: List, made: Appointment) -> "_Ended":
         """How far the list has come now, and why it did not come to its end."""
         url = _url(platform, which)
         before = self._parts.records.of(which) or Progress(url)
         reading = Reading(self._parts.reading, platform, which, url)
-        is_due = is_full or is_full_due(before, url, reading.began, self._rules)
+        is_due = made.is_full or is_full_due(before, url, reading.began, self._rules)
         start = None if is_due else since(before, self._rules)
         failure: Exception | None = None
         try:
             if start is None:
-                await reading.full(was_doubted=before.is_doubted)
+                is_twice = made.is_asked and before.doubted_at is not None
+                confirmed = is_twice or is_confirmed(platform, which, before, reading.began, self._rules)
+                await reading.full(is_confirmed=confirmed)
             else:
                 await reading.by_date(start)
         except (CallFailed, PeerRefused, PeerOffers, NotStored) as error:
@@ -196,7 +199,8 @@ class Puller:
             # A list that moved is read anew from there, until that has gone well.
             return _Ended(progress if before.url == url else replace(progress, full_at=None), failure)
         if start is None:
-            return _Ended(replace(progress, full_at=reading.began, is_doubted=reading.is_doubted))
+            doubted_at = (before.doubted_at or reading.began) if reading.is_doubted else None
+            return _Ended(replace(progress, full_at=reading.began, doubted_at=doubted_at))
         return _Ended(replace(progress, partial_at=reading.began), is_by_date=True)
 
     def _plan_next(
@@ -211,7 +215,7 @@ class Puller:
         del self._appointments[which]
         self._failures.pop(which, None)
         progress = self._parts.records.of(which)
-        is_doubted = progress is not None and progress.is_doubted
+        is_doubted = progress is not None and progress.doubted_at is not None
         if is_pulled(platform, self._rules) and (is_pulled_in_between(platform) or is_doubted):
             at = now + pause(which.module, self._rules, chance)
             self._appointments[which] = Appointment(at, is_in_between=True)

@@ -22,7 +22,7 @@ from hub.ocpi.transport import joined_url
 from hub.pulling.found import LeftOut, judged, no_longer_valid
 from hub.pulling.lists import List
 from hub.pulling.progress import NAMED, Tally, named
-from hub.pulling.schedule import is_believed
+from hub.pulling.schedule import is_likely
 from hub.registry.calls import Calls
 from hub.registry.directory import Directory, Platform
 from hub.registry.hosts import belongs_to
@@ -86,8 +86,11 @@ class Reading:
         """
         await self._take_all({"date_from": format_timestamp(since)}, is_full=False)
 
-    async def full(self, *, was_doubted: bool) -> None:
+    async def full(self, *, is_confirmed: bool) -> None:
         """Read the whole list; what it does not have any more is no longer valid (TR-39).
+
+        Args:
+            is_confirmed: Whether it is believed however short it is.
 
         Raises:
             CallFailed, PeerRefused, PeerOffers: a page cannot be had; nothing is made invalid.
@@ -98,7 +101,7 @@ class Reading:
         if self._announced is not None and self.tally.listed < self._announced:
             self.remark = f"{self.tally.listed} objects came, and X-Total-Count says {self._announced}"
             return
-        await self._end_unlisted(end_of_log, was_doubted=was_doubted)
+        await self._end_unlisted(end_of_log, is_confirmed=is_confirmed)
 
     async def _take_all(self, filters: dict[str, str], *, is_full: bool) -> None:
         """Keep what is right on each page, and name what is not."""
@@ -185,7 +188,7 @@ class Reading:
             )
         )
 
-    async def _end_unlisted(self, end_of_log: int, *, was_doubted: bool) -> None:
+    async def _end_unlisted(self, end_of_log: int, *, is_confirmed: bool) -> None:
         """Withdraw what the full list does not have, if that can be believed."""
         wanted = Unlisted(
             self._which.module, self._which.party, self.began, end_of_log, self._only_of_this_platform()
@@ -193,11 +196,9 @@ class Reading:
         known, missing = await self._parts.objects.count_unlisted(wanted)
         if not missing:
             return
-        if not is_believed(known, missing, was_doubted=was_doubted):
+        if not (is_confirmed or is_likely(known, missing)):
             self.is_doubted = True
-            self.remark = (
-                f"{missing} of {known} objects are not in the full list: believed if the next one says so"
-            )
+            self.remark = f"{missing} of {known} objects are not in the full list: not believed yet"
             return
         while keys := await self._parts.objects.unlisted(wanted, AT_ONCE):
             changes = [

@@ -13,6 +13,7 @@
 
 from datetime import datetime, timedelta
 
+from hub.pulling.lists import List
 from hub.pulling.progress import Progress
 from hub.registry.directory import Platform, Pull
 from hub.registry.quirks import Pushes
@@ -36,7 +37,7 @@ def is_pulled_in_between(platform: Platform) -> bool:
 
 def is_full_due(progress: Progress | None, url: str, now: datetime, rules: Pulling) -> bool:
     """Whether the next pull of the list begins at its beginning."""
-    if progress is None or progress.full_at is None or progress.url != url or progress.is_doubted:
+    if progress is None or progress.full_at is None or progress.url != url or progress.doubted_at:
         return True
     return now - progress.full_at >= rules.full_every
 
@@ -58,7 +59,19 @@ def pause(module: str, rules: Pulling, chance: float) -> timedelta:
     return rules.interval(module) * (1 + rules.splay * (2 * chance - 1))
 
 
-def is_believed(known: int, unlisted: int, *, was_doubted: bool) -> bool:
+def is_likely(known: int, unlisted: int) -> bool:
     """Whether so many may become invalid at once: an empty list is more often a fault than the truth."""
     is_some_left = unlisted < known
-    return was_doubted or (is_some_left and (unlisted <= FEW or known - unlisted >= known * LEAST_SHARE))
+    return is_some_left and (unlisted <= FEW or known - unlisted >= known * LEAST_SHARE)
+
+
+def is_confirmed(
+    platform: Platform, which: List, progress: Progress | None, now: datetime, rules: Pulling
+) -> bool:
+    """Whether a short list is believed because it has been short for a while.
+
+    Not that of a platform that pushes: what it sends says otherwise, and an operator may decide.
+    """
+    if progress is None or progress.doubted_at is None or platform.quirks.pushes is Pushes.YES:
+        return False
+    return now - progress.doubted_at >= rules.interval(which.module) * (1 - rules.splay)

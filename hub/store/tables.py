@@ -297,8 +297,8 @@ class PulledListRow(SQLModel, table=True):
     ended_at: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     #: Why it did not end well; empty if it did.
     error: str = ""
-    #: The last full pull had so little that nothing was made invalid; the next one is believed.
-    is_doubted: bool = False
+    #: Since when full lists have had so little that nothing was made invalid.
+    doubted_at: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     #: Of the last pull: objects that were new or changed, that were not, that were left out, and
     #: that are not valid any more.
     stored: int = 0

@@ -275,6 +275,24 @@ async def test_a_list_that_is_suddenly_short_is_not_believed_at_once(
     assert len(await world.listed(emsp, EMSP)) == left
 
 
+async def test_a_hub_that_is_started_anew_confirms_no_empty_list(tmp_path: Path) -> None:
+    """A CPO that pushes and lists nothing keeps what it has pushed."""
+    async with Recorder([("CPO", *CPO.split("/"))], endpoints=[("locations", "SENDER")]) as cpo:
+        async with pulling(tmp_path) as world:
+            await joined(world.hub, cpo, "cpo")
+            await world.ended()
+            url = f"{world.hub.public_url}/ocpi/2.2.1/receiver/locations/BE/BEC/LOC1"
+            assert (await cpo.call("PUT", url, LOCATION, to=HUB, sender=CPO)).code == 1000
+        rules, seen = replace(ONCE, full_every=timedelta(0)), set[str]()
+        for _ in range(2):
+            async with pulling(tmp_path, rules) as world:
+                done = await world.until(
+                    lambda each: each["correlation_id"] not in seen and "not believed" in each["error"]
+                )
+                assert done["invalid"] == 0
+                seen.add(done["correlation_id"])
+
+
 async def test_a_list_that_ends_before_its_total_makes_nothing_invalid(
     world: Pulled, cpo: Recorder, emsp: Recorder
 ) -> None:

@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.ocpi.party import Party
+from hub.pulling.lists import List
 from hub.pulling.progress import Progress
 from hub.pulling.schedule import (
-    is_believed,
+    is_confirmed,
     is_full_due,
+    is_likely,
     is_pulled,
     is_pulled_in_between,
     pause,
@@ -58,7 +61,7 @@ def test_platforms_are_not_pulled_all_at_once_when_the_hub_starts(chance: float)
         (Progress(URL, full_at=NOW - DAY), True),
         (Progress(URL, full_at=NOW - DAY, partial_at=NOW - HOUR), True),
         (Progress("https://cpo.example/elsewhere", full_at=NOW - HOUR), True),
-        (Progress(URL, full_at=NOW - HOUR, is_doubted=True), True),
+        (Progress(URL, full_at=NOW - HOUR, doubted_at=NOW - HOUR), True),
         (Progress(URL, full_at=NOW - HOUR, error="NoAnswerInTime"), False),
     ],
 )
@@ -108,8 +111,24 @@ def test_who_pushes_is_pulled_when_it_connects_and_who_does_not_also_later(
         (100_000, 100_000, False),
     ],
 )
-def test_a_list_that_is_suddenly_short_is_believed_the_second_time(
-    known: int, unlisted: int, *, believed: bool
+def test_a_list_that_is_suddenly_short_is_not_likely(known: int, unlisted: int, *, believed: bool) -> None:
+    assert is_likely(known, unlisted) is believed
+
+
+@pytest.mark.parametrize(
+    ("doubted_at", "push", "confirmed"),
+    [
+        (None, "", False),
+        (NOW - 3 * HOUR, "", True),
+        (NOW - 3 * HOUR, "no", True),
+        (NOW - HOUR, "", False),
+        (NOW - DAY, "yes", False),
+    ],
+)
+def test_a_short_list_is_confirmed_by_the_next_one_after_the_interval_unless_its_owner_pushes(
+    doubted_at: datetime | None, push: str, *, confirmed: bool
 ) -> None:
-    assert is_believed(known, unlisted, was_doubted=False) is believed
-    assert is_believed(known, unlisted, was_doubted=True)
+    """A hub that is started anew, and reads the list again, confirms nothing by that."""
+    which = List(1, "locations", Party("BE", "BEC"))
+    progress = Progress(URL, full_at=NOW - HOUR, doubted_at=doubted_at)
+    assert is_confirmed(platform(push=push), which, progress, NOW, RULES) is confirmed

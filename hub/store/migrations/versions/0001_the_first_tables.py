@@ -343,7 +343,7 @@ def upgrade() -> None:
         sa.Column("partial_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.Column("error", sa.String(), nullable=False),
-        sa.Column("is_doubted", sa.Boolean(), nullable=False),
+        sa.Column("doubted_at", sa.BigInteger(), nullable=True),
         sa.Column("stored", sa.Integer(), nullable=False),
         sa.Column("unchanged", sa.Integer(), nullable=False),
         sa.Column("broken", sa.Integer(), nullable=False),
