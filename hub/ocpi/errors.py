@@ -40,9 +40,17 @@ class OcpiError(Exception):
     http_status: ClassVar[int] = 200
     status_code: ClassVar[int] = 2000
 
-    def __init__(self, message: str | None = None, *, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        headers: tuple[tuple[str, str], ...] = (),
+        rows: tuple[str, ...] = (),
+    ) -> None:
         self.message = message or (self.__doc__ or "").split("\n", maxsplit=1)[0]
         self.headers = headers
+        #: The rows of the conformance checklist that want it so, where routing says no.
+        self.rows = rows
         super().__init__(self.message)
 
 

@@ -82,4 +82,6 @@ def _check_same(field: str, given: Any, in_url: str, *, fold: bool) -> None:
         return
     same = given.upper() == in_url.upper() if fold else given == in_url
     if not same:
-        raise InvalidParameters(f"/{field}: the URL says {in_url!r}, the body says {given!r}")
+        raise InvalidParameters(
+            f"/{field}: the URL says {in_url!r}, the body says {given!r}", rows=("TR-27", "AM-07")
+        )

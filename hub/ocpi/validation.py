@@ -49,7 +49,7 @@ def found_wrong(operation: Operation, value: Any, *, tolerant: bool = False) -> 
 
 def refusal(found: tuple[Finding, ...]) -> InvalidParameters:
     """The refusal that names what was found."""
-    return InvalidParameters(in_words(found))
+    return InvalidParameters(in_words(found), rows=("TR-13",))
 
 
 def in_words(found: Sequence[Finding]) -> str:

@@ -13,7 +13,7 @@ Among equals the first one counts. A yes for a token of another party, or anothe
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
@@ -64,6 +64,8 @@ class Asking:
     token_owners: TokenOwners
     #: For all of them together.
     deadline: timedelta
+    #: Told of each platform that was silent until then.
+    silent: Callable[[int], None]
 
     async def answer(self, token: TokenId, to: AskAll, ask: Ask) -> Reply:
         """The best answer of those who are asked.
@@ -72,12 +74,21 @@ class Asking:
             TokenNotFound: nobody knows the token, now or when it was asked just before.
             OcpiError: nobody has answered.
         """
-        parties = [receiver.party for receiver in to.receivers]
-        if self.token_owners.is_unknown_to(token, parties):
-            raise TokenNotFound("nobody who can be asked knows this token; they were asked just now")
+        self.check_unknown(token, to)
         heard = await self._heard(token, to.receivers, ask)
-        self._remember(token, parties, heard)
+        self._remember(token, [receiver.party for receiver in to.receivers], heard)
         return _answer(heard)
+
+    def check_unknown(self, token: TokenId, to: AskAll) -> None:
+        """Refuse what was asked just now.
+
+        Raises:
+            TokenNotFound: all of them said that they do not know the token.
+        """
+        if self.token_owners.is_unknown_to(token, [receiver.party for receiver in to.receivers]):
+            raise TokenNotFound(
+                "nobody who can be asked knows this token; they were asked just now", rows=("RT-51",)
+            )
 
     def check(self, token: TokenId, owner: Party, reply: Reply) -> None:
         """Forget who knew a token where it is not true any more."""
@@ -99,10 +110,17 @@ class Asking:
                     while len(heard) < len(tasks) and Word.ALLOWED not in (each.word for each in heard):
                         heard.append(await said.get())
             except TimeoutError:
-                heard.extend(_silent(receivers, heard))
+                heard.extend(self._too_late(receivers, {each.party for each in heard}))
             for task in tasks:
                 task.cancel()
         return heard
+
+    def _too_late(self, receivers: Sequence[Direct], spoken: Collection[Party]) -> Iterator[Heard]:
+        for receiver in receivers:
+            if receiver.party not in spoken:
+                self.silent(receiver.platform.id)
+                late = ReceiverTimedOut(f"{receiver.party} did not answer in time")
+                yield Heard(receiver.party, Word.NONE, late)
 
     def _remember(self, token: TokenId, asked: Sequence[Party], heard: Sequence[Heard]) -> None:
         """What the next question about this token may be spared."""
@@ -150,15 +168,6 @@ def _is_about(info: Any, party: Party, token: TokenId) -> bool:
     except NotAParty:
         return False
     return owner == party and str(given.get("uid")).upper() == token.uid
-
-
-def _silent(receivers: Sequence[Direct], heard: Sequence[Heard]) -> list[Heard]:
-    spoken = {each.party for each in heard}
-    return [
-        Heard(receiver.party, Word.NONE, ReceiverTimedOut(f"{receiver.party} did not answer in time"))
-        for receiver in receivers
-        if receiver.party not in spoken
-    ]
 
 
 def _answer(heard: Sequence[Heard]) -> Reply:

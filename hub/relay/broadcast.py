@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hub.ocpi.description import Operation
 from hub.ocpi.envelope import success
 from hub.ocpi.errors import ClientError
 from hub.ocpi.headers import Routing
@@ -41,35 +40,48 @@ class Broadcasting:
         Raises:
             OcpiError: the body is wrong (2001), or what it changes is not known (404).
         """
-        if message.method == "POST":
-            raise ClientError(f"{message.module.id} are pushed with PUT or PATCH, not with POST")
-        note = _put_up_with(message.operation, value)
-        acceptance = await self.objects.accept(
-            AcceptedChange(
-                key=object_key(message),
-                method=message.method,
-                tail=message.tail,
-                query=message.query,
-                body=message.body,
-                value=value,
-                parameters=message.parameters,
-                sender_role=to.sender_role,
-                sender_platform_id=caller.id,
-                correlation_id=message.ids.correlation_id,
-            )
-        )
+        note = _put_up_with(message, value)
+        acceptance = await self.objects.accept(_change(message, value, caller, to))
         self.wake()
         is_new = acceptance.outcome is Outcome.CREATED and message.method == "PUT"
         note = "; ".join(part for part in (acceptance.outcome, note) if part)
         return Reply(CREATED if is_new else OK, success(self.clock()), routing, note=note)
 
+    async def outcome(self, message: Message, value: Any, caller: Platform, to: Broadcast) -> Outcome:
+        """What accepting would do now; nothing is done.
 
-def _put_up_with(operation: Operation, value: Any) -> str:
+        Raises:
+            OcpiError: the body is wrong (2001), or what it changes is not known (404).
+        """
+        _put_up_with(message, value)
+        return await self.objects.outcome(_change(message, value, caller, to))
+
+
+def _change(message: Message, value: Any, caller: Platform, to: Broadcast) -> AcceptedChange:
+    return AcceptedChange(
+        key=object_key(message),
+        method=message.method,
+        tail=message.tail,
+        query=message.query,
+        body=message.body,
+        value=value,
+        parameters=message.parameters,
+        sender_role=to.sender_role,
+        sender_platform_id=caller.id,
+        correlation_id=message.ids.correlation_id,
+    )
+
+
+def _put_up_with(message: Message, value: Any) -> str:
     """What is wrong with a body that is taken all the same, for the journal (AM-31 to AM-33).
 
     Raises:
         InvalidParameters: more is wrong than can be put up with.
+        ClientError: broadcast data is not POSTed (RT-28).
     """
+    if message.method == "POST":
+        raise ClientError(f"{message.module.id} are pushed with PUT or PATCH, not with POST", rows=("RT-28",))
+    operation = message.operation
     found = found_wrong(operation, value)
     if found and (too_wrong := found_wrong(operation, value, tolerant=True)):
         raise refusal(too_wrong)

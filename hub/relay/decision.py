@@ -92,4 +92,6 @@ def _check_owner(message: Message, sender: Party, caller: Platform, directory: D
     if owner is None or owner == sender:
         return
     if not caller.is_hub or not speaks_for(caller, owner, directory):
-        raise InvalidParameters(f"URL: the object belongs to {owner}, the message is from {sender}")
+        raise InvalidParameters(
+            f"URL: the object belongs to {owner}, the message is from {sender}", rows=("AM-07",)
+        )

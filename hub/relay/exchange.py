@@ -75,13 +75,13 @@ class Exchange:
     async def _forwarded(self, decided: Decision, to: Direct) -> Reply:
         """The answer of one party, with what the hub found wrong with what it was sent."""
         message, value, caller = decided.message, decided.value, decided.caller
-        notes = (_findings(message, value, to.platform), odd_parties(message, value, to))
+        notes = (found_in_body(message, value, to.platform), odd_parties(message, value, to))
         reply = await self.forwarding.forward(message, value, caller, to)
         self.keeping.passed(message, value, caller, to.party, reply)
         return replace(reply, note="; ".join(part for part in (reply.note, *notes) if part))
 
 
-def _findings(message: Message, value: Any, receiver: Platform) -> str:
+def found_in_body(message: Message, value: Any, receiver: Platform) -> str:
     """What the model finds wrong with a relayed body: the addressee judges, the journal knows (D5).
 
     Raises:

@@ -60,7 +60,7 @@ class Forwarding:
             platform=to.platform,
             module=message.module.id,
             method=message.method,
-            url=to.platform.url(message.module.id, message.interface, message.tail, query) or to.endpoint,
+            url=url_at(to, message, query),
             routing=routing,
             correlation_id=message.ids.correlation_id,
             headers=message.headers,
@@ -156,13 +156,9 @@ class Forwarding:
         self, message: Message, value: Any, caller: Platform, to: Direct, routing: Routing
     ) -> tuple[bytes, str, str | None]:
         """Body and query as they go on, with the hub's URL in them; it stands for the other one already."""
-        place = message.operation.response_url
-        if place is None:
+        url = own_response_url(message, value, caller)
+        if url is None:
             return message.body, message.query, None
-        url = (
-            response_url_in_body(value) if place is ResponseUrl.BODY else response_url_in_query(message.query)
-        )
-        check_response_url(url, caller)
         no_result = message.operation.no_result
         own = await self.links.create(
             Link(
@@ -178,7 +174,7 @@ class Forwarding:
                 no_result=b"" if no_result is None else no_result.to_json(),
             )
         )
-        if place is ResponseUrl.BODY:
+        if message.operation.response_url is ResponseUrl.BODY:
             return replaced_in_body(message.body, own), message.query, own
         return message.body, replaced_in_query(message.query, own), own
 
@@ -252,6 +248,28 @@ class Forwarding:
                 expires_at=self.clock() + lifetime,
             )
         )
+
+
+def url_at(to: Direct, message: Message, query: str) -> str:
+    """The URL at which a message reaches a party (RT-26)."""
+    return to.platform.url(message.module.id, message.interface, message.tail, query) or to.endpoint
+
+
+def own_response_url(message: Message, value: Any, caller: Platform) -> str | None:
+    """The URL at which the caller wants to hear the result, None where the operation has no such.
+
+    Raises:
+        InvalidParameters: there is none, or it is not the caller's own (CMD-10).
+    """
+    match message.operation.response_url:
+        case None:
+            return None
+        case ResponseUrl.BODY:
+            url = response_url_in_body(value)
+        case ResponseUrl.QUERY:
+            url = response_url_in_query(message.query)
+    check_response_url(url, caller)
+    return url
 
 
 def _still_stands(link: Link, caller: Platform, target: Platform, directory: Directory) -> bool:

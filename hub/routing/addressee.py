@@ -122,14 +122,17 @@ def addressee(message: Message, content: Content, candidates: Candidates) -> Mea
     everybody = candidates.all()
     if not everybody:
         raise UnknownReceiver(
-            f"nobody whom you may address answers {message.module.id} as {message.interface}"
+            f"nobody whom you may address answers {message.module.id} as {message.interface}",
+            rows=("RT-48",),
         )
     if len(everybody) == 1:
         return Meant(everybody[0], Found.ONLY_CANDIDATE)
     if clue is Clue.TOKEN:
         return AnyOf(everybody)
     if clue is None:
-        raise InvalidParameters("OCPI-to headers are missing, and more than one party may be meant")
+        raise InvalidParameters(
+            "OCPI-to headers are missing, and more than one party may be meant", rows=("RT-50",)
+        )
     raise _nobody(clue)
 
 
@@ -140,12 +143,14 @@ def _only(clue: Clue | None, parties: tuple[Party, ...]) -> Party:
         case []:
             raise _nobody(clue)
     raise InvalidParameters(
-        f"OCPI-to headers are missing, and more than one party is known by the {clue}: address one of them"
+        f"OCPI-to headers are missing, and more than one party is known by the {clue}: address one of them",
+        rows=("RT-50",),
     )
 
 
 def _nobody(clue: Clue | None) -> UnknownReceiver:
     # The same words whether nobody is known or nobody may be reached: not everybody shall know who is here.
     return UnknownReceiver(
-        f"OCPI-to headers are missing, and nobody is known by the {clue}: name the addressee"
+        f"OCPI-to headers are missing, and nobody is known by the {clue}: name the addressee",
+        rows=("AM-26",) if clue in OF_A_DRIVER else ("RT-48",),
     )

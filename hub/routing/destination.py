@@ -79,9 +79,13 @@ def sending_party(message: Message, caller: Platform, directory: Directory) -> P
     """
     sender = message.routing.sender or caller.only_party
     if sender is None:
-        raise InvalidParameters("OCPI-from headers are missing, and your platform has several parties")
+        raise InvalidParameters(
+            "OCPI-from headers are missing, and your platform has several parties", rows=("RT-05",)
+        )
     if not speaks_for(caller, sender, directory):
-        raise InvalidParameters(f"OCPI-from headers: {sender} is not a party of your platform")
+        raise InvalidParameters(
+            f"OCPI-from headers: {sender} is not a party of your platform", rows=("RT-11",)
+        )
     return sender
 
 
@@ -139,7 +143,7 @@ def direct(
     holders = directory.holders(to)
     is_known = holders or directory.reaching(to)
     if not is_known or not may_exchange(sender, to, message.module.id):
-        raise UnknownReceiver(f"{to} is not known to this hub")
+        raise UnknownReceiver(f"{to} is not known to this hub", rows=("RT-13",))
     if not holders:
         return _by_way_of_another_hub(message, to, sender, caller, directory)
     # One party may be CPO on one platform and eMSP on another: the module tells who is meant (RT-12).
@@ -147,12 +151,12 @@ def direct(
     in_role = [holder for holder, role in holders if role in roles] or [holders[0][0]]
     platform = next((holder for holder in in_role if holder.id != caller.id), in_role[0])
     if platform.id == caller.id:
-        raise RoutingError(f"{to} is a party of your own platform")
+        raise RoutingError(f"{to} is a party of your own platform", rows=("AM-56",))
     if not platform.is_connected:
-        raise ReceiverNotConnected(f"{to} is {platform.status}")
+        raise ReceiverNotConnected(f"{to} is {platform.status}", rows=("RT-14",))
     endpoint = platform.endpoint(message.module.id, message.interface)
     if endpoint is None:
-        raise RoutingError(f"{to} does not offer {message.module.id} as {message.interface}")
+        raise RoutingError(f"{to} does not offer {message.module.id} as {message.interface}", rows=("RT-18",))
     return Direct(platform, to, endpoint)
 
 
@@ -174,17 +178,19 @@ def _by_way_of_another_hub(
         if distant.role in roles and platform.id != caller.id and caller.has_party(sender)
     ]
     if not ways:
-        raise UnknownReceiver(f"{to} is not known to this hub")
+        raise UnknownReceiver(f"{to} is not known to this hub", rows=("RT-13",))
     open_ways = [
         platform
         for platform, distant in ways
         if platform.is_connected and distant.status is ConnectionStatus.CONNECTED
     ]
     if not open_ways:
-        raise ReceiverNotConnected(f"{to} cannot be reached by way of another hub now")
+        raise ReceiverNotConnected(f"{to} cannot be reached by way of another hub now", rows=("RT-14",))
     endpoint = open_ways[0].endpoint(message.module.id, message.interface)
     if endpoint is None:
-        raise RoutingError(f"the hub of {to} does not offer {message.module.id} as {message.interface}")
+        raise RoutingError(
+            f"the hub of {to} does not offer {message.module.id} as {message.interface}", rows=("RT-18",)
+        )
     return Direct(open_ways[0], to, endpoint)
 
 
@@ -192,12 +198,15 @@ def _hub(message: Message, sender: Party, caller: Platform) -> Broadcast | GetAl
     module, interface = message.module, message.interface
     is_list = interface is InterfaceRole.SENDER and message.method == "GET" and message.operation.paged
     if not module.is_broadcast and not (module.is_kept and is_list):
-        raise ClientError(f"{module.id} are not for everybody: address a party, not the hub")
+        raise ClientError(f"{module.id} are not for everybody: address a party, not the hub", rows=("RT-39",))
     if interface is InterfaceRole.SENDER and message.method == "GET":
         return GetAll() if message.operation.paged else GetOne()
     if is_push_to_everybody(message):
         return Broadcast(_broadcasting_role(message, sender, caller))
-    raise ClientError(f"{message.method} of the {interface.lower()} interface cannot be addressed to the hub")
+    raise ClientError(
+        f"{message.method} of the {interface.lower()} interface cannot be addressed to the hub",
+        rows=("RT-38", "AM-54"),
+    )
 
 
 def _broadcasting_role(message: Message, sender: Party, caller: Platform) -> Role:
@@ -206,7 +215,9 @@ def _broadcasting_role(message: Message, sender: Party, caller: Platform) -> Rol
     owning = [role for role in roles if role in message.module.sender_roles]
     if not owning:
         wanted = ", ".join(sorted(message.module.sender_roles))
-        raise ClientError(f"{sender} cannot broadcast {message.module.id}: expected a role among {wanted}")
+        raise ClientError(
+            f"{sender} cannot broadcast {message.module.id}: expected a role among {wanted}", rows=("RT-32",)
+        )
     return owning[0]
 
 
@@ -218,7 +229,9 @@ def is_push_to_everybody(message: Message) -> bool:
 
 def _open(message: Message, content: Content, candidates: Candidates) -> Direct | AskAll | Broadcast:
     if message.operation.paged:
-        raise InvalidParameters("OCPI-to headers are missing: a list is asked of a party, or of the hub")
+        raise InvalidParameters(
+            "OCPI-to headers are missing: a list is asked of a party, or of the hub", rows=("RT-56",)
+        )
     if is_push_to_everybody(message):
         return Broadcast(_broadcasting_role(message, candidates.sender, candidates.caller))
     match addressee(message, content, candidates):

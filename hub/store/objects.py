@@ -19,7 +19,7 @@ from hub.ocpi.modules import MODULES
 from hub.ocpi.paging import PageRequest
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
-from hub.store.acceptance import AcceptedChange, Outcome, State
+from hub.store.acceptance import AcceptedChange, Outcome, State, state_after
 from hub.store.applying import Applied, Submitted, applied
 from hub.store.database import Database, microseconds
 from hub.store.group_commit import GroupCommit
@@ -55,7 +55,7 @@ __all__ = [
 _OWNERS = text("SELECT DISTINCT country_code, party_id FROM object WHERE module = :module")
 _OWNERS_OF = text(
     "SELECT country_code, party_id FROM object WHERE module = :module AND object_id = :object_id"
-    " AND is_deleted = false AND (:variant IS NULL OR variant = :variant)"
+    " AND is_deleted = false AND (CAST(:variant AS TEXT) IS NULL OR variant = :variant)"
 )
 _WITH_ID = text(
     "SELECT country_code, party_id, body FROM object"
@@ -137,6 +137,17 @@ class ObjectStore:
         """How many objects a full list does not have any more, and of how many."""
         async with self._database.reading() as connection:
             return await count_unlisted(connection, wanted)
+
+    async def outcome(self, change: AcceptedChange) -> Outcome:
+        """What would become of the object if the change were accepted now; it is not.
+
+        Raises:
+            NotFound: it changes an object, or a part of one, that is not known.
+            OcpiError: it could not be kept.
+        """
+        async with self._database.reading() as connection:
+            kept = (await _kept(connection, [change])).get(change.key)
+        return state_after(None if kept is None else kept.state, change)[1]
 
     async def remember(self, change: AcceptedChange) -> Acceptance:
         """Keep the newest state of an object that was for one party only: a Session, a CDR (design D4).

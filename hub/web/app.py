@@ -317,7 +317,7 @@ def _relaying(
     exchange = Exchange(
         Deciding(directory, may_exchange, Contents(objects, learnt, token_owners), settings.ask_all),
         Forwarding(legs, links, may_exchange, clock, limits, results),
-        Asking(token_owners, limits.ask_all),
+        Asking(token_owners, limits.ask_all, legs.circuits.failed),
         learnt,
         Broadcasting(objects, clock, wake),
         Collecting(objects, may_exchange, clock, identity.public_url, limits.page),
