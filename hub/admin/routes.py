@@ -13,6 +13,7 @@ from hub.admin.objects import ObjectPages
 from hub.admin.platform_shown import Traffic
 from hub.admin.platforms import PlatformPages
 from hub.admin.pulls import PullPages
+from hub.admin.route import RoutePages
 from hub.admin.tokens import TokenPages
 from hub.admin.wire import guarded
 from hub.delivery.pumps import Pumps
@@ -25,6 +26,7 @@ from hub.registry.platforms import Platforms
 from hub.registry.registering import Registering
 from hub.registry.signing import Signing
 from hub.registry.token_overview import TokenOverview
+from hub.relay.explanation import Explaining
 from hub.store.database import Database
 from hub.store.journal import Journal
 from hub.store.objects import ObjectStore
@@ -48,6 +50,7 @@ def routes(
     calls: Calls,
     traffic: Traffic,
     patience: timedelta,
+    explaining: Explaining | None = None,
 ) -> list[web.RouteDef]:
     """The routes, for an application of their own or beside the partners' routes.
 
@@ -68,6 +71,7 @@ def routes(
         calls: To look at platforms.
         traffic: How much may be sent.
         patience: For each answer of a platform that is looked at.
+        explaining: Where messages go; None where nothing is relayed.
     """
     return guarded(
         key,
@@ -81,5 +85,6 @@ def routes(
             *ObjectPages(objects, clock).routes(),
             *DeliveryPages(directory, pumps).routes(),
             *PullPages(directory, pullers).routes(),
+            *(() if explaining is None else RoutePages(directory, explaining).routes()),
         ],
     )

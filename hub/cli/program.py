@@ -5,7 +5,17 @@ from typing import Annotated
 import typer
 
 from hub import __version__
-from hub.cli import agreements, conformance, deliveries, journal, objects, partners, pulls, serve
+from hub.cli import (
+    agreements,
+    conformance,
+    deliveries,
+    journal,
+    objects,
+    partners,
+    pulls,
+    route,
+    serve,
+)
 from hub.cli.asking import DataOption, KeyOption, UrlOption, WhichHub
 from hub.cli.words import say
 
@@ -58,3 +68,4 @@ app.add_typer(pulls.app, name="pulls")
 app.add_typer(partners.app, name="partner")
 app.add_typer(conformance.app, name="conformance")
 app.add_typer(agreements.app, name="agreement")
+app.add_typer(route.app, name="route")

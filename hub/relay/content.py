@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.ocpi.description import Clue
-from hub.ocpi.identity import COUNTRY_CODE, PARTY_ID, variant
+from hub.ocpi.identity import variant
 from hub.ocpi.message import Message
-from hub.ocpi.party import NotAParty, Party
+from hub.ocpi.party import Party
+from hub.relay.keeping import Keeping, token_owner
 from hub.relay.learnt import LearntAddressees
 from hub.relay.token_owners import TokenId, TokenOwners
 from hub.routing.addressee import NOTHING_KNOWN, Content
+from hub.store.kept import KeptSession
 from hub.store.objects import ObjectStore
 
 
@@ -24,6 +26,7 @@ class Contents:
     objects: ObjectStore
     learnt: LearntAddressees
     token_owners: TokenOwners
+    keeping: Keeping
 
     async def of(self, message: Message, value: Any, sender: Party) -> Content:  # noqa: PLR0911 a clue a line
         """What is known of the clue that a message of this party has."""
@@ -31,7 +34,7 @@ class Contents:
             case None:
                 return NOTHING_KNOWN
             case Clue.CDR_TOKEN:
-                return _named(_token_owner(value))
+                return _named(token_owner(value))
             case Clue.TOKEN:
                 token = token_asked_about(message)
                 owners = await self.objects.owners_of("tokens", token.uid, token.type)
@@ -46,8 +49,17 @@ class Contents:
             case Clue.CHARGING_PROFILE:
                 session_id = _given(message, value, "session_id")
                 return Content(await self.learnt.addressees(Clue.CHARGING_PROFILE, sender, session_id))
-            case Clue.SESSION | Clue.SESSION_TOKEN:
-                return NOTHING_KNOWN
+            case Clue.SESSION:
+                return Content(frozenset(each.owner for each in await self._sessions(message, value, sender)))
+            case Clue.SESSION_TOKEN:
+                return Content(frozenset(each.emsp for each in await self._sessions(message, value, sender)))
+
+    async def _sessions(self, message: Message, value: Any, sender: Party) -> tuple[KeptSession, ...]:
+        """The sessions of this id that are the sender's: its own, as CPO; of its tokens, as eMSP."""
+        await self.keeping.caught_up()
+        found = await self.objects.sessions_of(sender, _given(message, value, "session_id"))
+        is_emsp = message.operation.clue is Clue.SESSION
+        return tuple(each for each in found if sender == (each.emsp if is_emsp else each.owner))
 
 
 def token_asked_about(message: Message) -> TokenId:
@@ -59,20 +71,6 @@ def _given(message: Message, value: Any, name: str) -> str:
     """An id in the path or in the body; empty, which is nobody's, where it is missing."""
     found = message.parameters.get(name) or (value.get(name) if isinstance(value, Mapping) else None)
     return found if isinstance(found, str) else ""
-
-
-def _token_owner(value: Any) -> Party | None:
-    """The eMSP of a `cdr_token`, and nobody else however its contract is named (AM-26)."""
-    token = value.get("cdr_token") if isinstance(value, Mapping) else None
-    if not isinstance(token, Mapping):
-        return None
-    country_code, party_id = token.get(COUNTRY_CODE), token.get(PARTY_ID)
-    if not isinstance(country_code, str) or not isinstance(party_id, str):
-        return None
-    try:
-        return Party(country_code, party_id)
-    except NotAParty:
-        return None
 
 
 def _named(party: Party | None) -> Content:

@@ -73,6 +73,10 @@ class Keeping:
             self._count += 1
             self._behind.offer(Passed(self._count, change))
 
+    async def caught_up(self) -> None:
+        """Wait until everything that has passed is kept, for whoever wants to read it."""
+        await self._behind.caught_up()
+
     async def _keep(self, batch: Sequence[Passed]) -> None:
         unbroken = [passed for passed in batch if self._follows(passed)]
         results = await self._objects.remember_all([passed.change for passed in unbroken])

@@ -59,6 +59,10 @@ class WriteBehind(Generic[Item]):
         #: Bytes that wait.
         self._held = 0
         self._news = asyncio.Event()
+        #: Items that came into the queue, and those that left it, written or lost.
+        self._taken = 0
+        self._done = 0
+        self._batch_done = asyncio.Event()
         self._is_dropping = False
         self._is_over = False
         #: Items that were not written.
@@ -77,7 +81,14 @@ class WriteBehind(Generic[Item]):
             return
         self._held += size
         self._queue.append(item)
+        self._taken += 1
         self._news.set()
+
+    async def caught_up(self) -> None:
+        """Wait until everything that was offered before is written, or lost."""
+        taken = self._taken
+        while self._done < taken:
+            await self._batch_done.wait()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -114,6 +125,9 @@ class WriteBehind(Generic[Item]):
             self.dropped += len(batch)
             for item in batch:
                 self._lose(item)
+        self._done += len(batch)
+        self._batch_done.set()
+        self._batch_done = asyncio.Event()
 
     def _drop(self, item: Item) -> None:
         if not self._is_dropping:

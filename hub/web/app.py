@@ -57,6 +57,7 @@ from hub.relay.collect import Collecting
 from hub.relay.content import Contents
 from hub.relay.decision import Deciding
 from hub.relay.exchange import Exchange
+from hub.relay.explanation import Explaining
 from hub.relay.forward import Forwarding
 from hub.relay.keeping import Keeping
 from hub.relay.learnt import LearntAddressees
@@ -263,6 +264,7 @@ async def running_hub(  # noqa: PLR0915 one statement a part, and many parts
                     calls=calls,
                     traffic=traffic,
                     patience=limits.handshake,
+                    explaining=Explaining(relaying.exchange),
                 ),
             ]
         )
@@ -315,7 +317,7 @@ def _relaying(
         clock, owner=limits.token_owner, unknown=limits.unknown_token, most=limits.tokens_remembered
     )
     exchange = Exchange(
-        Deciding(directory, may_exchange, Contents(objects, learnt, token_owners), settings.ask_all),
+        Deciding(directory, may_exchange, Contents(objects, learnt, token_owners, keeping), settings.ask_all),
         Forwarding(legs, links, may_exchange, clock, limits, results),
         Asking(token_owners, limits.ask_all, legs.circuits.failed),
         learnt,

@@ -53,6 +53,15 @@ async def reserves(world: Crowd, sender: str, to: str, reservation_id: str, repl
     assert answer.code == 1000
 
 
+async def passes(world: Crowd, session: Any, emsp: str = EMSP) -> None:
+    """A session that its CPO has told to the eMSP of its token."""
+    cpo, token = f"{session['country_code']}/{session['party_id']}", session["cdr_token"]
+    country_code, party_id = emsp.split("/")
+    told = session | {"cdr_token": token | {"country_code": country_code, "party_id": party_id}}
+    answer = await world.sends(cpo, "PUT", f"receiver/sessions/{cpo}/{session['id']}", told, to=emsp)
+    assert answer.code == 1000
+
+
 async def sets_profile(world: Crowd, sender: str, to: str, session_id: str, reply: Reply = ACCEPTED) -> None:
     """A charging profile for a session of a CPO."""
     world[to].answers("PUT", "/receiver/chargingprofiles", reply)
@@ -77,6 +86,13 @@ LINES: list[tuple[str, str, str, Any, str]] = [
     (EMSP, "POST", "receiver/commands/UNLOCK_CONNECTOR", {"location_id": "LOC2"}, OTHER_CPO),
     (EMSP, "POST", "receiver/commands/CANCEL_RESERVATION", {"reservation_id": "R1"}, OTHER_CPO),
     (CPO, "PUT", "sender/chargingprofiles/S1", {"start_date_time": LATER}, EMSP),
+    (CPO, "PATCH", "receiver/sessions/BE/BEC/S1", {"kwh": 5, "last_updated": LATER}, EMSP),
+    (CPO, "GET", "receiver/sessions/BE/BEC/s1", None, EMSP),
+    (EMSP, "PUT", "sender/sessions/S1/charging_preferences", {"profile_type": "FAST"}, CPO),
+    (EMSP, "POST", "receiver/commands/STOP_SESSION", {"session_id": "S1"}, CPO),
+    (EMSP, "GET", "receiver/chargingprofiles/S1?duration=60&response_url=OWN", None, CPO),
+    (EMSP, "PUT", "receiver/chargingprofiles/S1", {"charging_profile": {"charging_rate_unit": "W"}}, CPO),
+    (EMSP, "DELETE", "receiver/chargingprofiles/S1?response_url=OWN", None, CPO),
 ]
 
 
@@ -91,10 +107,13 @@ async def test_a_request_that_names_nobody_reaches_the_one_whom_its_content_mean
     await world.has_token(OTHER_EMSP, kind="APP_USER")
     await reserves(world, EMSP, OTHER_CPO, "R1")
     await sets_profile(world, EMSP, CPO, "S1")
+    await passes(world, SESSION)
+    await passes(world, SESSION | {"country_code": "FR", "party_id": "XYZ"}, OTHER_EMSP)
     for recorder in world.partners.values():
         recorder.answers("*", path.partition("?")[0], Reply({"made": "up"}))
-    if "/commands/" in path:
+    if "/commands/" in path or (method, path) == ("PUT", "receiver/chargingprofiles/S1"):
         value = command(world, asker, **value)
+    path = path.replace("OWN", f"{world[asker].url}/callbacks/1")
     ids = {"X-Request-ID": "asked", "X-Correlation-ID": "story"}
     answer = await world.sends(asker, method, path, value, headers=ids)
 
@@ -104,7 +123,9 @@ async def test_a_request_that_names_nobody_reaches_the_one_whom_its_content_mean
     }
     assert {party: len(story) for party, story in stories.items() if story} == {meant: 1}
     (got,) = stories[meant]
-    assert f"{got.path}?{got.query}".rstrip("?") == f"/partner/2.2.1/{path}"
+    assert got.path == f"/partner/2.2.1/{path.partition('?')[0]}"
+    if "response_url" not in path:
+        assert got.query == path.partition("?")[2]
     assert (got.to, got.sender, got.request_id != "asked") == (meant, asker, True)
     if value is None:
         assert got.body == b""
@@ -298,3 +319,34 @@ async def test_the_profile_of_a_session_for_which_nobody_set_one_goes_to_nobody(
         answer = await world.sends(CPO, "PUT", "sender/chargingprofiles/S1", {"start_date_time": LATER})
         assert (answer.status, answer.code) == (200, 4001)
         assert world.got(EMSP) == []
+
+
+@pytest.mark.holds("RT-49", "RT-50", by="hub")
+async def test_a_session_is_looked_for_among_those_of_the_asker(world: Crowd) -> None:
+    await passes(world, SESSION)
+    await passes(world, SESSION | {"country_code": "FR", "party_id": "XYZ"}, OTHER_EMSP)
+    path = "sender/sessions/S1/charging_preferences"
+    for asker, owner in ((EMSP, CPO), (OTHER_EMSP, OTHER_CPO)):
+        assert (await world.sends(asker, "PUT", path, {"profile_type": "FAST"})).sender == owner
+    for cpo, emsp in ((CPO, EMSP), (OTHER_CPO, OTHER_EMSP)):
+        change = {"kwh": 7, "last_updated": LATER}
+        assert (await world.sends(cpo, "PATCH", f"receiver/sessions/{cpo}/S1", change)).sender == emsp
+        answer = await world.sends(cpo, "PATCH", f"receiver/sessions/{cpo}/S2", change)
+        assert (answer.status, answer.code, answer.sender) == (200, 4001, HUB)
+
+    # Another CPO gives a session of this eMSP the same id.
+    newer = {"country_code": "FR", "party_id": "XYZ", "last_updated": "2026-01-01T13:00:00Z"}
+    await passes(world, SESSION | newer)
+    before = {party: len(world.got(party)) for party in world.partners}
+    answer = await world.sends(EMSP, "PUT", path, {"profile_type": "FAST"})
+    assert (answer.status, answer.code) == (200, 2001)
+    assert {party: len(world.got(party)) for party in world.partners} == before
+
+
+@pytest.mark.holds("RT-49", by="hub")
+async def test_a_session_that_has_just_passed_is_known(world: Crowd) -> None:
+    for number in range(20):
+        await passes(world, SESSION | {"id": f"S{number}"})
+        change = {"kwh": 1, "last_updated": LATER}
+        answer = await world.sends(CPO, "PATCH", f"receiver/sessions/BE/BEC/S{number}", change)
+        assert (answer.code, answer.sender) == (1000, EMSP)

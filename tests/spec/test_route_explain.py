@@ -1,0 +1,250 @@
+"""What the hub says of a message that nobody sends: the same as it does with one that somebody sends."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from hub.registry.directory import BadBodies
+from schemas import exact_json
+from tests.fixtures.admin_hub import run
+from tests.fixtures.crowd import OTHER_CPO, Crowd, crowd, name_of
+from tests.fixtures.recorder import Received, Reply, to_json
+from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, OTHER_EMSP, TARIFF, TOKEN
+
+EVERYBODY = (CPO, OTHER_CPO, EMSP, OTHER_EMSP)
+LATER = "2026-01-01T12:00:00Z"
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[Crowd]:
+    async with crowd(tmp_path, *EVERYBODY) as made:
+        await made.has_location(CPO, "LOC1")
+        await made.has_location(CPO, "TWICE")
+        await made.has_location(OTHER_CPO, "TWICE")
+        await made.has_token(EMSP)
+        for emsp in (EMSP, OTHER_EMSP):
+            await made[emsp].receives("PUT", "/receiver/locations", 3)
+        for cpo in (CPO, OTHER_CPO):
+            await made[cpo].receives("PUT", "/receiver/tokens")
+        yield made
+
+
+def received(world: Crowd, party: str) -> list[Received]:
+    """What a party received, but for who is connected, which it may hear of at any time."""
+    return [each for each in world[party].received if "/hubclientinfo" not in each.path]
+
+
+async def asked(world: Crowd, question: Mapping[str, Any]) -> tuple[int, Any]:
+    """The administration API's answer."""
+    headers = {"Authorization": f"Bearer {world.hub.admin_key}"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(
+            f"{world.hub.admin_url}/admin/v1/route/explain", data=exact_json.encode(question), headers=headers
+        ) as answer,
+    ):
+        return answer.status, exact_json.decode(await answer.read())
+
+
+async def explained(
+    world: Crowd, sender: str, method: str, path: str, value: Any = None, to: str | None = None
+) -> Any:
+    """The explanation of a request; `path` begins with the interface: `sender/locations/LOC1`."""
+    interface, module, *tail = path.split("/", maxsplit=2)
+    status, content = await asked(
+        world,
+        {
+            "from": sender,
+            "to": to,
+            "module": module.partition("?")[0],
+            "method": method,
+            "interface": interface.upper(),
+            "path": "".join(f"/{each}" for each in tail) + module.removeprefix(module.partition("?")[0]),
+            "body": "" if value is None else to_json(value).decode(),
+        },
+    )
+    assert status == 200, content
+    return content
+
+
+def written(data: Path) -> dict[str, int]:
+    """How many rows each table has, the journal left out, which writes down the pushes of before."""
+    with sqlite3.connect(data / "hub.sqlite3") as database:
+        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        return {
+            name: database.execute(f"SELECT count(*) FROM '{name}'").fetchone()[0]  # noqa: S608 names of tables
+            for (name,) in tables
+            if name not in {"journal", "cursor"} and not name.startswith("sqlite_")
+        }
+
+
+OWN = {"response_url": "OWN"}
+STOP = "receiver/commands/STOP_SESSION"
+START = "receiver/commands/START_SESSION"
+MINE = {"country_code": "NL", "party_id": "TNM"}
+#: Who sends what to whom, a word of the rule, and rows that the explanation names.
+MESSAGES: list[tuple[str, str, str, Any, str | None, str, set[str]]] = [
+    (EMSP, "GET", "sender/locations/LOC1", None, CPO, "direct", {"RT-06", "RT-26"}),
+    (EMSP, "GET", "sender/locations?limit=3", None, CPO, "direct", {"RT-06"}),
+    (EMSP, "POST", STOP, OWN | {"session_id": "S1"}, OTHER_CPO, "direct", set()),
+    (EMSP, "POST", STOP, {"session_id": "S1", "response_url": "http://127.0.0.1:9/"}, CPO, "direct", set()),
+    (EMSP, "GET", "sender/locations/LOC1", None, "XX/XXX", "direct", {"RT-13"}),
+    (EMSP, "GET", "sender/locations/LOC1", None, None, "owner of the location", {"RT-44", "RT-49"}),
+    (
+        EMSP,
+        "POST",
+        START,
+        OWN | {"location_id": "LOC1", "token": TOKEN},
+        None,
+        "owner of the location",
+        {"RT-49"},
+    ),
+    (EMSP, "POST", START, OWN | {"location_id": "TWICE", "token": TOKEN}, None, "open", {"RT-50"}),
+    (EMSP, "POST", START, OWN | {"location_id": "NONE", "token": TOKEN}, None, "open", {"RT-48"}),
+    (EMSP, "GET", "sender/locations", None, None, "open", {"RT-56"}),
+    (CPO, "POST", "receiver/cdrs", {"id": "C1", "cdr_token": MINE}, None, "cdr_token", {"AM-26"}),
+    (CPO, "POST", "receiver/cdrs", {"id": "C1"}, None, "open", {"AM-26"}),
+    (CPO, "POST", "receiver/cdrs", {"id": "C1"}, HUB, "hub", {"RT-39"}),
+    (
+        CPO,
+        "POST",
+        "sender/tokens/012345678/authorize?type=RFID",
+        None,
+        None,
+        "owner of the token",
+        {"TOK-19"},
+    ),
+    (CPO, "POST", "sender/tokens/STRANGE/authorize", None, None, "all who may know", {"RT-51"}),
+    (CPO, "PUT", "receiver/locations/BE/BEC/LOC1", LOCATION, HUB, "broadcast", {"RT-28", "RT-35"}),
+    (CPO, "PUT", "receiver/tariffs/BE/BEC/T1", TARIFF, None, "broadcast", {"RT-49"}),
+    (CPO, "PUT", "receiver/tariffs/BE/BEC/T1", TARIFF | {"currency": 7}, HUB, "broadcast", {"TR-13"}),
+    (CPO, "PUT", "receiver/tariffs/BE/BEC/T2", TARIFF, HUB, "hub", {"TR-27"}),
+    (CPO, "PUT", "receiver/tariffs/NL/TNM/T1", TARIFF | MINE, HUB, "hub", {"AM-07"}),
+    (CPO, "PATCH", "receiver/locations/BE/BEC/NONE", {"last_updated": LATER}, HUB, "broadcast", set()),
+    (CPO, "DELETE", "receiver/tariffs/BE/BEC/T9", None, HUB, "broadcast", set()),
+    (EMSP, "GET", "sender/locations", None, HUB, "GET All", {"RT-52"}),
+    (EMSP, "GET", "sender/locations?limit=0", None, HUB, "GET All", set()),
+    (EMSP, "GET", "sender/locations/LOC1/3256", None, HUB, "one object", {"RT-56"}),
+    (EMSP, "GET", "sender/locations/TWICE", None, HUB, "one object", set()),
+    (EMSP, "PATCH", "sender/locations/LOC1", {}, CPO, "no such operation", {"TR-40"}),
+    (EMSP, "GET", "sender/locations/LOC1/1/2/3", None, CPO, "no such operation", set()),
+]
+
+
+@pytest.mark.parametrize(("sender", "method", "path", "value", "to", "rule", "rows"), MESSAGES)
+async def test_what_is_explained_is_what_happens(  # noqa: PLR0917 a message, and what is said of it
+    world: Crowd,
+    tmp_path: Path,
+    sender: str,
+    method: str,
+    path: str,
+    value: Any,
+    to: str | None,
+    rule: str,
+    rows: set[str],
+) -> None:
+    for recorder in world.partners.values():
+        recorder.answers("POST", "/authorize", Reply(status=404, status_code=2004))
+    if value is not None and value.get("response_url") == "OWN":
+        value = value | {"response_url": f"{world[sender].url}/callbacks/1"}
+    before = {party: len(received(world, party)) for party in world.partners}
+    rows_before = written(tmp_path)
+    found = await explained(world, sender, method, path, value, to)
+    assert {party: len(received(world, party)) for party in world.partners} == before
+    assert written(tmp_path) == rows_before
+    assert rule in found["rule"]
+    assert rows <= set(found["rows"])
+
+    answer = await world.sends(sender, method, path, value, to=to)
+    refusal = found["refusal"]
+    if refusal is not None:
+        said = (answer.status, answer.code, answer.envelope["status_message"])
+        assert said == (refusal["http_status"], refusal["status_code"], refusal["message"])
+        assert found["ways"] == []
+    for way in found["ways"]:
+        party = way["party"]
+        await world[party].until(lambda party=party: len(received(world, party)) > before[party])
+        (got,) = received(world, party)[before[party] :]
+        url = f"{world[party].url}{got.path}" + (f"?{got.query}" if got.query else "")
+        assert (way["method"], way["url"]) == (got.method, url)
+        assert (way["platform"], way["status"]) == (name_of(party), "CONNECTED")
+    for party in set(world.partners) - {way["party"] for way in found["ways"]}:
+        assert len(received(world, party)) == before[party]
+
+
+async def test_the_interface_is_found_by_path_and_sender_where_they_tell(world: Crowd) -> None:
+    question = {"from": EMSP, "to": CPO, "module": "commands", "method": "post", "path": "/STOP_SESSION"}
+    status, found = await asked(world, question)
+    assert (status, found["interface"]) == (200, "RECEIVER")
+    for asker, interface in ((CPO, "SENDER"), (EMSP, "RECEIVER")):
+        question = {"from": asker, "to": HUB, "module": "tokens", "method": "GET", "path": "/NL/TNM/1"}
+        assert (await asked(world, question))[1]["interface"] == "RECEIVER", (asker, interface)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "status"),
+    [
+        ({"module": "credentials"}, "module", 400),
+        ({"method": "BREW"}, "method", 400),
+        ({"from": "NLTNM"}, "from", 400),
+        ({"to": "x"}, "to", 400),
+        ({"interface": "BOTH"}, "interface", 400),
+        ({"module": "locations", "path": "/a"}, "path", 400),
+        ({"module": "locations", "method": "GET", "path": "/a/b/c", "from": HUB}, HUB, 404),
+        ({"more": 1}, "more", 400),
+        ({"from": "XX/XXX"}, "XX/XXX", 404),
+    ],
+)
+async def test_a_question_that_makes_no_sense_is_refused_by_name(
+    world: Crowd, wrong: Mapping[str, Any], field: str, status: int
+) -> None:
+    question = {"from": EMSP, "to": CPO, "module": "commands", "method": "POST", "path": "/STOP_SESSION"}
+    got, problem = await asked(world, question | wrong)
+    assert got == status
+    assert field in problem["detail"]
+
+
+async def test_a_body_that_the_addressee_refuses_is_said_before(world: Crowd) -> None:
+    broken = LOCATION | {"city": 7}
+    path = "receiver/locations/BE/BEC/LOC1"
+    found = await explained(world, CPO, "PUT", path, broken, EMSP)
+    assert (found["refusal"], len(found["ways"])) == (None, 1)
+    assert "/city" in found["notes"][0]
+    await world.hub.platforms.arrange(name_of(EMSP), bad_bodies=BadBodies.REFUSE)
+    found = await explained(world, CPO, "PUT", path, broken, EMSP)
+    assert (found["refusal"]["status_code"], found["ways"]) == (2001, [])
+    await world.hub.platforms.suspend(name_of(CPO))
+    assert "403" in (await explained(world, CPO, "PUT", path, LOCATION, OTHER_EMSP))["notes"][-1]
+
+
+async def test_the_command_tells_it_in_words_and_as_json(world: Crowd, tmp_path: Path) -> None:
+    environment = {"OCPI_HUB_ADMIN_URL": world.hub.admin_url, "OCPI_HUB_ADMIN_KEY": world.hub.admin_key}
+    body = tmp_path / "start.json"
+    body.write_bytes(
+        to_json({"location_id": "LOC1", "token": TOKEN, "response_url": f"{world[EMSP].url}/callbacks/1"})
+    )
+    command = (
+        "route", "explain", "--from", EMSP, "--module", "commands", "--method", "POST",
+        "--path", "/START_SESSION", "--body", str(body),
+    )  # fmt: skip
+    told = await run(*command, **environment)
+    assert (told.code, told.err) == (0, "")
+    url = f"{world[CPO].url}/partner/2.2.1/receiver/commands/START_SESSION"
+    for words in (
+        "owner of the location",
+        f"POST {url}",
+        "BE-BEC",
+        "CONNECTED",
+        "RT-49",
+        "response_url becomes",
+    ):
+        assert words in told.out
+    assert (await run(*command, "--json", **environment)).json["ways"][0]["url"] == url
+    refused = await run(*command[:-2], **environment)
+    assert (refused.code, "refused" in refused.out) == (0, True)
+    missing = await run(*command[:-1], str(tmp_path / "none.json"), **environment)
+    assert (missing.code, "none.json" in missing.err) == (2, True)
