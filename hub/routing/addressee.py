@@ -11,8 +11,8 @@ What decides is the operation's clue (`Clue`, in hub/ocpi/description.py), and w
 | nobody, and it asks whether a token may charge | to who knew it before, else to all at once (RT-51) |
 | nobody, and anything else | to the only party that can be meant, else nowhere: 4001 (2001 without clue) |
 
-Who may be meant: a party in a role of the module's interface (RT-12), on another platform than the asker's,
-with which the policy lets the asker exchange.
+Who may be meant: a party in a role of the module's interface (RT-12), on another platform than the asker's or
+by way of another hub (RT-10), with which the policy lets the asker exchange.
 """
 
 from collections.abc import Iterable
@@ -85,7 +85,10 @@ class Candidates:
     asks_all: bool = True
 
     def all(self) -> tuple[Party, ...]:
-        """Everybody who may be meant, in a fixed order; about an unknown token, eMSPs alone."""
+        """Everybody here who may be meant, in a fixed order; about an unknown token, eMSPs alone.
+
+        Who is reached by way of another hub is meant only if the content names it.
+        """
         return self.among(
             self.directory.by_party, EMSPS if self.message.operation.clue is Clue.TOKEN else None
         )
@@ -102,7 +105,17 @@ class Candidates:
             if role in roles and platform.id != self.caller.id:
                 is_allowed = self.may_exchange(self.sender, party, self.message.module.id)
                 return platform.spelled(party) if is_allowed else None
-        return None
+        return party if self._is_meant_elsewhere(party, roles) else None
+
+    def _is_meant_elsewhere(self, party: Party, roles: frozenset[Role]) -> bool:
+        """Whether another hub reaches it and the message may go there; what a hub sent on may not (AM-56)."""
+        is_reached = any(
+            distant.role in roles and platform.id != self.caller.id
+            for platform, distant in self.directory.reaching(party)
+        )
+        is_here = bool(self.directory.holders(party))
+        may_go = self.caller.has_party(self.sender) and is_reached and not is_here
+        return may_go and self.may_exchange(self.sender, party, self.message.module.id)
 
 
 def addressee(message: Message, content: Content, candidates: Candidates) -> Meant | AnyOf:

@@ -1,6 +1,7 @@
 """For whom an open request is: never for who may not be meant, never for one of two (RT-47 to RT-51)."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import event, given
@@ -12,7 +13,7 @@ from hub.ocpi.headers import MessageIds, Routing
 from hub.ocpi.message import Message
 from hub.ocpi.modules import MODULES
 from hub.ocpi.party import Party
-from hub.registry.directory import Directory, Platform, RegisteredRole
+from hub.registry.directory import Directory, DistantParty, HubRole, Platform, RegisteredRole
 from hub.routing.addressee import Candidates, Content, Found, Meant, addressee
 from hub.routing.destination import AskAll, Broadcast, Destination, Direct, destination
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole, Role
@@ -171,3 +172,31 @@ def test_the_addressee_is_spelled_as_it_registered() -> None:
     to = addressee(asked, lower, two_cpos(lambda *_: True, asked))
     assert isinstance(to, Meant)
     assert (to.party.country_code, to.party.party_id) == ("NL", "P1")
+
+
+@pytest.mark.holds("RT-10", "RT-49", "AM-56", by="hub")
+def test_a_party_behind_another_hub_is_meant_where_the_content_names_it_and_nobody_comes_from_a_hub() -> None:
+    distant = DistantParty(
+        Party("SE", "FAR"), Role.EMSP, ConnectionStatus.CONNECTED, datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    cpo = RegisteredRole(PARTIES[0], Role.CPO, "{}")
+    here = Platform(1, "here", ConnectionStatus.CONNECTED, roles=(cpo,))
+    other = Platform(
+        2,
+        "other",
+        ConnectionStatus.CONNECTED,
+        hub_role=HubRole.ALLOWED,
+        roles=(RegisteredRole(Party("SE", "HUB"), Role.HUB, "{}"),),
+        distant=(distant,),
+    )
+    directory = Directory.of(HUB, [here, other], {})
+    asked = found("cdrs", "POST", Clue.CDR_TOKEN)
+    named = Content(frozenset({distant.party}))
+    candidates = Candidates(asked, PARTIES[0], here, directory, lambda *_: True)
+    assert addressee(asked, named, candidates) == Meant(distant.party, Found.BY_CONTENT)
+    from_a_hub = Candidates(asked, Party("FI", "FAR"), other, directory, lambda *_: True)
+    with pytest.raises(UnknownReceiver):
+        addressee(asked, named, from_a_hub)
+    strange = found("tokens", "POST", Clue.TOKEN)
+    with pytest.raises(UnknownReceiver):
+        addressee(strange, Content(), Candidates(strange, PARTIES[0], here, directory, lambda *_: True))
