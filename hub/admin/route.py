@@ -1,5 +1,6 @@
 """Where a message would go, and why; it is not sent."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from hub.ocpi.headers import MessageIds, Routing
 from hub.ocpi.message import Message
 from hub.ocpi.modules import MODULES
 from hub.ocpi.party import Party
+from hub.ocpi.timestamps import Clock
 from hub.registry.current import CurrentDirectory
 from hub.registry.directory import Directory, Platform
 from hub.relay.explanation import Explaining, Explanation, Way
@@ -97,6 +99,7 @@ class RoutePages:
 
     directory: CurrentDirectory
     explaining: Explaining
+    clock: Clock
 
     def routes(self) -> list[Route]:
         """What can be asked."""
@@ -118,11 +121,28 @@ class RoutePages:
             platform=caller.name,
             interface=interface,
             rule=found.rule,
-            ways=[_way_shown(each) for each in found.ways],
-            notes=[*found.notes, *_notes(caller)],
+            ways=[_way_shown(each, self._agreement(sender, each.party, module)) for each in found.ways],
+            notes=[*found.notes, *self._notes(question, caller)],
             refusal=None if found.refusal is None else _refusal(found.refusal),
             rows=list(dict.fromkeys(found.rows)),
         )
+
+    def _agreement(self, sender: Party, receiver: Party, module: Module) -> str:
+        """What lets the two exchange the module's messages, in words; empty where nothing does."""
+        agreements = self.directory.value.agreements
+        if agreements.is_open:
+            return "open: everybody with everybody"
+        letting = agreements.letting(sender, receiver, module.id, self.clock())
+        return ", ".join(f"agreement {number}" for number in sorted(each.id for each in letting))
+
+    def _notes(self, question: RouteQuestion, caller: Platform) -> Iterator[str]:
+        if caller.is_blocked:
+            yield f"{caller.name} is suspended: its requests are refused with HTTP 403"
+        if question.to is None or question.to == str(self.directory.value.hub):
+            return
+        to, sender = Party.parse(question.to), Party.parse(question.sender)
+        if not self._agreement(sender, to, MODULES[question.module]):
+            yield f"{sender} and {to} have no agreement about {question.module}"
 
     async def _explained(
         self,
@@ -197,20 +217,14 @@ def _caller(module: Module, interface: InterfaceRole, sender: Party, directory: 
     return next((platform for platform, role in holders if role in askers), holders[0][0])
 
 
-def _notes(caller: Platform) -> list[str]:
-    return (
-        [f"{caller.name} is suspended: its requests are refused with HTTP 403"] if caller.is_blocked else []
-    )
-
-
-def _way_shown(way: Way) -> WayShown:
+def _way_shown(way: Way, agreement: str) -> WayShown:
     return WayShown(
         party=str(way.party),
         platform=way.platform.name,
         status=way.platform.status,
         method=way.method,
         url=way.url,
-        agreement="open: everybody with everybody",
+        agreement=agreement,
         quirks=[QuirkOfWay(name=name, value=value, done=done) for name, value, done in way.quirks],
     )
 

@@ -85,6 +85,6 @@ def routes(
             *ObjectPages(objects, clock).routes(),
             *DeliveryPages(directory, pumps).routes(),
             *PullPages(directory, pullers).routes(),
-            *(() if explaining is None else RoutePages(directory, explaining).routes()),
+            *(() if explaining is None else RoutePages(directory, explaining, clock).routes()),
         ],
     )

@@ -150,9 +150,13 @@ class Agreements:
 
     def allow(self, one: Party, other: Party, module: str, now: datetime) -> bool:
         """Whether the two may exchange messages of the module at this moment, whoever begins."""
-        return self.is_open or any(
-            each.is_about(module) and each.is_in_force(now) for each in self.between(one, other)
-        )
+        return self.is_open or any(self.letting(one, other, module, now))
+
+    def letting(self, one: Party, other: Party, module: str, now: datetime) -> Iterator[Agreement]:
+        """The agreements that let the two exchange messages of the module at this moment."""
+        for each in self.between(one, other):
+            if each.is_about(module) and each.is_in_force(now):
+                yield each
 
     def acquaintance(self, party: Party, others: Iterable[Party], now: datetime) -> Acquaintance:
         """Whether one of the others may know of the party, and since when: it may, or may no more."""

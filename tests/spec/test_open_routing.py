@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hub.settings import PolicyMode
 from hub.web.app import running_hub
 from tests.fixtures.crowd import OTHER_CPO, Crowd, crowd, crowd_settings, name_of
 from tests.fixtures.recorder import Recorder, Reply
@@ -350,3 +351,29 @@ async def test_a_session_that_has_just_passed_is_known(world: Crowd) -> None:
         change = {"kwh": 1, "last_updated": LATER}
         answer = await world.sends(CPO, "PATCH", f"receiver/sessions/BE/BEC/S{number}", change)
         assert (answer.code, answer.sender) == (1000, EMSP)
+
+
+# Under agreements.
+
+
+@pytest.mark.holds("RT-49", "RT-50", "RT-51", by="hub")
+async def test_whoever_has_no_agreement_with_the_asker_is_not_meant(tmp_path: Path) -> None:
+    async with crowd(tmp_path, *EVERYBODY, policy=PolicyMode.AGREEMENTS) as world:
+        for cpo in (CPO, OTHER_CPO):
+            await world.has_location(cpo, "LOC1")
+        await world.has_location(CPO, "LOC2")
+        await world.agree(EMSP, OTHER_CPO)
+        assert (await world.sends(EMSP, "GET", "sender/locations/LOC1")).sender == OTHER_CPO
+        assert len(world.got(OTHER_CPO)) == 1
+        # This one is known, too, but not of anybody who may be asked.
+        answer = await world.sends(EMSP, "GET", "sender/locations/LOC2")
+        assert (answer.status, answer.code) == (200, 4001)
+
+        # The eMSP is in agreement with the other CPO, and nobody with this one.
+        authorize = "sender/tokens/STRANGE/authorize"
+        assert (await world.sends(CPO, "POST", authorize)).code == 4001
+        assert (await world.sends(OTHER_CPO, "POST", authorize)).sender == EMSP
+        cdr = {"id": "C1", "cdr_token": SESSION["cdr_token"]}
+        assert (await world.sends(CPO, "POST", "receiver/cdrs", cdr)).code == 4001
+        assert (await world.sends(OTHER_CPO, "POST", "receiver/cdrs", cdr)).code == 1000
+        assert (world.got(CPO), world.got(OTHER_EMSP), len(world.got(EMSP))) == ([], [], 2)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hub.settings import PolicyMode
 from tests.fixtures.clocks import Clock
 from tests.fixtures.crowd import LONG, OTHER_CPO, THIRD_EMSP, Crowd, crowd
 from tests.fixtures.recorder import Answered, Behaviour, Fault, Received, Recorder, Reply
@@ -275,3 +276,15 @@ async def test_a_hub_that_keeps_cards_private_asks_only_who_owns_them(tmp_path: 
         answer = await asks(world)
         assert (answer.code, answer.sender) == (1000, EMSP)
         assert len(world.got(EMSP)) == 1
+
+
+@pytest.mark.holds("RT-51", "TOK-22", by="hub")
+async def test_only_those_in_agreement_with_the_asker_are_asked(tmp_path: Path) -> None:
+    async with crowd(tmp_path, CPO, *EMSPS, deadline=LONG, policy=PolicyMode.AGREEMENTS) as world:
+        await world.agree(CPO, EMSP)
+        await world.agree(THIRD_EMSP, CPO, "tokens", "locations")
+        await world.agree(OTHER_EMSP, CPO, "locations")
+        says(world, TNM=UNKNOWN, ALL=info(OTHER_EMSP), TRD=info(THIRD_EMSP, "BLOCKED"))
+        answer = await asks(world)
+        assert (answer.sender, answer.data["allowed"]) == (THIRD_EMSP, "BLOCKED")
+        assert asked(world) == {EMSP: 1, OTHER_EMSP: 0, THIRD_EMSP: 1}

@@ -9,6 +9,8 @@ import aiohttp
 import pytest
 
 from hub.registry.directory import BadBodies
+from hub.registry.quirks import EVERYWHERE, Quirk
+from hub.settings import PolicyMode
 from schemas import exact_json
 from tests.fixtures.admin_hub import run
 from tests.fixtures.crowd import OTHER_CPO, Crowd, crowd, name_of
@@ -72,13 +74,13 @@ async def explained(
 
 
 def written(data: Path) -> dict[str, int]:
-    """How many rows each table has, the journal left out, which writes down the pushes of before."""
+    """How many rows each table has, but for what is written behind the pushes of before."""
     with sqlite3.connect(data / "hub.sqlite3") as database:
         tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         return {
             name: database.execute(f"SELECT count(*) FROM '{name}'").fetchone()[0]  # noqa: S608 names of tables
             for (name,) in tables
-            if name not in {"journal", "cursor"} and not name.startswith("sqlite_")
+            if name not in {"journal", "cursor", "quirk"} and not name.startswith("sqlite_")
         }
 
 
@@ -219,6 +221,28 @@ async def test_a_body_that_the_addressee_refuses_is_said_before(world: Crowd) ->
     assert (found["refusal"]["status_code"], found["ways"]) == (2001, [])
     await world.hub.platforms.suspend(name_of(CPO))
     assert "403" in (await explained(world, CPO, "PUT", path, LOCATION, OTHER_EMSP))["notes"][-1]
+
+
+async def test_the_agreement_that_lets_it_pass_is_named(tmp_path: Path) -> None:
+    async with crowd(tmp_path, *EVERYBODY, policy=PolicyMode.AGREEMENTS) as world:
+        signed = await world.agree(EMSP, CPO, "locations")
+        found = await explained(world, EMSP, "GET", "sender/locations/LOC1", to=CPO)
+        assert [way["agreement"] for way in found["ways"]] == [f"agreement {signed}"]
+        for path, to in (("sender/locations/LOC1", OTHER_CPO), ("sender/sessions?limit=1", CPO)):
+            found = await explained(world, EMSP, "GET", path, to=to)
+            assert (found["refusal"]["status_code"], found["ways"]) == (4001, [])
+            assert "no agreement" in found["notes"][0]
+        assert (await world.sends(EMSP, "GET", "sender/locations/LOC1", to=OTHER_CPO)).code == 4001
+
+
+async def test_what_is_known_of_a_platforms_quirks_is_acted_upon_and_shown(world: Crowd) -> None:
+    await world.hub.platforms.arrange(name_of(CPO), quirks={Quirk.TRAILING_SLASH: EVERYWHERE})
+    found = await explained(world, EMSP, "GET", "sender/locations/LOC1", to=CPO)
+    (way,) = found["ways"]
+    assert way["url"] == f"{world[CPO].url}/partner/2.2.1/sender/locations/LOC1/"
+    assert [(each["name"], each["value"]) for each in way["quirks"]] == [("trailing-slash", "all")]
+    await world.sends(EMSP, "GET", "sender/locations/LOC1", to=CPO)
+    assert way["url"].endswith((await world[CPO].receives("GET", "/sender/locations/LOC1")).path)
 
 
 async def test_the_command_tells_it_in_words_and_as_json(world: Crowd, tmp_path: Path) -> None:
