@@ -11,8 +11,9 @@ from hub.ocpi.description import Clue
 from hub.ocpi.identity import variant
 from hub.ocpi.message import Message
 from hub.ocpi.party import Party
-from hub.relay.keeping import Keeping, token_owner
+from hub.relay.keeping import Keeping
 from hub.relay.learnt import LearntAddressees
+from hub.relay.odd_parties import token_owner
 from hub.relay.token_owners import TokenId, TokenOwners
 from hub.routing.addressee import NOTHING_KNOWN, Content
 from hub.store.kept import KeptSession
