@@ -176,14 +176,19 @@ async def test_an_owner_that_is_no_party_is_refused(world: Roaming, owner: str) 
     assert world.cpo.all("PUT", "/receiver/tokens") == []
 
 
-async def test_an_id_that_is_too_long_goes_to_its_addressee_and_not_to_everybody(world: Roaming) -> None:
-    long = "x" * 200
-    url = world.url("locations", "RECEIVER", f"/BE/BEC/{long}")
-    answer = await world.cpo.call("PUT", url, LOCATION | {"id": long}, to=EMSP, sender=CPO)
-    assert answer.code == 1000
-    answer = await world.cpo.call("PUT", url, LOCATION | {"id": long}, to=HUB, sender=CPO)
-    assert (answer.status, answer.code) == (200, 2001)
-    assert len(world.emsp.all("PUT", "/receiver/locations")) == 1
+@pytest.mark.holds("AM-31", by="hub")
+async def test_an_id_that_is_too_long_goes_where_it_is_sent_and_is_named_in_the_journal(
+    world: Roaming,
+) -> None:
+    """Whoever minds may refuse it (decision 0005): one party, and everybody."""
+    long = LOCATION | {"id": "x" * 200}
+    url = world.url("locations", "RECEIVER", f"/BE/BEC/{long['id']}")
+    for number, to in enumerate((EMSP, HUB)):
+        ids = {"X-Correlation-ID": f"to {to}"}
+        answer = await world.cpo.call("PUT", url, long, to=to, sender=CPO, headers=ids)
+        assert answer.code == 1000
+        assert (await world.emsp.receives("PUT", "/receiver/locations", number + 1)).value == long
+        assert any("/id" in each.note for each in world.noted(f"to {to}"))
 
 
 @pytest.mark.holds("TOK-03", "AM-52", by="hub")
