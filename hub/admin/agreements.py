@@ -13,10 +13,10 @@ from hub.admin.moments import moment_of
 from hub.admin.parties import PartyText
 from hub.admin.problems import Conflict, FieldError, Unknown, WrongInput
 from hub.admin.wire import Input, Output, Route, body_of, query_of
+from hub.directory.agreements import ANYBODY, Agreement, AgreementState
+from hub.directory.current import CurrentDirectory
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
-from hub.registry.agreements import ANYBODY, Agreement, AgreementState
-from hub.registry.current import CurrentDirectory
 from hub.registry.signing import NotAnAgreement, NothingToEnd, SignedAlready, Signing, UnknownAgreement
 
 

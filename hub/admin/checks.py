@@ -7,9 +7,9 @@ from aiohttp import web
 
 from hub.admin.problems import Conflict, Unknown
 from hub.admin.wire import Output, Route
-from hub.registry.calls import Calls
-from hub.registry.check import check
-from hub.registry.current import CurrentDirectory
+from hub.calling.calls import Calls
+from hub.conformance.check import check
+from hub.directory.current import CurrentDirectory
 from hub.registry.platforms import NotConnectedYet
 
 

@@ -12,7 +12,7 @@ from hub.delivery.overview import ReceiverProgress, overview
 from hub.delivery.pump import NotDeliverable
 from hub.delivery.pumps import Pumps, UnknownDeadLetter
 from hub.delivery.verdict import Verdict
-from hub.registry.current import CurrentDirectory
+from hub.directory.current import CurrentDirectory
 
 
 class DeliveriesQuery(Input):

@@ -8,8 +8,8 @@ from aiohttp import web
 
 from hub import __version__
 from hub.admin.wire import Output, Route
-from hub.registry.current import CurrentDirectory
-from hub.registry.identity import HubIdentity
+from hub.directory.current import CurrentDirectory
+from hub.handshake.identity import HubIdentity
 from hub.store.journal import Journal
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from hub.admin.deliveries import ReceiverShown, receiver_shown
 from hub.admin.quirks_shown import QuirkShown, quirks_shown
 from hub.admin.wire import Output
+from hub.calling.circuits import Circuits, CircuitState
+from hub.calling.rate_limits import RateLimits
 from hub.delivery.overview import ReceiverProgress
-from hub.registry.circuits import Circuits, CircuitState
-from hub.registry.directory import Platform
-from hub.registry.rate_limits import RateLimits
+from hub.directory.directory import Platform
 from hub.store.tables import QuirkRow
 from schemas import exact_json
 

@@ -15,10 +15,11 @@ from hub.admin.quirks_shown import Pins
 from hub.admin.wire import Input, Output, Route, body_of
 from hub.delivery.overview import overview
 from hub.delivery.pumps import Pumps
+from hub.directory.current import CurrentDirectory
+from hub.directory.directory import BadBodies, HubRole, Platform, Pull, WhenUnreachable
+from hub.handshake.identity import HubIdentity
+from hub.handshake.registering import Registering
 from hub.ocpi.headers import TokenEncoding
-from hub.registry.current import CurrentDirectory
-from hub.registry.directory import BadBodies, HubRole, Platform, Pull, WhenUnreachable
-from hub.registry.identity import HubIdentity
 from hub.registry.platforms import (
     HandshakeFailed,
     NameTaken,
@@ -29,7 +30,6 @@ from hub.registry.platforms import (
     UnknownPlatform,
 )
 from hub.registry.quirk_watch import known_quirks
-from hub.registry.registering import Registering
 from hub.store.database import Database
 
 

@@ -7,10 +7,10 @@ from aiohttp import web
 
 from hub.admin.problems import Conflict, Unknown
 from hub.admin.wire import Input, Output, Route, body_of, query_of
+from hub.directory.current import CurrentDirectory
+from hub.directory.directory import Platform
 from hub.pulling.progress import Progress
 from hub.pulling.pullers import NotPullable, Pullers, PullShown
-from hub.registry.current import CurrentDirectory
-from hub.registry.directory import Platform
 
 
 class PullsQuery(Input):

@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from hub.admin.wire import Output
+from hub.directory.quirks import QUIRKS, Known, Place, Quirk, Quirks, Source
 from hub.ocpi.timestamps import format_timestamp
-from hub.registry.quirks import QUIRKS, Known, Place, Quirk, Quirks, Source
 from hub.store.tables import QuirkRow
 
 #: How an operator says that a quirk is to be found out.

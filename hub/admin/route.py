@@ -10,6 +10,8 @@ from pydantic import AfterValidator, Field
 from hub.admin.parties import PartyText
 from hub.admin.problems import FieldError, Unknown, WrongInput
 from hub.admin.wire import Input, Output, Route, body_of
+from hub.directory.current import CurrentDirectory
+from hub.directory.directory import Directory, Platform
 from hub.ocpi.description import Match, Module
 from hub.ocpi.errors import OcpiError
 from hub.ocpi.headers import MessageIds, Routing
@@ -17,8 +19,6 @@ from hub.ocpi.message import Message
 from hub.ocpi.modules import MODULES
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
-from hub.registry.current import CurrentDirectory
-from hub.registry.directory import Directory, Platform
 from hub.relay.explanation import Explaining, Explanation, Way
 from schemas.v2_2_1 import InterfaceRole
 

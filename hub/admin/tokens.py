@@ -7,8 +7,8 @@ from aiohttp import web
 
 from hub.admin.problems import Unknown
 from hub.admin.wire import Output, Route
+from hub.directory.current import CurrentDirectory
 from hub.ocpi.timestamps import Clock
-from hub.registry.current import CurrentDirectory
 from hub.registry.token_overview import KnownToken, ShownBy, TokenOverview, TokenState
 
 #: OCPI advises a rotation at least once a month (CR-18).

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from hub.cli.asking import Asking, asks_hub
 from hub.cli.words import pairs, say, shown, table
-from hub.registry.agreements import AgreementState
+from hub.directory.agreements import AgreementState
 
 app = typer.Typer(
     help="Sign, look at and end agreements between parties (for `serve --policy agreements`).",

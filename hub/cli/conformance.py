@@ -81,7 +81,7 @@ def run_tests(
     from hub.conformance.formats import as_json as report_as_json  # noqa: PLC0415
     from hub.conformance.formats import as_junit, as_text  # noqa: PLC0415
     from hub.conformance.run import Plan  # noqa: PLC0415
-    from hub.web.serving import listening  # noqa: PLC0415
+    from hub.http.serving import listening  # noqa: PLC0415
 
     with failing_in_words(), ExitStack() as stack:
         host, port = _address(listen)
@@ -110,9 +110,9 @@ def run_tests(
 
 async def _run(plan: "Plan", *, allow_private_networks: bool) -> "Report":
     from hub.conformance.run import run  # noqa: PLC0415 as above
+    from hub.directory.tokens import new_token  # noqa: PLC0415 as above
     from hub.http.client import http_transport  # noqa: PLC0415 as above
     from hub.ocpi.timestamps import utc_now  # noqa: PLC0415 as above
-    from hub.registry.tokens import new_token  # noqa: PLC0415 as above
 
     async with http_transport(
         connect=plan.patience, largest_reply=LARGEST_REPLY, allow_private_networks=allow_private_networks

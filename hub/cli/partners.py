@@ -10,7 +10,7 @@ from rich.text import Text
 from hub.cli.asking import Asking, asks_hub
 from hub.cli.deliveries import progress
 from hub.cli.words import pairs, plain, say, shown, table
-from hub.registry.directory import BadBodies, HubRole, Pull, WhenUnreachable
+from hub.directory.directory import BadBodies, HubRole, Pull, WhenUnreachable
 
 app = typer.Typer(help="Invite, register, look at and suspend partners.", no_args_is_help=True)
 

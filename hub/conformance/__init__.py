@@ -1,1 +1,1 @@
-"""A tester for a partner's platform: reads all that it offers, and says what is not as OCPI 2.2.1 has it."""
+"""What is wrong with a partner's platform: a look at one that is registered, and a tester for any."""

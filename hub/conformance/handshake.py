@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from hub.conformance.offers import CREDENTIALS, UNAUTHORIZED, read_offers
 from hub.conformance.report import Check, Report
 from hub.conformance.visit import Visit
+from hub.http.serving import served, url_of
 from hub.ocpi.client import Answer
 from hub.ocpi.envelope import failure, success, success_with_list
 from hub.ocpi.errors import NotAuthenticated, NotFound, OcpiError
@@ -23,7 +24,6 @@ from hub.ocpi.modules import MODULES, VERSION
 from hub.ocpi.paging import PageRequest, page_headers
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
-from hub.web.serving import served, url_of
 from schemas.v2_2_1 import (
     BusinessDetails,
     Credentials,

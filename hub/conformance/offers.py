@@ -3,11 +3,7 @@
 from collections.abc import Iterable
 from typing import TypeVar
 
-from hub.conformance.report import Check
-from hub.conformance.visit import Visit
-from hub.ocpi.modules import VERSION
-from hub.ocpi.party import NotAParty, Party, PartyRole
-from hub.registry.conformance import (
+from hub.conformance.findings import (
     SECURITY,
     Finding,
     read,
@@ -16,6 +12,10 @@ from hub.registry.conformance import (
     wrong_with_url,
     wrong_with_versions,
 )
+from hub.conformance.report import Check
+from hub.conformance.visit import Visit
+from hub.ocpi.modules import VERSION
+from hub.ocpi.party import NotAParty, Party, PartyRole
 from schemas.v2_2_1 import Credentials, Endpoint, InterfaceRole, Role, Version
 from schemas.wire_object import WireObject
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from hub.registry.conformance import Finding, Weight
+from hub.conformance.findings import Finding, Weight
 
 #: Of problems that repeat, so many are told one by one.
 NAMED_PROBLEMS = 20

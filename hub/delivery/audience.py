@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hub.delivery.changes import Change
+from hub.directory.directory import Platform
 from hub.ocpi.party import BROADCAST_RECEIVERS, Party, PartyRole
-from hub.registry.directory import Platform
 from schemas.v2_2_1 import InterfaceRole, Role
 
 CLIENT_INFO = "hubclientinfo"

@@ -2,7 +2,7 @@
 
 from hub.delivery.sending import Attempt
 from hub.delivery.verdict import Verdict
-from hub.registry.quirks import NO, Quirk, Seen
+from hub.directory.quirks import NO, Quirk, Seen
 
 #: Method Not Allowed, Not Implemented: these say it.
 SAYS_SO = frozenset({405, 501})

@@ -27,10 +27,10 @@ from hub.delivery.resyncs import Batch, Resyncs
 from hub.delivery.round import HandedOver, Round, grouped, position_after, subjects, told_places, whole_keys
 from hub.delivery.sending import Attempt, Letter, Sending, as_it_came, shown_to, whole
 from hub.delivery.verdict import Verdict
+from hub.directory.directory import Directory, Platform, WhenUnreachable
 from hub.ocpi.backoff import Backoff
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.timestamps import Clock
-from hub.registry.directory import Directory, Platform, WhenUnreachable
 from hub.store.acceptance import State
 from hub.store.object_rows import DELETABLE
 

@@ -10,7 +10,7 @@ from hub.delivery.audience import receivers
 from hub.delivery.dead_letters import DeadLetter
 from hub.delivery.pump import NotDeliverable, Pump, PumpParts
 from hub.delivery.sending import Attempt
-from hub.registry.directory import Directory, Platform
+from hub.directory.directory import Directory, Platform
 
 #: How often cursors are written, at most.
 FLUSH_EVERY = timedelta(seconds=0.2)

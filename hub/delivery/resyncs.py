@@ -18,10 +18,10 @@ from sqlalchemy import bindparam, text
 from hub.delivery.audience import CLIENT_INFO, Receiver
 from hub.delivery.changes import Change
 from hub.delivery.cursors import receiver_in
+from hub.directory.directory import Directory
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.modules import MODULES
 from hub.ocpi.party import Party
-from hub.registry.directory import Directory
 from hub.store.database import Database
 from hub.store.object_rows import DELETABLE
 from schemas import exact_json

@@ -10,9 +10,9 @@ from hub.delivery.collapse import Owed
 from hub.delivery.resyncs import Batch
 from hub.delivery.sending import Attempt
 from hub.delivery.verdict import Verdict
+from hub.directory.directory import Platform
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.party import Party
-from hub.registry.directory import Platform
 from hub.store.acceptance import State
 
 #: What the receivers of one platform are owed of one object. One after the other is told of it, so that a

@@ -8,9 +8,11 @@ ClientInfo carries no routing headers (HCI-07).
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from hub.calling.calls import Calls
 from hub.delivery.audience import Receiver
 from hub.delivery.changes import Change
 from hub.delivery.verdict import Verdict, verdict, verdict_on_failure
+from hub.directory.directory import Directory, Platform
 from hub.ocpi.client import Answer
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.headers import NO_ROUTING, Routing
@@ -18,8 +20,6 @@ from hub.ocpi.modules import MODULES
 from hub.ocpi.party import Party
 from hub.ocpi.retry_after import ASK_TO_COME_AGAIN, read_retry_after
 from hub.ocpi.transport import CallFailed
-from hub.registry.calls import Calls
-from hub.registry.directory import Directory, Platform
 from hub.registry.hubclientinfo import acquaintance, as_known
 from hub.store.acceptance import State
 from hub.store.journal import Purpose

@@ -1,1 +1,1 @@
-"""The pooled HTTP client: one call to one platform, failures named by type."""
+"""HTTP on the wire: the pooled client, one call to one platform; and sockets on which is served."""

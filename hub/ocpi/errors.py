@@ -19,6 +19,7 @@ OcpiError                         HTTP  OCPI
 │   ├── UnknownExpectation         417  2000
 │   └── TooManyRequests            429  2000
 ├── ServerError                    200  3000   the server cannot do its part
+│   ├── InternalError              500  3000
 │   ├── UnusableClientApi          200  3001
 │   ├── UnsupportedVersion         200  3002
 │   └── MissingEndpoints           200  3003
@@ -161,6 +162,12 @@ class ServerError(OcpiError):
     """The server could not do its part."""
 
     status_code = 3000
+
+
+class InternalError(ServerError):
+    """This server failed; its operator finds the cause in its log by the correlation id."""
+
+    http_status = 500
 
 
 class UnusableClientApi(ServerError):

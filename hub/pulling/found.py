@@ -13,10 +13,10 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
+from hub.directory.directory import Platform
 from hub.ocpi.description import Module, ObjectKey, ObjectKind
 from hub.ocpi.party import NotAParty, Party
 from hub.ocpi.validation import in_words
-from hub.registry.directory import Platform
 from hub.store.acceptance import AcceptedChange
 from schemas import exact_json
 from schemas.findings import findings

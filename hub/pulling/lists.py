@@ -6,9 +6,9 @@ and one that gives all of them the same, are then both read to the full.
 
 from typing import NamedTuple
 
+from hub.directory.directory import Platform
 from hub.ocpi.modules import MODULES
 from hub.ocpi.party import Party
-from hub.registry.directory import Platform
 from schemas.v2_2_1 import InterfaceRole
 
 #: Tariffs come first: locations name them.

@@ -12,9 +12,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from hub.directory.directory import Platform
+from hub.directory.quirks import NO, Pushes, Quirk, Seen
 from hub.ocpi.client import PeerOffers, PeerRefused
 from hub.ocpi.retry_after import ASK_TO_COME_AGAIN, read_retry_after
 from hub.ocpi.transport import CallFailed
+from hub.ocpi.waiting import Wait
 from hub.pulling.lists import List, lists
 from hub.pulling.progress import Progress, ProgressRecords
 from hub.pulling.reading import NotStored, Reading, ReadingParts
@@ -27,9 +30,6 @@ from hub.pulling.schedule import (
     settling,
     since,
 )
-from hub.registry.directory import Platform
-from hub.registry.presence import Wait
-from hub.registry.quirks import NO, Pushes, Quirk, Seen
 from schemas.v2_2_1 import InterfaceRole
 
 #: A puller looks around at least so often.

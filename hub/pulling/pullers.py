@@ -5,10 +5,10 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from hub.directory.directory import Platform
 from hub.pulling.lists import List, lists
 from hub.pulling.progress import Progress
 from hub.pulling.puller import Puller, PullerParts, PullStatus
-from hub.registry.directory import Platform
 
 #: How often the Directory is looked at even if nobody said that it is another one.
 LOOK_EVERY = timedelta(seconds=10)

@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
+from hub.calling.calls import Calls
+from hub.calling.hosts import belongs_to
+from hub.directory.directory import Directory, Platform
 from hub.ocpi.client import Answer, listed_texts
 from hub.ocpi.description import Module, ObjectKey
 from hub.ocpi.errors import OcpiError, ServerError
@@ -23,9 +26,6 @@ from hub.pulling.found import LeftOut, judged, no_longer_valid
 from hub.pulling.lists import List
 from hub.pulling.progress import NAMED, Tally, named
 from hub.pulling.schedule import is_likely
-from hub.registry.calls import Calls
-from hub.registry.directory import Directory, Platform
-from hub.registry.hosts import belongs_to
 from hub.settings import Pulling
 from hub.store.acceptance import AcceptedChange, Outcome
 from hub.store.journal import Direction, JournalEntry, Purpose

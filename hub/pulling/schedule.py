@@ -13,10 +13,10 @@
 
 from datetime import datetime, timedelta
 
+from hub.directory.directory import Platform, Pull
+from hub.directory.quirks import Pushes
 from hub.pulling.lists import List
 from hub.pulling.progress import Progress
-from hub.registry.directory import Platform, Pull
-from hub.registry.quirks import Pushes
 from hub.settings import Pulling
 
 #: A full list with less than this share of the objects that are known is not believed at once,

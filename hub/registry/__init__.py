@@ -1,1 +1,1 @@
-"""Who is connected: platforms, their parties, tokens, endpoints and presence."""
+"""Who is connected, as operators, time and the partners themselves change it: each change a transaction."""

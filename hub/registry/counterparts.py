@@ -13,10 +13,10 @@ from typing import NamedTuple
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.directory.agreements import CLIENT_INFO, Agreements
+from hub.directory.directory import HubRole
 from hub.ocpi.modules import MODULES
 from hub.ocpi.party import Party, PartyRole
-from hub.registry.agreements import CLIENT_INFO, Agreements
-from hub.registry.directory import HubRole
 from hub.store.object_rows import DELETABLE
 from hub.store.resyncs import OwedResync, owners_of
 from hub.store.tables import DistantPartyRow, PlatformRoleRow, PlatformRow

@@ -11,10 +11,10 @@ from typing import NamedTuple
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.directory.agreements import BEGINNING, END, Acquaintance, Agreements
+from hub.directory.directory import HubRole, Platform
 from hub.ocpi.paging import PageRequest
 from hub.ocpi.party import Party, PartyRole
-from hub.registry.agreements import BEGINNING, END, Acquaintance, Agreements
-from hub.registry.directory import HubRole, Platform
 from hub.store.pages import Page
 from hub.store.tables import DistantPartyRow, PlatformRoleRow, PlatformRow
 from schemas.v2_2_1 import ClientInfo, ConnectionStatus, Role

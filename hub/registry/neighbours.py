@@ -6,7 +6,7 @@ as we do. Its clients become known to our own partners like clients of this hub;
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,9 @@ from pydantic import ValidationError
 from sqlmodel import col, delete
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.calling.calls import Calls
+from hub.directory.current import CurrentDirectory
+from hub.directory.directory import DistantParty, Endpoint, Platform
 from hub.ocpi.backoff import Backoff
 from hub.ocpi.client import PeerOffers, PeerRefused
 from hub.ocpi.errors import InvalidParameters, NotFound
@@ -21,10 +24,7 @@ from hub.ocpi.headers import MessageIds
 from hub.ocpi.party import NotAParty, Party
 from hub.ocpi.transport import CallFailed
 from hub.ocpi.validation import refusal
-from hub.registry.calls import Calls
-from hub.registry.current import CurrentDirectory
-from hub.registry.directory import DistantParty, Endpoint, Platform
-from hub.registry.presence import wait_for
+from hub.ocpi.waiting import Wait, wait_for
 from hub.registry.records import Records
 from hub.store.journal import Purpose
 from hub.store.tables import DistantPartyRow
@@ -54,7 +54,7 @@ class Neighbours:
         *,
         patience: timedelta,
         chance: Callable[[], float],
-        wait: Callable[[asyncio.Event, timedelta], Awaitable[None]] = wait_for,
+        wait: Wait = wait_for,
     ) -> None:
         """Wire up.
 

@@ -7,13 +7,13 @@ from types import MappingProxyType
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.directory.directory import BadBodies, HubRole, Pull, WhenUnreachable
+from hub.directory.quirks import QUIRKS, Quirk
+from hub.directory.tokens import Sealer, TokenPurpose, new_token
 from hub.ocpi.timestamps import Clock
-from hub.registry.connections import forget_tokens, give_token
-from hub.registry.directory import BadBodies, HubRole, Pull, WhenUnreachable
 from hub.registry.quirk_watch import pin
-from hub.registry.quirks import QUIRKS, Quirk
 from hub.registry.records import Records
-from hub.registry.tokens import Sealer, TokenPurpose, new_token
+from hub.registry.token_rows import forget_tokens, give_token
 from hub.store.tables import InboundTokenRow, PlatformRow
 from schemas.v2_2_1 import ConnectionStatus
 

@@ -16,20 +16,20 @@ PLANNED and SUSPENDED are what people decided: such a platform is not asked, and
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import SystemRandom
 
+from hub.calling.calls import Calls
+from hub.directory.current import CurrentDirectory
+from hub.directory.directory import Platform
+from hub.directory.quirks import Quirk, Seen
 from hub.ocpi.backoff import Backoff
 from hub.ocpi.client import PlatformClient
 from hub.ocpi.transport import CallFailed
-from hub.registry.calls import Calls
-from hub.registry.current import CurrentDirectory
-from hub.registry.directory import Platform
+from hub.ocpi.waiting import Wait, wait_for
 from hub.registry.platforms import LIVE, Platforms
-from hub.registry.quirks import Quirk, Seen
 from hub.store.journal import Purpose
 from schemas.v2_2_1 import ConnectionStatus
 
@@ -43,17 +43,7 @@ UNAUTHORIZED, SERVER_ERROR = 401, 500
 BACKOFF = Backoff()
 _chance = SystemRandom().random
 
-#: Waits for an event, at most so long.
-Wait = Callable[[asyncio.Event, timedelta], Awaitable[None]]
-
 log = logging.getLogger(__name__)
-
-
-async def wait_for(event: asyncio.Event, longest: timedelta) -> None:
-    """Wait until the event is set or the time is over."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(longest.total_seconds()):
-            await event.wait()
 
 
 @dataclass(slots=True)

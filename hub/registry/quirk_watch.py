@@ -22,10 +22,10 @@ from datetime import datetime, timedelta
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.directory.current import CurrentDirectory
+from hub.directory.quirks import QUIRKS, Pushes, Quirk, Seen, Source
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.timestamps import Clock
-from hub.registry.current import CurrentDirectory
-from hub.registry.quirks import QUIRKS, Pushes, Quirk, Seen, Source
 from hub.store.database import Database
 from hub.store.tables import PlatformRow, QuirkRow
 

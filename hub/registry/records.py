@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.directory.current import CurrentDirectory
 from hub.ocpi.timestamps import Clock
-from hub.registry.current import CurrentDirectory
 from hub.registry.hubclientinfo import changed_infos, connections
 from hub.store.database import Database
 from hub.store.objects import append_client_infos

@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.directory.agreement_rows import agreement, agreement_row, read_agreements
+from hub.directory.agreements import MODULES_OF_AGREEMENTS, Agreement, Agreements, AgreementState
+from hub.directory.current import CurrentDirectory
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
-from hub.registry.agreement_rows import agreement, agreement_row, read_agreements
-from hub.registry.agreements import MODULES_OF_AGREEMENTS, Agreement, Agreements, AgreementState
+from hub.ocpi.waiting import Wait, wait_for
 from hub.registry.counterparts import Standing, resyncs
-from hub.registry.current import CurrentDirectory
-from hub.registry.presence import Wait, wait_for
 from hub.registry.records import Records
 from hub.settings import PolicyMode
 from hub.store.resyncs import owe_resyncs

@@ -7,8 +7,8 @@ from enum import StrEnum
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.registry.directory import Platform
-from hub.registry.tokens import TokenPurpose, token_hash
+from hub.directory.directory import Platform
+from hub.directory.tokens import TokenPurpose, token_hash
 from hub.store.database import Database
 from hub.store.tables import InboundTokenRow, PlatformRow
 

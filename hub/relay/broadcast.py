@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from hub.directory.directory import Platform
 from hub.ocpi.envelope import success
 from hub.ocpi.errors import ClientError
 from hub.ocpi.headers import Routing
@@ -15,7 +16,6 @@ from hub.ocpi.identity import object_key
 from hub.ocpi.message import Message, Reply
 from hub.ocpi.timestamps import Clock
 from hub.ocpi.validation import found_wrong, in_words, refusal
-from hub.registry.directory import Platform
 from hub.routing.destination import Broadcast
 from hub.store.objects import AcceptedChange, ObjectStore, Outcome
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from hub.directory.directory import Platform
 from hub.ocpi.envelope import success_with_list, success_with_stored
 from hub.ocpi.errors import InvalidParameters, LocationNotFound, NotFound
 from hub.ocpi.headers import JSON_CONTENT_TYPE, Routing
@@ -9,7 +10,6 @@ from hub.ocpi.message import Message, Reply
 from hub.ocpi.paging import PageRequest, page_headers
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
-from hub.registry.directory import Platform
 from hub.routing.policy import MayExchange
 from hub.store.objects import Between, ObjectStore
 

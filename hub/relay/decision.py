@@ -11,14 +11,14 @@ where does it go?             destination.destination         nowhere: 2000, 400
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hub.directory.current import CurrentDirectory
+from hub.directory.directory import Directory, Platform
 from hub.ocpi.errors import InvalidParameters
 from hub.ocpi.headers import Routing
 from hub.ocpi.identity import check_identity, owner_in_path
 from hub.ocpi.message import Message
 from hub.ocpi.party import Party
 from hub.ocpi.validation import decoded
-from hub.registry.current import CurrentDirectory
-from hub.registry.directory import Directory, Platform
 from hub.relay.content import Contents
 from hub.routing.addressee import NOTHING_KNOWN
 from hub.routing.destination import Destination, destination, sending_party, speaks_for

@@ -11,11 +11,11 @@ GetAll, GetOne                collect.Collecting              from what the hub 
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hub.directory.directory import BadBodies, Platform
 from hub.ocpi.description import ResponseUrl
 from hub.ocpi.headers import Routing
 from hub.ocpi.message import Message, Reply
 from hub.ocpi.validation import found_wrong, refusal
-from hub.registry.directory import BadBodies, Platform
 from hub.relay.asking import Asking
 from hub.relay.broadcast import Broadcasting
 from hub.relay.collect import Collecting

@@ -10,6 +10,8 @@ from typing import Final
 
 from hub.delivery.audience import Receiver, is_owed, receivers
 from hub.delivery.changes import Change
+from hub.directory.directory import Platform
+from hub.directory.quirks import QUIRKS, Quirk, about
 from hub.ocpi.description import Clue
 from hub.ocpi.errors import OcpiError
 from hub.ocpi.headers import TOTAL_COUNT, Routing
@@ -17,8 +19,6 @@ from hub.ocpi.identity import object_key
 from hub.ocpi.message import Message
 from hub.ocpi.party import Party
 from hub.ocpi.transport import first
-from hub.registry.directory import Platform
-from hub.registry.quirks import QUIRKS, Quirk, about
 from hub.relay.content import token_asked_about
 from hub.relay.decision import Decision
 from hub.relay.exchange import Exchange, found_in_body

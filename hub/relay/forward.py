@@ -9,6 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from hub.calling.hosts import absolute, belongs_to
+from hub.directory.current import CurrentDirectory
+from hub.directory.directory import Directory, Platform
+from hub.directory.quirks import YES, Quirk, Seen
 from hub.ocpi.description import ResponseUrl
 from hub.ocpi.errors import MethodNotAllowed, NotFound, ReceiverNotConnected, RoutingError, UnknownReceiver
 from hub.ocpi.headers import LINK, LOCATION, Header, MessageIds, Routing
@@ -17,10 +21,6 @@ from hub.ocpi.paging import is_empty_link, read_next_link, write_next_link
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock, parse_timestamp
 from hub.ocpi.transport import first
-from hub.registry.current import CurrentDirectory
-from hub.registry.directory import Directory, Platform
-from hub.registry.hosts import absolute, belongs_to
-from hub.registry.quirks import YES, Quirk, Seen
 from hub.relay.leg import Legs, Onward
 from hub.relay.links import (
     Link,

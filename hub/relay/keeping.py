@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
+from hub.directory.directory import Platform
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.envelope import SUCCESS_CODES, NotAnEnvelope, read_status_code
 from hub.ocpi.errors import NotFound, OcpiError, ServerError
 from hub.ocpi.identity import object_key
 from hub.ocpi.message import Message, Reply
 from hub.ocpi.party import Party
-from hub.registry.directory import Platform
 from hub.relay.odd_parties import CDR_TOKEN, party_of, token_owner
 from hub.store.acceptance import AcceptedChange
 from hub.store.objects import ObjectStore

@@ -4,6 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from hub.calling.calls import Calls
+from hub.calling.circuits import Circuits
+from hub.directory.directory import Platform
+from hub.directory.quirks import Quirk
 from hub.ocpi.envelope import NotAnEnvelope, is_envelope, read_status_code
 from hub.ocpi.errors import ReceiverBusy, ReceiverNotConnected, ReceiverTimedOut, RoutingError
 from hub.ocpi.headers import (
@@ -21,10 +25,6 @@ from hub.ocpi.message import Reply
 from hub.ocpi.party import Party
 from hub.ocpi.retry_after import RETRY_AFTER
 from hub.ocpi.transport import CallFailed, HttpReply, HttpRequest, NoAnswerInTime, NotReached, first
-from hub.registry.calls import Calls
-from hub.registry.circuits import Circuits
-from hub.registry.directory import Platform
-from hub.registry.quirks import Quirk
 from hub.store.journal import Purpose
 
 REDIRECTS = range(300, 400)

@@ -17,12 +17,12 @@ from urllib.parse import parse_qsl, quote, unquote_plus, urlencode
 
 from sqlalchemy import delete, insert, select, text
 
+from hub.calling.hosts import belongs_to
+from hub.directory.directory import Platform
 from hub.ocpi.errors import InvalidParameters
 from hub.ocpi.headers import Routing
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
-from hub.registry.directory import Platform
-from hub.registry.hosts import belongs_to
 from hub.store.database import EPOCH, Database, microseconds, moment
 from hub.store.tables import LinkRow
 from schemas import exact_json

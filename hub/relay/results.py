@@ -30,7 +30,7 @@ from hub.ocpi.envelope import NotAnEnvelope, read_envelope
 from hub.ocpi.errors import OcpiError
 from hub.ocpi.message import Reply
 from hub.ocpi.timestamps import Clock, format_timestamp
-from hub.registry.presence import Wait, wait_for
+from hub.ocpi.waiting import Wait, wait_for
 from hub.relay.links import Due, Link, Links
 from hub.settings import Limits
 from hub.store.write_behind import WriteBehind

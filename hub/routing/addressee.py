@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from hub.directory.directory import Directory, Platform
 from hub.ocpi.description import Clue
 from hub.ocpi.errors import InvalidParameters, UnknownReceiver
 from hub.ocpi.message import Message
 from hub.ocpi.party import Party
-from hub.registry.directory import Directory, Platform
 from hub.routing.policy import MayExchange
 from schemas.v2_2_1 import Role
 

@@ -14,6 +14,7 @@ absent     any other                              to whom its content means (Dir
 
 from dataclasses import dataclass, replace
 
+from hub.directory.directory import Directory, Platform
 from hub.ocpi.errors import (
     ClientError,
     InvalidParameters,
@@ -23,7 +24,6 @@ from hub.ocpi.errors import (
 )
 from hub.ocpi.message import Message
 from hub.ocpi.party import Party
-from hub.registry.directory import Directory, Platform
 from hub.routing.addressee import NOTHING_KNOWN, AnyOf, Candidates, Content, Found, Meant, addressee
 from hub.routing.policy import MayExchange
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole, Role

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
+from hub.directory.directory import Directory
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
-from hub.registry.directory import Directory
 
 #: Whether a party may exchange a module's messages with another.
 MayExchange = Callable[[Party, Party, str], bool]

@@ -21,6 +21,9 @@ from aiohttp import web
 from hub.admin.key import admin_key
 from hub.admin.platform_shown import Traffic
 from hub.admin.routes import routes as admin_routes
+from hub.calling.calls import Calls
+from hub.calling.circuits import Circuits
+from hub.calling.rate_limits import RateLimits
 from hub.delivery.changes import ChangeLog
 from hub.delivery.cursors import Cursors
 from hub.delivery.dead_letters import DeadLetters
@@ -28,29 +31,28 @@ from hub.delivery.pump import PumpParts
 from hub.delivery.pumps import Pumps
 from hub.delivery.resyncs import Resyncs
 from hub.delivery.sending import Sending
+from hub.directory.current import CurrentDirectory
+from hub.directory.tokens import Sealer, sealing_key
+from hub.handshake.credentials import HandshakeParts, Handshakes
+from hub.handshake.identity import HubIdentity
+from hub.handshake.introductions import Introductions
+from hub.handshake.registering import Registering
+from hub.handshake.rotation import PreviousTokens
 from hub.http.client import http_transport
+from hub.http.serving import listening, served, url_of
 from hub.ocpi.backoff import Backoff
 from hub.ocpi.timestamps import Clock, utc_now
+from hub.ocpi.waiting import wait_for
 from hub.pulling.progress import ProgressRecords
 from hub.pulling.puller import PullerParts
 from hub.pulling.pullers import Pullers
 from hub.pulling.reading import ReadingParts
-from hub.registry.calls import Calls
-from hub.registry.circuits import Circuits
-from hub.registry.credentials import HandshakeParts, Handshakes
-from hub.registry.current import CurrentDirectory
-from hub.registry.identity import HubIdentity
-from hub.registry.introductions import Introductions
 from hub.registry.neighbours import Neighbours
 from hub.registry.platforms import Platforms
-from hub.registry.presence import Presence, wait_for
+from hub.registry.presence import Presence
 from hub.registry.quirk_watch import QuirkWatch
-from hub.registry.rate_limits import RateLimits
 from hub.registry.records import Records
-from hub.registry.registering import Registering
-from hub.registry.rotation import PreviousTokens
 from hub.registry.signing import Signing
-from hub.registry.tokens import Sealer, sealing_key
 from hub.relay.asking import Asking
 from hub.relay.broadcast import Broadcasting
 from hub.relay.collect import Collecting
@@ -76,7 +78,6 @@ from hub.web.background import beside
 from hub.web.edge import bouncing, edge
 from hub.web.operations import Gauges, LegCounts, metrics_registry, metrics_route, state_routes
 from hub.web.routes import PartnerRoutes
-from hub.web.serving import listening, served, url_of
 
 #: How often links that are too old are removed.
 SWEEP_EVERY = timedelta(minutes=10)

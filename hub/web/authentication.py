@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from hub.calling.noticing import in_request
+from hub.directory.current import CurrentDirectory
+from hub.directory.directory import Caller, Platform
+from hub.directory.quirks import Observe, unobserved
+from hub.directory.tokens import TokenPurpose
 from hub.ocpi.errors import NotAllowed, NotAuthenticated
 from hub.ocpi.headers import read_authorization
 from hub.ocpi.timestamps import Clock
-from hub.registry.current import CurrentDirectory
-from hub.registry.directory import Caller, Platform
-from hub.registry.noticing import in_request
-from hub.registry.quirks import Observe, unobserved
-from hub.registry.tokens import TokenPurpose
 from hub.web.edge import PASSAGE
 
 

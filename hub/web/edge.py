@@ -11,25 +11,23 @@ from datetime import datetime
 
 from aiohttp import web
 
+from hub.directory.directory import Platform
+from hub.http.protocol import Bounce
 from hub.ocpi.envelope import NotAnEnvelope, failure, read_status_code
 from hub.ocpi.errors import (
     BodyTooLarge,
     ClientError,
+    InternalError,
     MethodNotAllowed,
     NotFound,
     OcpiError,
-    ServerError,
 )
 from hub.ocpi.headers import NO_ROUTING, MessageIds, Routing, read_ids
 from hub.ocpi.timestamps import Clock
-from hub.registry.directory import Platform
 from hub.store.journal import Direction, Journal, JournalEntry, Purpose
 from hub.web.conversion import json_response
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-#: Refuses a request, in words of OCPI.
-Bounce = Callable[[web.BaseRequest, OcpiError], web.Response]
-INTERNAL_SERVER_ERROR = 500
 
 log = logging.getLogger(__name__)
 
@@ -56,12 +54,6 @@ class Passage:
 
 
 PASSAGE = web.RequestKey("passage", Passage)
-
-
-class InternalError(ServerError):
-    """The hub failed; the operator finds the cause in its log by the correlation id."""
-
-    http_status = INTERNAL_SERVER_ERROR
 
 
 def edge(clock: Clock, new_id: Callable[[], str], journal: Journal) -> Callable[..., Awaitable[web.Response]]:

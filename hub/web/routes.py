@@ -7,6 +7,14 @@ from datetime import timedelta
 from aiohttp import web
 from pydantic import ValidationError
 
+from hub.calling.noticing import in_functional_request, pushed
+from hub.calling.rate_limits import RateLimits
+from hub.directory.current import CurrentDirectory
+from hub.directory.directory import HubRole, Platform
+from hub.directory.quirks import Seen
+from hub.handshake.credentials import Handshakes
+from hub.handshake.impressions import Impressions
+from hub.handshake.versions import endpoint_url, version_details, versions
 from hub.ocpi.description import Module
 from hub.ocpi.envelope import ABSENT, success, success_with_list
 from hub.ocpi.errors import MethodNotAllowed, NotFound
@@ -16,16 +24,8 @@ from hub.ocpi.modules import MODULES, VERSION
 from hub.ocpi.paging import MAX_OFFSET, PageRequest, page_headers
 from hub.ocpi.timestamps import Clock
 from hub.ocpi.validation import decoded, refusal
-from hub.registry.credentials import Handshakes
-from hub.registry.current import CurrentDirectory
-from hub.registry.directory import HubRole, Platform
 from hub.registry.hubclientinfo import listed
-from hub.registry.impressions import Impressions
 from hub.registry.neighbours import Neighbours, distant_party
-from hub.registry.noticing import in_functional_request, pushed
-from hub.registry.quirks import Seen
-from hub.registry.rate_limits import RateLimits
-from hub.registry.versions import endpoint_url, version_details, versions
 from hub.relay.exchange import Exchange
 from hub.relay.forward import Forwarding
 from hub.relay.links import Links

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from hub.directory.agreements import MODULES_OF_AGREEMENTS, Agreement
+from hub.directory.directory import WhenUnreachable
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import utc_now
-from hub.registry.agreements import MODULES_OF_AGREEMENTS, Agreement
-from hub.registry.directory import WhenUnreachable
 from hub.settings import PolicyMode
 from hub.web.app import RunningHub, running_hub
 from tests.fixtures.admin_hub import asked, until

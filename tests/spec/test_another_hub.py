@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.registry.directory import HubRole
+from hub.directory.directory import HubRole
 from hub.registry.platforms import HandshakeFailed
 from tests.fixtures.recorder import Recorder
 from tests.fixtures.roaming import EMSP, Roaming, joined, roaming

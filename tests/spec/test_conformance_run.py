@@ -13,11 +13,11 @@ from hub.cli.program import app
 from hub.conformance.formats import as_json, as_junit, as_text
 from hub.conformance.report import Outcome, Report
 from hub.conformance.run import Plan, run
+from hub.directory.tokens import new_token
 from hub.http.client import http_transport
+from hub.http.serving import listening
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import utc_now
-from hub.registry.tokens import new_token
-from hub.web.serving import listening
 from schemas import exact_json
 from tests.fixtures.cpo_world import CpoNode, cpo_settings
 from tests.fixtures.emsp_world import APP, EVERYWHERE, RFID, EmspNode, EmspSettings, NodeSettings

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from hub.directory.tokens import TokenPurpose
 from hub.ocpi.headers import TokenEncoding
 from hub.registry.platforms import HandshakeFailed, NameTaken, NotAName, NotConnectedYet, UnknownPlatform
-from hub.registry.tokens import TokenPurpose
 from hub.store.journal import Purpose
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole
 from tests.fixtures.recorder import Answered, Behaviour, Fault, Received, Recorder, Reply

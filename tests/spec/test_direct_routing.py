@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from hub.registry.directory import BadBodies
+from hub.directory.directory import BadBodies
 from tests.fixtures.recorder import Fault, Received, Recorder, Reply
 from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, PATIENCE, TOKEN, Roaming, joined, roaming
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hub.registry.directory import BadBodies, HubRole
+from hub.directory.directory import BadBodies, HubRole
 from hub.registry.platforms import HandshakeFailed
 from hub.web.app import RunningHub, running_hub
 from tests.fixtures.recorder import Answered, Fault, Received, Recorder, Reply

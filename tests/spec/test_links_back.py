@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from multidict import CIMultiDict
 
-from hub.registry.directory import HubRole
+from hub.directory.directory import HubRole
 from hub.web.app import running_hub
 from tests.fixtures.recorder import Fault, Received, Recorder, Reply
 from tests.fixtures.roaming import CPO, EMSP, Roaming, joined, roaming, settings

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from hub.directory.directory import Pull
 from hub.ocpi.timestamps import parse_timestamp as moment
-from hub.registry.directory import Pull
 from tests.fixtures.admin_hub import until
 from tests.fixtures.pulling import OFTEN, ONCE, Pulled, Shelf, pulling
 from tests.fixtures.recorder import Fault, Received, Recorder, Reply, to_json

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hub.registry.quirks import QUIRKS, Quirk
+from hub.directory.quirks import QUIRKS, Quirk
 from hub.settings import Pulling
 from tests.fixtures.admin_hub import asked, run, until
 from tests.fixtures.recorder import VERSION, Received, Recorder, Reply

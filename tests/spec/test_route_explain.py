@@ -8,8 +8,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from hub.registry.directory import BadBodies
-from hub.registry.quirks import EVERYWHERE, Quirk
+from hub.directory.directory import BadBodies
+from hub.directory.quirks import EVERYWHERE, Quirk
 from hub.settings import PolicyMode
 from schemas import exact_json
 from tests.fixtures.admin_hub import run

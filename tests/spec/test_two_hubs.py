@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from hub.directory.directory import HubRole
 from hub.ocpi.party import Party
-from hub.registry.directory import HubRole
 from hub.web.app import RunningHub, running_hub
 from tests.fixtures.recorder import Recorder, Reply
 from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, Roaming, joined, roaming, settings

@@ -3,9 +3,9 @@
 from typing import Any
 
 from hub.delivery.changes import Change
+from hub.directory.directory import Platform, RegisteredRole
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.party import Party
-from hub.registry.directory import Platform, RegisteredRole
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole, Role
 
 BROADCAST = ("locations", "tariffs", "tokens", "hubclientinfo")

@@ -6,8 +6,8 @@ import pytest
 
 from hub.delivery.audience import Receiver, is_owed, receivers
 from hub.delivery.changes import Change
+from hub.directory.directory import Platform
 from hub.ocpi.party import Party, PartyRole
-from hub.registry.directory import Platform
 from schemas.v2_2_1 import Role
 from tests.unit.delivery.in_few_words import logged, platform
 

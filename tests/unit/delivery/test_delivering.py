@@ -9,8 +9,8 @@ from time import perf_counter
 from sqlalchemy import text
 
 from hub.delivery.overview import overview
+from hub.directory.directory import WhenUnreachable
 from hub.http.client import HttpTransport
-from hub.registry.directory import WhenUnreachable
 from hub.store.objects import append_client_infos
 from schemas.v2_2_1 import ClientInfo, ConnectionStatus, Role
 from tests.fixtures.changes import EARLIER, LATER, THEN, change, evse, location, patch, put

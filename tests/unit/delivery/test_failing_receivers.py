@@ -10,9 +10,9 @@ from hub.delivery.overview import overview
 from hub.delivery.pump import NotDeliverable, PumpStatus
 from hub.delivery.pumps import UnknownDeadLetter
 from hub.delivery.verdict import Verdict
+from hub.directory.directory import WhenUnreachable
 from hub.http.client import HttpTransport
 from hub.ocpi.backoff import Backoff
-from hub.registry.directory import WhenUnreachable
 from schemas.v2_2_1 import ConnectionStatus, Role
 from tests.fixtures.changes import LATER, evse, location, patch, put
 from tests.fixtures.delivering import NOW, Gate, People, World, delivering

@@ -8,9 +8,9 @@ import pytest
 
 from hub.delivery.audience import Receiver
 from hub.delivery.pump import NotDeliverable
+from hub.directory.directory import Platform, WhenUnreachable
 from hub.http.client import HttpTransport
 from hub.ocpi.party import Party, PartyRole
-from hub.registry.directory import Platform, WhenUnreachable
 from hub.store.resyncs import OwedResync
 from schemas.v2_2_1 import ConnectionStatus, Role
 from tests.fixtures.changes import LATER, change, location, patch, put

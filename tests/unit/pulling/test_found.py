@@ -5,10 +5,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.directory.directory import Platform, RegisteredRole
 from hub.ocpi.modules import MODULES
 from hub.ocpi.party import Party
 from hub.pulling.found import LeftOut, judged
-from hub.registry.directory import Platform, RegisteredRole
 from hub.store.acceptance import AcceptedChange
 from schemas import exact_json
 from schemas.v2_2_1 import ConnectionStatus, Role

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.directory.directory import Platform, Pull
+from hub.directory.quirks import Known, Quirk, Quirks
 from hub.ocpi.party import Party
 from hub.pulling.lists import List
 from hub.pulling.progress import Progress
@@ -19,8 +21,6 @@ from hub.pulling.schedule import (
     settling,
     since,
 )
-from hub.registry.directory import Platform, Pull
-from hub.registry.quirks import Known, Quirk, Quirks
 from hub.settings import Pulling
 from schemas.v2_2_1 import ConnectionStatus
 

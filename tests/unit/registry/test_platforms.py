@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from hub.directory.tokens import TokenPurpose
 from hub.registry.platforms import NameTaken, NotAName, UnknownPlatform
-from hub.registry.tokens import TokenPurpose
 from schemas.v2_2_1 import ConnectionStatus
 from tests.fixtures.recorder import Recorder
 from tests.fixtures.registry_hub import RegistryHub, registry_hub

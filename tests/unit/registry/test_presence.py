@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from hub.registry.calls import Calls
-from hub.registry.presence import LEAST_PAUSE, SPREAD, Presence, wait_for
+from hub.calling.calls import Calls
+from hub.ocpi.waiting import wait_for
+from hub.registry.presence import LEAST_PAUSE, SPREAD, Presence
 from tests.fixtures.recorder import Behaviour, Fault, Recorder, Reply
 from tests.fixtures.registry_hub import SHORT, RegistryHub, registry_hub
 from tests.fixtures.watching import CONNECTED, OFFLINE, SILENCE, VERSIONS, Rounds, Watched, watching

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from hub.directory.quirks import MISSING, NO, QUIRKS, THERE, YES, Pushes, Quirk, Quirks, Seen
 from hub.ocpi.headers import TokenEncoding
 from hub.registry.quirk_watch import CAPACITY, TRY_AGAIN_AFTER, QuirkWatch, known_quirks
-from hub.registry.quirks import MISSING, NO, QUIRKS, THERE, YES, Pushes, Quirk, Quirks, Seen
 from tests.fixtures.registry_hub import RegistryHub, registry_hub
 
 

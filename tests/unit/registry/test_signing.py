@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from hub.directory.directory import HubRole
 from hub.ocpi.party import Party
-from hub.registry.directory import HubRole
 from hub.registry.signing import NothingToEnd, Signing, UnknownAgreement
 from hub.settings import PolicyMode
 from tests.fixtures.recorder import Recorder

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from hub.directory.directory import Platform
 from hub.ocpi.headers import NO_ROUTING, MessageIds, Routing
 from hub.ocpi.message import Message, Reply
 from hub.ocpi.modules import MODULES
 from hub.ocpi.paging import PageRequest
 from hub.ocpi.party import Party
-from hub.registry.directory import Platform
 from hub.relay.keeping import Keeping
 from hub.store.database import opened
 from hub.store.objects import ObjectStore

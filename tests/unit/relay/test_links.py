@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.calling.hosts import belongs_to
+from hub.directory.directory import Platform
 from hub.ocpi.errors import InvalidParameters
 from hub.ocpi.headers import Routing
 from hub.ocpi.party import Party
-from hub.registry.directory import Platform
-from hub.registry.hosts import belongs_to
 from hub.relay.links import (
     Link,
     LinkKind,

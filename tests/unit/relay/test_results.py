@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.directory.directory import Platform
 from hub.ocpi.errors import ReceiverNotConnected
 from hub.ocpi.headers import NO_ROUTING, Routing
 from hub.ocpi.message import Reply
 from hub.ocpi.party import Party
-from hub.registry.directory import Platform
 from hub.relay.links import Link, LinkKind, Links, token_of
 from hub.relay.results import Results, promised
 from hub.settings import Limits

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
+from hub.directory.directory import Directory, DistantParty, HubRole, Platform, RegisteredRole
 from hub.ocpi.description import Clue, Operation
 from hub.ocpi.errors import InvalidParameters, OcpiError, UnknownReceiver
 from hub.ocpi.headers import MessageIds, Routing
 from hub.ocpi.message import Message
 from hub.ocpi.modules import MODULES
 from hub.ocpi.party import Party
-from hub.registry.directory import Directory, DistantParty, HubRole, Platform, RegisteredRole
 from hub.routing.addressee import Candidates, Content, Found, Meant, addressee
 from hub.routing.destination import AskAll, Broadcast, Destination, Direct, destination
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole, Role

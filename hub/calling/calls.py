@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from hub.calling.moved import SUCCESSES, in_force, is_nowhere, lacks_slash, learnt, redirected_to
+from hub.calling.noticing import in_answer
+from hub.directory.directory import Platform
+from hub.directory.quirks import NO, YES, Observe, Quirk, Seen, unobserved, with_slash
 from hub.ocpi.client import PlatformClient
 from hub.ocpi.envelope import NotAnEnvelope, read_envelope
 from hub.ocpi.headers import CORRELATION_ID, REQUEST_ID, read_routing
 from hub.ocpi.leniency import Oddity
 from hub.ocpi.timestamps import Clock
 from hub.ocpi.transport import CallFailed, HttpReply, HttpRequest, NotReached, Transport, first
-from hub.registry.directory import Platform
-from hub.registry.moved import SUCCESSES, in_force, is_nowhere, lacks_slash, learnt, redirected_to
-from hub.registry.noticing import in_answer
-from hub.registry.quirks import NO, YES, Observe, Quirk, Seen, unobserved, with_slash
 from hub.store.journal import Direction, Journal, JournalEntry, Purpose
 
 #: How a platform refuses a token (TR-03).

@@ -5,6 +5,9 @@ OCPI's own way is told only where a quirk is known, which it may end; a platform
 
 from collections.abc import Iterator, Mapping
 
+from hub.calling.moved import ERRORS, SUCCESSES
+from hub.directory.directory import Caller, Platform
+from hub.directory.quirks import MISSING, QUIRKS, YES, Pushes, Quirk, Seen
 from hub.ocpi.envelope import is_envelope
 from hub.ocpi.headers import (
     AUTHORIZATION,
@@ -17,9 +20,6 @@ from hub.ocpi.headers import (
     TokenEncoding,
 )
 from hub.ocpi.transport import HttpReply, HttpRequest, first
-from hub.registry.directory import Caller, Platform
-from hub.registry.moved import ERRORS, SUCCESSES
-from hub.registry.quirks import MISSING, QUIRKS, YES, Pushes, Quirk, Seen
 
 OK, CREATED = 200, 201
 #: From the gate of a platform that is away: they say nothing of its ways.

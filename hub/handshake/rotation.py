@@ -19,11 +19,11 @@ from sqlalchemy import ColumnElement
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.directory.current import CurrentDirectory
+from hub.directory.tokens import TokenPurpose, token_hash
 from hub.ocpi.headers import AUTHORIZATION, write_authorization
 from hub.ocpi.transport import HttpRequest
-from hub.registry.current import CurrentDirectory
 from hub.registry.records import Records
-from hub.registry.tokens import TokenPurpose, token_hash
 from hub.store.tables import InboundTokenRow, PlatformRow
 
 #: After this a platform that still shows its old token is taken at its word.

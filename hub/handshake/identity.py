@@ -3,9 +3,9 @@
 import hashlib
 from dataclasses import dataclass
 
+from hub.directory.directory import HubRole
+from hub.handshake.versions import version_details, versions_url
 from hub.ocpi.party import Party
-from hub.registry.directory import HubRole
-from hub.registry.versions import version_details, versions_url
 from schemas.v2_2_1 import BusinessDetails, Credentials, CredentialsRole, Role
 
 FINGERPRINT_LENGTH = 32

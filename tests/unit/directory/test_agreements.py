@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.ocpi.party import Party
-from hub.registry.agreements import (
+from hub.directory.agreements import (
     CLIENT_INFO,
     MODULES_OF_AGREEMENTS,
     Agreement,
     Agreements,
     AgreementState,
 )
+from hub.ocpi.party import Party
 from hub.settings import PolicyMode
 from tests.fixtures.clocks import Clock
 

@@ -10,11 +10,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
-from hub.ocpi.headers import TokenEncoding
-from hub.ocpi.party import Party, PartyRole
-from hub.ocpi.transport import joined_url
-from hub.registry.agreements import EVERYBODY, Agreements
-from hub.registry.quirks import (
+from hub.directory.agreements import EVERYBODY, Agreements
+from hub.directory.quirks import (
     EVERYWHERE,
     NO_QUIRKS,
     VERSIONS,
@@ -23,7 +20,10 @@ from hub.registry.quirks import (
     about,
     with_slash,
 )
-from hub.registry.tokens import TokenPurpose, token_hash
+from hub.directory.tokens import TokenPurpose, token_hash
+from hub.ocpi.headers import TokenEncoding
+from hub.ocpi.party import Party, PartyRole
+from hub.ocpi.transport import joined_url
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole, Role
 
 Endpoint = tuple[str, InterfaceRole]

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.directory.current import CurrentDirectory
+from hub.directory.directory import Directory, InboundToken, Platform
+from hub.directory.tokens import KEY_BYTES, Sealer, TokenPurpose, token_hash
 from hub.ocpi.headers import TokenEncoding, read_authorization
 from hub.ocpi.party import Party
-from hub.registry.current import CurrentDirectory
-from hub.registry.directory import Directory, InboundToken, Platform
-from hub.registry.tokens import KEY_BYTES, Sealer, TokenPurpose, token_hash
 from hub.store.tables import PlatformRow
 from schemas.v2_2_1 import ConnectionStatus
 from tests.fixtures.registry_hub import HUB_PARTY, RegistryHub, registry_hub

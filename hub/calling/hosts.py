@@ -3,7 +3,7 @@
 import re
 from urllib.parse import urljoin, urlsplit
 
-from hub.registry.directory import Platform
+from hub.directory.directory import Platform
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 #: Printable ASCII, without the backslash that some read as a slash.

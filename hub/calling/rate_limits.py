@@ -7,10 +7,10 @@ there is none, the platform is told when there will be.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from hub.directory.directory import Platform
 from hub.ocpi.errors import TooManyRequests
 from hub.ocpi.retry_after import write_retry_after
 from hub.ocpi.timestamps import Clock
-from hub.registry.directory import Platform
 
 #: So many seconds' worth of requests may come at once.
 BURST_SECONDS = 5

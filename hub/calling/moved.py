@@ -8,12 +8,12 @@ read so for a GET alone.
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from hub.calling.hosts import absolute, belongs_to, origin
+from hub.directory.directory import Platform
+from hub.directory.quirks import AT_MODULE, EVERYWHERE, NO, VERSIONS, Quirk, about, with_slash
 from hub.ocpi.envelope import is_envelope
 from hub.ocpi.headers import LOCATION
 from hub.ocpi.transport import HttpReply, HttpRequest
-from hub.registry.directory import Platform
-from hub.registry.hosts import absolute, belongs_to, origin
-from hub.registry.quirks import AT_MODULE, EVERYWHERE, NO, VERSIONS, Quirk, about, with_slash
 
 SAME_METHOD = frozenset({307, 308})
 MOVED_PERMANENTLY = 301

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
+from hub.directory.quirks import QUIRKS, YES, Quirk, Seen
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.leniency import Oddity
 from hub.ocpi.party import Party
-from hub.registry.quirks import QUIRKS, YES, Quirk, Seen
 
 #: What only the objects of a handshake show for sure, so that their absence says something, too.
 OF_HANDSHAKES = (Quirk.LOWER_CASE, Quirk.NULLS, Quirk.SINGLE_OBJECT)

@@ -8,12 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from hub.ocpi.errors import InvalidParameters
-from hub.ocpi.headers import MessageIds
-from hub.ocpi.modules import MODULES
-from hub.ocpi.party import Party, PartyRole
-from hub.ocpi.transport import HttpReply
-from hub.registry.conformance import (
+from hub.conformance.findings import (
     read,
     wrong_with_answer,
     wrong_with_details,
@@ -21,7 +16,12 @@ from hub.registry.conformance import (
     wrong_with_refusal,
     wrong_with_versions,
 )
-from hub.registry.connections import check_claims, known_endpoints, party_roles
+from hub.handshake.connections import check_claims, known_endpoints, party_roles
+from hub.ocpi.errors import InvalidParameters
+from hub.ocpi.headers import MessageIds
+from hub.ocpi.modules import MODULES
+from hub.ocpi.party import Party, PartyRole
+from hub.ocpi.transport import HttpReply
 from schemas import exact_json
 from schemas.tolerance import TOLERANT
 from schemas.v2_2_1 import Credentials, Endpoint, InterfaceRole, Role, Version, VersionDetails

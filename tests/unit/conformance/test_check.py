@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from hub.registry.check import Checked, check
-from hub.registry.conformance import Finding, Weight, wrong_with_endpoints
+from hub.conformance.check import Checked, check
+from hub.conformance.findings import Finding, Weight, wrong_with_endpoints
 from hub.registry.platforms import NotConnectedYet
 from schemas.v2_2_1 import InterfaceRole, Role
 from tests.fixtures.recorder import Fault, Recorder, Reply

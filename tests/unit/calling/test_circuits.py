@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from hub.calling.circuits import FAILURES, Circuits, CircuitState
+from hub.calling.rate_limits import BURST_SECONDS, RateLimits
+from hub.directory.directory import Platform
 from hub.ocpi.backoff import Backoff
 from hub.ocpi.errors import ReceiverBusy, ReceiverNotConnected, TooManyRequests
 from hub.ocpi.transport import HttpReply
-from hub.registry.circuits import FAILURES, Circuits, CircuitState
-from hub.registry.directory import Platform
-from hub.registry.rate_limits import BURST_SECONDS, RateLimits
 from schemas.v2_2_1 import ConnectionStatus
 
 FINE = HttpReply(200)

@@ -23,27 +23,27 @@ from typing import NamedTuple
 from sqlmodel import col, delete
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.ocpi.client import PeerOffers, PeerRefused, PlatformClient
-from hub.ocpi.errors import InvalidParameters, OcpiError
-from hub.ocpi.headers import TokenEncoding
-from hub.ocpi.transport import CallFailed, NotReached, UrlNotAllowed
-from hub.registry.connections import (
+from hub.directory.directory import Caller, HubRole, Platform
+from hub.directory.quirks import Quirk
+from hub.directory.tokens import TokenPurpose
+from hub.handshake.connections import (
     CREDENTIALS,
     Connection,
     check_unclaimed,
     connect,
     connection,
     disconnect,
-    forget_token,
-    give_token,
     known_endpoints,
     missing_modules,
-    open_token,
     party_roles,
 )
-from hub.registry.credentials import HandshakeParts
-from hub.registry.directory import Caller, HubRole, Platform
-from hub.registry.impressions import Impressions
+from hub.handshake.credentials import HandshakeParts
+from hub.handshake.impressions import Impressions
+from hub.handshake.rotation import retire_tokens, revoke_retired
+from hub.ocpi.client import PeerOffers, PeerRefused, PlatformClient
+from hub.ocpi.errors import InvalidParameters, OcpiError
+from hub.ocpi.headers import TokenEncoding
+from hub.ocpi.transport import CallFailed, NotReached, UrlNotAllowed
 from hub.registry.platforms import (
     HandshakeFailed,
     NameTaken,
@@ -53,9 +53,7 @@ from hub.registry.platforms import (
     named,
     planned,
 )
-from hub.registry.quirks import Quirk
-from hub.registry.rotation import retire_tokens, revoke_retired
-from hub.registry.tokens import TokenPurpose
+from hub.registry.token_rows import forget_token, give_token, open_token
 from hub.store.tables import PlatformRow
 from schemas.v2_2_1 import ConnectionStatus, Credentials, VersionDetails
 

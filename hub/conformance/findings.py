@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from hub.directory.directory import Endpoint as Offered
+from hub.directory.directory import Platform, RegisteredRole
 from hub.ocpi.headers import CONTENT_TYPE, CORRELATION_ID, REQUEST_ID, MessageIds
 from hub.ocpi.modules import MODULES, VERSION
 from hub.ocpi.transport import HttpReply
-from hub.registry.directory import Endpoint as Offered
-from hub.registry.directory import Platform, RegisteredRole
 from schemas import exact_json
 from schemas.findings import findings
 from schemas.tolerance import TOLERANT

@@ -3,8 +3,8 @@
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.directory.agreements import ANYBODY, BEGINNING, Agreement, Agreements
 from hub.ocpi.party import Party
-from hub.registry.agreements import ANYBODY, BEGINNING, Agreement, Agreements
 from hub.settings import PolicyMode
 from hub.store.tables import AgreementRow, PolicyRow
 

@@ -9,8 +9,7 @@ from functools import partial
 
 from aiohttp import web
 
-from hub.web.edge import Bounce
-from hub.web.protocol import Protocol, expecting_little
+from hub.http.protocol import Bounce, Protocol, expecting_little
 
 #: How long requests that are under way may take after the hub was told to stop.
 DRAIN = timedelta(seconds=10)

@@ -6,12 +6,14 @@ TR-16 to TR-18, AM-45). What was wrong with a head is not repeated: a token may 
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from aiohttp import web
 
-from hub.ocpi.errors import HeadIsNotHttp, OcpiError, UnknownExpectation
-from hub.web.edge import Bounce, InternalError
+from hub.ocpi.errors import HeadIsNotHttp, InternalError, OcpiError, UnknownExpectation
 
+#: Refuses a request, in words of OCPI.
+Bounce = Callable[[web.BaseRequest, OcpiError], web.Response]
 BAD_REQUEST = 400
 
 log = logging.getLogger(__name__)

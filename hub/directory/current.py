@@ -5,10 +5,8 @@ import asyncio
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.ocpi.headers import TokenEncoding
-from hub.ocpi.party import Party
-from hub.registry.agreement_rows import read_agreements
-from hub.registry.directory import (
+from hub.directory.agreement_rows import read_agreements
+from hub.directory.directory import (
     BadBodies,
     Directory,
     DistantParty,
@@ -20,8 +18,10 @@ from hub.registry.directory import (
     RegisteredRole,
     WhenUnreachable,
 )
-from hub.registry.quirks import Known, Place, Quirk, Quirks, Source
-from hub.registry.tokens import Sealer, TokenPurpose
+from hub.directory.quirks import Known, Place, Quirk, Quirks, Source
+from hub.directory.tokens import Sealer, TokenPurpose
+from hub.ocpi.headers import TokenEncoding
+from hub.ocpi.party import Party
 from hub.store.database import Database
 from hub.store.tables import (
     DistantPartyRow,

@@ -4,12 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from hub.ocpi.client import read_answer
-from hub.ocpi.headers import Header, MessageIds, write_authorization
-from hub.ocpi.modules import VERSION
-from hub.ocpi.transport import CallFailed, HttpReply, HttpRequest
-from hub.registry.calls import Calls
-from hub.registry.conformance import (
+from hub.calling.calls import Calls
+from hub.conformance.findings import (
     Finding,
     Weight,
     about,
@@ -22,7 +18,11 @@ from hub.registry.conformance import (
     wrong_with_url,
     wrong_with_versions,
 )
-from hub.registry.directory import Platform
+from hub.directory.directory import Platform
+from hub.ocpi.client import read_answer
+from hub.ocpi.headers import Header, MessageIds, write_authorization
+from hub.ocpi.modules import VERSION
+from hub.ocpi.transport import CallFailed, HttpReply, HttpRequest
 from hub.registry.platforms import NotConnectedYet
 from hub.store.journal import Purpose
 from schemas.v2_2_1 import Credentials, Endpoint, Version, VersionDetails

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.calling.moved import learnt, redirected_to
+from hub.directory.directory import Platform
+from hub.directory.quirks import Known, Quirk, Quirks, with_slash
 from hub.ocpi.transport import HttpReply, HttpRequest, joined_url
-from hub.registry.directory import Platform
-from hub.registry.moved import learnt, redirected_to
-from hub.registry.quirks import Known, Quirk, Quirks, with_slash
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole
 
 RECEIVER = InterfaceRole.RECEIVER

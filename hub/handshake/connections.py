@@ -1,21 +1,22 @@
-"""What a handshake leaves in the tables: a platform's parties, endpoints and tokens."""
+"""What a handshake leaves in the tables: a platform's parties and endpoints, and the token that it gave."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlmodel import col, delete, select, update
+from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.directory.directory import Endpoint, HubRole
+from hub.directory.tokens import Sealer
+from hub.handshake.rotation import keep_outbound_token
 from hub.ocpi.client import endpoint_urls
 from hub.ocpi.errors import InvalidParameters
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.modules import MODULES
 from hub.ocpi.party import NotAParty, Party, PartyRole
-from hub.registry.directory import Endpoint, HubRole
-from hub.registry.rotation import keep_outbound_token
-from hub.registry.tokens import Sealer, TokenPurpose, token_hash
-from hub.store.tables import EndpointRow, InboundTokenRow, PlatformRoleRow, PlatformRow, QuirkRow
+from hub.registry.token_rows import forget_tokens
+from hub.store.tables import EndpointRow, PlatformRoleRow, PlatformRow, QuirkRow
 from schemas.v2_2_1 import ConnectionStatus, Credentials, InterfaceRole, Role, VersionDetails
 
 CREDENTIALS: Endpoint = ("credentials", InterfaceRole.SENDER)
@@ -150,53 +151,6 @@ async def disconnect(session: AsyncSession, row: PlatformRow) -> None:
     await forget_tokens(session, row)
     await session.exec(delete(EndpointRow).where(col(EndpointRow.platform_id) == row.id))
     row.status = ConnectionStatus.SUSPENDED
-
-
-async def forget_tokens(session: AsyncSession, row: PlatformRow) -> None:
-    """Let every token die that the platform shows us, and the one that we show it."""
-    await session.exec(delete(InboundTokenRow).where(col(InboundTokenRow.platform_id) == row.id))
-    row.outbound_token = row.previous_outbound_token = None
-
-
-async def give_token(
-    session: AsyncSession,
-    row: PlatformRow,
-    sealer: Sealer,
-    token: str,
-    purpose: TokenPurpose,
-    now: datetime,
-) -> None:
-    """Let a token work from now on."""
-    session.add(
-        InboundTokenRow(
-            platform_id=row.stored_id,
-            token_hash=token_hash(token),
-            token=sealer.sealed(token),
-            purpose=purpose,
-            created_at=now,
-        )
-    )
-    await session.flush()
-
-
-async def find_token(session: AsyncSession, token: str) -> InboundTokenRow | None:
-    """The row of a token that works."""
-    found = await session.exec(select(InboundTokenRow).where(InboundTokenRow.token_hash == token_hash(token)))
-    return found.first()
-
-
-async def open_token(session: AsyncSession, token: str) -> None:
-    """Let a pending token open everything."""
-    await session.exec(
-        update(InboundTokenRow)
-        .where(col(InboundTokenRow.token_hash) == token_hash(token))
-        .values(purpose=TokenPurpose.CREDENTIALS)
-    )
-
-
-async def forget_token(session: AsyncSession, token: str) -> None:
-    """Let one token die."""
-    await session.exec(delete(InboundTokenRow).where(col(InboundTokenRow.token_hash) == token_hash(token)))
 
 
 def _role_row(row: PlatformRow, each: PartyRole, business_details: str) -> PlatformRoleRow:

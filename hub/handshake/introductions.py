@@ -6,17 +6,17 @@ reads our versions and details anew then (CR-10), and both sides get new tokens.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from hub.directory.current import CurrentDirectory
+from hub.directory.directory import Platform
+from hub.handshake.identity import HubIdentity
+from hub.handshake.registering import Registering
 from hub.ocpi.backoff import Backoff
 from hub.ocpi.timestamps import Clock
-from hub.registry.current import CurrentDirectory
-from hub.registry.directory import Platform
-from hub.registry.identity import HubIdentity
+from hub.ocpi.waiting import Wait, wait_for
 from hub.registry.platforms import PlatformError
-from hub.registry.presence import wait_for
-from hub.registry.registering import Registering
 
 #: How long at most nobody looks whether there is somebody to tell.
 LONGEST_WAIT = timedelta(seconds=30)
@@ -36,7 +36,7 @@ class Introductions:
         clock: Clock,
         *,
         chance: Callable[[], float],
-        wait: Callable[[asyncio.Event, timedelta], Awaitable[None]] = wait_for,
+        wait: Wait = wait_for,
     ) -> None:
         """Wire up.
 

@@ -17,6 +17,25 @@ from datetime import timedelta
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.calling.calls import Calls, PatientTransport
+from hub.directory.current import CurrentDirectory
+from hub.directory.directory import Caller, HubRole, Platform
+from hub.directory.quirks import Quirk, Quirks
+from hub.directory.tokens import Sealer, TokenPurpose, new_token
+from hub.handshake.connections import (
+    Connection,
+    check_claims,
+    check_hub_role,
+    check_unclaimed,
+    connect,
+    connection,
+    disconnect,
+    missing_modules,
+    party_roles,
+)
+from hub.handshake.identity import HubIdentity
+from hub.handshake.impressions import Impressions
+from hub.handshake.rotation import retire_tokens, settle
 from hub.ocpi.client import NoMutualVersion, PeerOffers, PeerRefused, PlatformClient
 from hub.ocpi.errors import (
     MethodNotAllowed,
@@ -28,29 +47,8 @@ from hub.ocpi.errors import (
 from hub.ocpi.headers import MessageIds, TokenEncoding
 from hub.ocpi.timestamps import Clock
 from hub.ocpi.transport import CallFailed
-from hub.registry.calls import Calls, PatientTransport
-from hub.registry.connections import (
-    Connection,
-    check_claims,
-    check_hub_role,
-    check_unclaimed,
-    connect,
-    connection,
-    disconnect,
-    find_token,
-    forget_tokens,
-    give_token,
-    missing_modules,
-    party_roles,
-)
-from hub.registry.current import CurrentDirectory
-from hub.registry.directory import Caller, HubRole, Platform
-from hub.registry.identity import HubIdentity
-from hub.registry.impressions import Impressions
-from hub.registry.quirks import Quirk, Quirks
 from hub.registry.records import Records
-from hub.registry.rotation import retire_tokens, settle
-from hub.registry.tokens import Sealer, TokenPurpose, new_token
+from hub.registry.token_rows import find_token, forget_tokens, give_token
 from hub.store.journal import Purpose
 from hub.store.tables import PlatformRow
 from schemas.v2_2_1 import Credentials

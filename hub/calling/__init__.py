@@ -1,0 +1,1 @@
+"""How platforms are called, and may call: tokens shown, redirects followed, quirks noticed, limits kept."""

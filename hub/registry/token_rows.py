@@ -1,0 +1,56 @@
+"""The credentials tokens that platforms show us, as they stand in the tables: given, found, let die."""
+
+from datetime import datetime
+
+from sqlmodel import col, delete, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.directory.tokens import Sealer, TokenPurpose, token_hash
+from hub.store.tables import InboundTokenRow, PlatformRow
+
+
+async def forget_tokens(session: AsyncSession, row: PlatformRow) -> None:
+    """Let every token die that the platform shows us, and the one that we show it."""
+    await session.exec(delete(InboundTokenRow).where(col(InboundTokenRow.platform_id) == row.id))
+    row.outbound_token = row.previous_outbound_token = None
+
+
+async def give_token(
+    session: AsyncSession,
+    row: PlatformRow,
+    sealer: Sealer,
+    token: str,
+    purpose: TokenPurpose,
+    now: datetime,
+) -> None:
+    """Let a token work from now on."""
+    session.add(
+        InboundTokenRow(
+            platform_id=row.stored_id,
+            token_hash=token_hash(token),
+            token=sealer.sealed(token),
+            purpose=purpose,
+            created_at=now,
+        )
+    )
+    await session.flush()
+
+
+async def find_token(session: AsyncSession, token: str) -> InboundTokenRow | None:
+    """The row of a token that works."""
+    found = await session.exec(select(InboundTokenRow).where(InboundTokenRow.token_hash == token_hash(token)))
+    return found.first()
+
+
+async def open_token(session: AsyncSession, token: str) -> None:
+    """Let a pending token open everything."""
+    await session.exec(
+        update(InboundTokenRow)
+        .where(col(InboundTokenRow.token_hash) == token_hash(token))
+        .values(purpose=TokenPurpose.CREDENTIALS)
+    )
+
+
+async def forget_token(session: AsyncSession, token: str) -> None:
+    """Let one token die."""
+    await session.exec(delete(InboundTokenRow).where(col(InboundTokenRow.token_hash) == token_hash(token)))
