@@ -136,7 +136,7 @@ class Puller:
         """Make the appointments that the state of the platform asks for, and cancel what it does not."""
         if platform is None:
             return
-        urls = {which: _url(platform, which) for which in lists(platform)}
+        urls = {which: _registered_url(platform, which) for which in lists(platform)}
         is_on = is_pulled(platform, self._rules)
         before, self._seen = self._seen, (is_on, urls, is_pulled_in_between(platform))
         if before == self._seen:
@@ -172,9 +172,10 @@ class Puller:
 
     async def _read(self, platform: Platform, which: List, made: Appointment) -> "_Ended":
         """How far the list has come now, and why it did not come to its end."""
-        url = _url(platform, which)
+        url = _registered_url(platform, which)
         before = self._parts.records.of(which) or Progress(url)
-        reading = Reading(self._parts.reading, platform, which, url)
+        found_at = platform.endpoint(which.module, InterfaceRole.SENDER) or ""
+        reading = Reading(self._parts.reading, platform, which, found_at)
         is_due = made.is_full or is_full_due(before, url, reading.began, self._rules)
         start = None if is_due else since(before, self._rules)
         failure: Exception | None = None
@@ -237,5 +238,6 @@ def _peace_wanted(failure: Exception, now: datetime) -> timedelta:
     return read_retry_after(failure.headers, now) or timedelta()
 
 
-def _url(platform: Platform, which: List) -> str:
-    return platform.endpoint(which.module, InterfaceRole.SENDER) or ""
+def _registered_url(platform: Platform, which: List) -> str:
+    """Where the platform says that the list is: where a redirect leads is learnt, and no other list."""
+    return platform.endpoints.get((which.module, InterfaceRole.SENDER), "")

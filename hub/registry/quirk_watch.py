@@ -7,6 +7,7 @@
 | OCPI's own, so often in a row as `QUIRKS` says | the quirk has ended |
 | a quirk that hides its own end, not seen for a day | forgotten: it is tried again |
 | anything, where an operator has pinned a value | nothing |
+| a quirk with another value again and again, such as redirects that lead elsewhere each time | nothing |
 
 The Directory is loaded anew only when a value changes. Counts that are not written when the hub dies
 are lost.
@@ -33,6 +34,9 @@ from hub.store.tables import PlatformRow, QuirkRow
 CAPACITY = 10_000
 #: What changes nothing waits so long.
 COUNT_EVERY = timedelta(seconds=5)
+#: So often a value may change within `RESTLESS_FOR`; after that it says nothing until that time is over.
+MOST_CHANGES = 10
+RESTLESS_FOR = timedelta(minutes=10)
 #: After this a quirk that hides its own end is forgotten.
 TRY_AGAIN_AFTER = timedelta(days=1)
 
@@ -41,6 +45,8 @@ _TRIED_AGAIN = tuple(quirk for quirk, each in QUIRKS.items() if each.is_tried_ag
 log = logging.getLogger(__name__)
 
 Observation = tuple[int, Seen]
+#: A platform, a quirk, and what it is about.
+Spot = tuple[int, Quirk, str]
 
 
 class QuirkWatch:
@@ -68,7 +74,9 @@ class QuirkWatch:
         self._waiting: deque[Observation] = deque(maxlen=CAPACITY)
         self._news = asyncio.Event()
         #: How often OCPI's own was seen since the quirk was, by platform, quirk and what it is about.
-        self._usual: dict[tuple[int, Quirk, str], int] = {}
+        self._usual: dict[Spot, int] = {}
+        #: Since when values have changed, and how often.
+        self._restless: dict[Spot, tuple[datetime, int]] = {}
 
     def observe(self, platform_id: int, seen: Seen) -> None:
         """A platform was seen to do something; costs next to nothing."""
@@ -132,20 +140,40 @@ class QuirkWatch:
             if platform_id not in platforms or (platform_id, each.quirk) in pinned:
                 continue
             place = (platform_id, each.quirk, each.about)
+            if not each.is_usual and self._is_restless(place, now):
+                continue
             if each.is_usual and each.quirk is not Quirk.PUSH:
                 ended = self._has_ended(place, rows.get(place))
-                if ended is None:
+                if ended is not None:
+                    del rows[place]
+                    await session.delete(ended)
+                elif not self._is_shown_otherwise(platform_id, each):
                     continue
-                del rows[place]
-                await session.delete(ended)
             elif not self._is_new(session, place, each, rows, now):
                 continue
             has_changed = True
+            self._count_change(place, now)
             if each.quirk is Quirk.TOKEN:
                 await set_encoding(session, platform_id, TokenEncoding(each.value))
         return has_changed
 
-    def _has_ended(self, place: tuple[int, Quirk, str], row: QuirkRow | None) -> QuirkRow | None:
+    def _is_restless(self, place: Spot, now: datetime) -> bool:
+        """Whether the value has changed so often that it says nothing; how to show a token always matters."""
+        since, changes = self._restless.get(place, (now, 0))
+        is_recent = timedelta(0) <= now - since < RESTLESS_FOR
+        return changes >= MOST_CHANGES and is_recent and place[1] is not Quirk.TOKEN
+
+    def _is_shown_otherwise(self, platform_id: int, seen: Seen) -> bool:
+        """Whether the platform takes its token in OCPI's way, and is shown it otherwise: a pin is gone."""
+        platform = self._directory.value.platforms.get(platform_id)
+        return seen.quirk is Quirk.TOKEN and platform is not None and platform.token_encoding != seen.value
+
+    def _count_change(self, place: Spot, now: datetime) -> None:
+        since, changes = self._restless.get(place, (now, 0))
+        is_long_ago = not timedelta(0) <= now - since < RESTLESS_FOR
+        self._restless[place] = (now, 1) if is_long_ago else (since, changes + 1)
+
+    def _has_ended(self, place: Spot, row: QuirkRow | None) -> QuirkRow | None:
         """The row of a quirk that has ended now."""
         if row is None:
             return None
@@ -158,9 +186,9 @@ class QuirkWatch:
     def _is_new(
         self,
         session: AsyncSession,
-        place: tuple[int, Quirk, str],
+        place: Spot,
         seen: Seen,
-        rows: dict[tuple[int, Quirk, str], QuirkRow],
+        rows: dict[Spot, QuirkRow],
         now: datetime,
     ) -> bool:
         """Write down a quirk; whether its value is another one than before."""

@@ -529,3 +529,24 @@ async def test_what_cannot_be_pulled_is_refused_in_words(world: Pulled, cpo: Rec
     await world.ended()
     refused = await world.now("cpo", module="tariffs")
     assert (refused.status, refused.content["detail"]) == (409, "cpo has no list of tariffs to pull")
+
+
+async def test_a_list_that_is_elsewhere_each_time_is_not_read_without_end(
+    world: Pulled, cpo: Recorder
+) -> None:
+    """Such as `;jsessionid=…`, or the nodes behind a balancer: it is followed, and is the same list."""
+
+    def elsewhere(request: Received) -> Reply:
+        asked = len(cpo.all("GET", "/sender/locations"))
+        if asked % 2 == 0:
+            return Reply([LOCATION], headers={"X-Total-Count": "1"})
+        url = f"{cpo.endpoint('locations', 'SENDER')};node={asked}?{request.query}"
+        return Reply(status=307, headers={"Location": url})
+
+    cpo.answers("GET", "/sender/locations", elsewhere)
+    await joined(world.hub, cpo, "cpo")
+    assert (await world.ended())["stored"] == 1
+    await world.again()
+    await world.again()
+    await world.again("cpo", "tariffs")
+    assert len(cpo.all("GET", "/sender/locations")) == 6

@@ -8,7 +8,14 @@ import pytest
 
 from hub.directory.quirks import MISSING, NO, QUIRKS, THERE, YES, Pushes, Quirk, Quirks, Seen
 from hub.ocpi.headers import TokenEncoding
-from hub.registry.quirk_watch import CAPACITY, TRY_AGAIN_AFTER, QuirkWatch, known_quirks
+from hub.registry.quirk_watch import (
+    CAPACITY,
+    MOST_CHANGES,
+    RESTLESS_FOR,
+    TRY_AGAIN_AFTER,
+    QuirkWatch,
+    known_quirks,
+)
 from tests.fixtures.registry_hub import RegistryHub, registry_hub
 
 
@@ -134,3 +141,31 @@ async def test_observations_that_wait_are_bounded(hub: RegistryHub, watch: Quirk
     await watch.write_waiting()
     (row,) = (await known_quirks(hub.database))[platform.id]
     assert row.count == CAPACITY
+
+
+async def test_a_value_that_changes_without_end_is_not_followed_without_end(
+    hub: RegistryHub, watch: QuirkWatch
+) -> None:
+    """Each change loads the Directory anew, and lets what waits for the platform be tried again at once."""
+    for number in range(3 * MOST_CHANGES):
+        await sees(watch, hub, Quirk.REDIRECT, f"https://a/l;node={number}", about="locations SENDER")
+    settled = hub.directory.value
+    assert quirks(hub).url("https://a/l", "locations SENDER") == f"https://a/l;node={MOST_CHANGES - 1}"
+    await sees(watch, hub, Quirk.REDIRECT, "https://a/l;node=x", about="locations SENDER")
+    assert hub.directory.value is settled
+    await sees(
+        watch, hub, Quirk.REDIRECT, *[NO] * QUIRKS[Quirk.REDIRECT].ends_after, about="locations SENDER"
+    )
+    assert quirks(hub).url("https://a/l", "locations SENDER") == "https://a/l"
+    hub.clock.advance(RESTLESS_FOR)
+    await sees(watch, hub, Quirk.REDIRECT, "https://a/moved", about="locations SENDER")
+    assert quirks(hub).url("https://a/l", "locations SENDER") == "https://a/moved"
+
+
+async def test_an_encoding_that_is_pinned_no_more_is_found_out_again(
+    hub: RegistryHub, watch: QuirkWatch
+) -> None:
+    await hub.platforms.arrange("acme", quirks={Quirk.TOKEN: "raw"})
+    await hub.platforms.arrange("acme", quirks={Quirk.TOKEN: None})
+    await sees(watch, hub, Quirk.TOKEN, "base64")
+    assert hub.named("acme").token_encoding is TokenEncoding.BASE64
