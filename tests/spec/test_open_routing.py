@@ -261,6 +261,18 @@ async def test_a_list_is_asked_of_somebody(world: Crowd, module: str) -> None:
     assert world.got(CPO) == world.got(OTHER_CPO) == []
 
 
+@pytest.mark.holds("RT-55", "AM-42", by="hub")
+async def test_what_was_sent_to_one_party_tells_others_nothing(world: Crowd) -> None:
+    path = "receiver/locations/BE/BEC/LOC1"
+    assert (await world.sends(CPO, "PUT", path, LOCATION, to=EMSP)).code == 1000
+    for asker in (EMSP, OTHER_EMSP):
+        answer = await world.sends(asker, "GET", "sender/locations/LOC1")
+        assert (answer.status, answer.code, answer.sender) == (200, 4001, HUB)
+        listed = await world.sends(asker, "GET", "sender/locations", to=HUB)
+        assert (listed.code, listed.data) == (1000, [])
+    assert world.got(OTHER_EMSP) == []
+
+
 # What is learnt from requests that were accepted.
 
 
