@@ -1,0 +1,108 @@
+"""The two doors of the hub: one for partners, one for those who run it."""
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from hub.admin.routes import routes as admin_routes
+from hub.relay.explanation import Explaining
+from hub.web.authentication import Authentication
+from hub.web.composition.connected import Connected
+from hub.web.composition.ground import Ground
+from hub.web.composition.now import Now
+from hub.web.composition.soon import Soon
+from hub.web.composition.written import Written
+from hub.web.edge import edge
+from hub.web.operations import Gauges, metrics_registry, metrics_route, state_routes
+from hub.web.routes import PartnerRoutes
+
+
+def for_partners(
+    ground: Ground, written: Written, connected: Connected, soon: Soon, now: Now, is_ready: Callable[[], bool]
+) -> web.Application:
+    """What partners can reach: OCPI, and how the hub is."""
+    limits, clock = ground.settings.limits, ground.clock
+
+    def seen(platform_id: int) -> None:
+        connected.presence.seen(platform_id)
+        soon.pumps.alive(platform_id)
+        now.traffic.circuits.alive(platform_id)
+
+    authentication = Authentication(
+        connected.directory,
+        clock,
+        seen,
+        connected.handshakes.end_rotation,
+        connected.registering.settled,
+        connected.quirks.observe,
+    )
+    routes = PartnerRoutes(
+        public_url=connected.identity.public_url,
+        clock=clock,
+        authentication=authentication,
+        directory=connected.directory,
+        handshakes=connected.handshakes,
+        exchange=now.exchange,
+        forwarding=now.exchange.forwarding,
+        links=now.links,
+        objects=written.objects,
+        rates=now.traffic.rates,
+        neighbours=connected.neighbours,
+        page_limit=limits.page,
+        patience=limits.request,
+    )
+    app = web.Application(
+        client_max_size=limits.request_body, middlewares=[edge(clock, ground.new_id, written.journal)]
+    )
+    app.add_routes([*routes.table(), *state_routes(is_ready)])
+    return app
+
+
+def for_operators(
+    key: str,
+    ground: Ground,
+    written: Written,
+    connected: Connected,
+    soon: Soon,
+    now: Now,
+    is_ready: Callable[[], bool],
+) -> web.Application:
+    """What operators can reach: the administration API behind its key, metrics, and how the hub is."""
+    administration = admin_routes(
+        key,
+        clock=ground.clock,
+        started_at=ground.clock(),
+        database=ground.database,
+        journal=written.journal,
+        identity=connected.identity,
+        directory=connected.directory,
+        platforms=connected.platforms,
+        registering=connected.registering,
+        signing=connected.signing,
+        objects=written.objects,
+        pumps=soon.pumps,
+        pullers=soon.pullers,
+        calls=connected.calls,
+        traffic=now.traffic,
+        patience=ground.settings.limits.handshake,
+        explaining=Explaining(now.exchange),
+    )
+    metrics = metrics_registry(written.counts, _gauges(written, connected, now))
+    app = web.Application()
+    app.add_routes([*state_routes(is_ready), metrics_route(metrics), *administration])
+    return app
+
+
+def _gauges(written: Written, connected: Connected, now: Now) -> Gauges:
+    journal, keeping, directory = written.journal, now.keeping, connected.directory
+    return Gauges(
+        {
+            "ocpi_hub_journal_waiting": ("Journal entries not stored yet", lambda: journal.waiting),
+            "ocpi_hub_journal_dropped": ("Journal entries dropped", lambda: journal.dropped),
+            "ocpi_hub_keeping_waiting": ("Sessions and CDRs not kept yet", lambda: keeping.waiting),
+            "ocpi_hub_keeping_dropped": ("Sessions and CDRs not kept at all", lambda: keeping.dropped),
+            "ocpi_hub_results_awaited": ("Results of commands awaited", lambda: now.results.awaited),
+            "ocpi_hub_platforms": ("Platforms known", lambda: len(directory.value.platforms)),
+            "ocpi_hub_circuits_open": ("Platforms that do not answer", lambda: now.traffic.circuits.open),
+        }
+    )

@@ -1,0 +1,46 @@
+"""What everything stands on: settings, time and ids, ports, the database and the pooled client."""
+
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from hub.http.client import http_transport
+from hub.http.serving import listening
+from hub.ocpi.timestamps import Clock
+from hub.ocpi.transport import Transport
+from hub.settings import Settings
+from hub.store.database import Database, opened
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What was there before anything of the hub was made."""
+
+    settings: Settings
+    clock: Clock
+    new_id: Callable[[], str]
+    #: Held from the beginning, so that it is known under which URLs the hub is reached.
+    port: socket.socket
+    admin_port: socket.socket
+    database: Database
+    transport: Transport
+
+
+@asynccontextmanager
+async def solid_ground(settings: Settings, clock: Clock, new_id: Callable[[], str]) -> AsyncIterator[Ground]:
+    """The ground, until the end of the block."""
+    limits = settings.limits
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    async with AsyncExitStack() as stack:
+        port = stack.enter_context(listening(settings.host, settings.port))
+        admin_port = stack.enter_context(listening(settings.admin_host, settings.admin_port))
+        database = await stack.enter_async_context(opened(settings.database_url))
+        transport = await stack.enter_async_context(
+            http_transport(
+                connect=limits.connect,
+                largest_reply=limits.reply_body,
+                allow_private_networks=settings.allow_private_networks,
+            )
+        )
+        yield Ground(settings, clock, new_id, port, admin_port, database, transport)

@@ -1,0 +1,93 @@
+"""What the hub does now: it relays, and remembers what it needs to relay what comes next."""
+
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from hub.admin.platform_shown import Traffic
+from hub.calling.circuits import Circuits
+from hub.calling.rate_limits import RateLimits
+from hub.directory.current import CurrentDirectory
+from hub.relay.asking import Asking
+from hub.relay.broadcast import Broadcasting
+from hub.relay.collect import Collecting
+from hub.relay.content import Contents
+from hub.relay.decision import Deciding
+from hub.relay.exchange import Exchange
+from hub.relay.forward import Forwarding
+from hub.relay.keeping import Keeping
+from hub.relay.learnt import LearntAddressees
+from hub.relay.leg import Legs
+from hub.relay.links import Links
+from hub.relay.results import Results
+from hub.relay.token_owners import TokenOwners
+from hub.routing.policy import MayExchange
+from hub.store.objects import ObjectStore
+from hub.web.composition.connected import Connected
+from hub.web.composition.ground import Ground
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The relay, and what it remembers of messages that passed."""
+
+    exchange: Exchange
+    traffic: Traffic
+    links: Links
+    learnt: LearntAddressees
+    keeping: Keeping
+    results: Results
+
+    def loops(self, directory: CurrentDirectory) -> tuple[Coroutine[Any, Any, None], ...]:
+        """What somebody must run."""
+        return (self.results.run(partial(self.exchange.forwarding.tell_no_result, directory)),)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[None]:
+        """Write behind the messages until the end of the block."""
+        async with self.keeping.running(), self.results.writing():
+            yield
+
+
+def what_happens_now(
+    ground: Ground,
+    connected: Connected,
+    may_exchange: MayExchange,
+    objects: ObjectStore,
+    wake: Callable[[], None],
+) -> Now:
+    """The relay.
+
+    Args:
+        ground: What it stands on.
+        connected: Between whom.
+        may_exchange: Who may send what to whom.
+        objects: Where accepted objects are kept.
+        wake: Called when something was accepted that is owed to others.
+    """
+    settings, clock, directory = ground.settings, ground.clock, connected.directory
+    limits, public_url = settings.limits, connected.identity.public_url
+    traffic = Traffic(
+        RateLimits(limits.requests_per_second, clock),
+        Circuits(clock, random.random, most_under_way=limits.relays_in_flight),
+    )
+    legs = Legs(connected.calls, limits.relay, connected.presence.unreachable, traffic.circuits)
+    links = Links(ground.database, public_url, clock)
+    learnt = LearntAddressees(ground.database, clock, limits)
+    keeping, results = Keeping(objects), Results(links, clock, limits)
+    token_owners = TokenOwners(
+        clock, owner=limits.token_owner, unknown=limits.unknown_token, most=limits.tokens_remembered
+    )
+    exchange = Exchange(
+        Deciding(directory, may_exchange, Contents(objects, learnt, token_owners, keeping), settings.ask_all),
+        Forwarding(legs, links, may_exchange, clock, limits, results),
+        Asking(token_owners, limits.ask_all, traffic.circuits.failed),
+        learnt,
+        Broadcasting(objects, clock, wake),
+        Collecting(objects, may_exchange, clock, public_url, limits.page),
+        keeping,
+    )
+    return Now(exchange, traffic, links, learnt, keeping, results)

@@ -1,0 +1,53 @@
+"""What is written down: exchanges in the journal, objects as they came; and what is counted."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TextIO
+
+from hub.store.journal import Journal, JournalEntry
+from hub.store.journal_writer import JournalWriter
+from hub.store.objects import ObjectStore
+from hub.web.background import beside
+from hub.web.composition.ground import Ground
+from hub.web.operations import LegCounts
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Where things are written down."""
+
+    counts: LegCounts
+    journal: Journal
+    objects: ObjectStore
+
+
+@asynccontextmanager
+async def written_down(
+    ground: Ground, log: TextIO | None, observe: Callable[[JournalEntry], None]
+) -> AsyncIterator[Written]:
+    """The journal, written until the end of the block, and the store of objects.
+
+    Args:
+        ground: What it stands on.
+        log: Where the lines of the journal are printed, None for nowhere.
+        observe: Sees each leg of each exchange when it has ended.
+    """
+    limits = ground.settings.limits
+    counts = LegCounts()
+
+    def ended(entry: JournalEntry) -> None:
+        counts.count(entry)
+        observe(entry)
+
+    journal = Journal(observe=ended)
+    writer = JournalWriter(
+        journal,
+        ground.database,
+        log,
+        clock=ground.clock,
+        body_bytes=limits.journal_body,
+        keep=limits.journal,
+    )
+    async with beside(writer.run()):
+        yield Written(counts, journal, ObjectStore(ground.database, ground.clock))
