@@ -3,19 +3,21 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
-from fractions import Fraction
+from decimal import Context, Decimal
 from typing import Final, NamedTuple, TypeAlias
 
 from hub.pricing.errors import CannotBePriced
-from hub.pricing.exact import plausible, seconds
+from hub.pricing.exact import MICROSECONDS_AN_HOUR, microseconds, plausible
 from hub.pricing.periods import UNMEASURED, Activity, ChargedPeriod, Level
 from schemas.v2_2_1.cdrs import CdrDimensionType, ChargingPeriod
 
 _Volumes: TypeAlias = dict[CdrDimensionType, Decimal]
 
 _ZERO: Final = Decimal(0)
-_SECONDS_AN_HOUR: Final = 3600
+_ONE: Final = Decimal(1)
+
+#: Digits of the longest session with the most places, in microseconds.
+_CONTEXT: Final = Context(prec=50)
 
 #: Hours; beyond lie mistakes.
 _LONGEST: Final = 100 * 366 * 24
@@ -30,8 +32,8 @@ _NEVER_NEGATIVE: Final = (*_ACTIVITIES, CdrDimensionType.ENERGY)
 _ENERGY_TOLD_OTHERWISE: Final = (CdrDimensionType.ENERGY_IMPORT, CdrDimensionType.ENERGY_EXPORT)
 
 #: Volumes are rounded, timestamps often whole seconds: up to these many seconds apart they may still agree.
-_LEAST_TOLERANCE: Final = Fraction(1)
-_MOST_TOLERANCE: Final = Fraction(36)
+_LEAST_TOLERANCE: Final = timedelta(seconds=1)
+_MOST_TOLERANCE: Final = timedelta(seconds=36)
 
 
 class _Part(NamedTuple):
@@ -123,7 +125,7 @@ def _parts(volumes: _Volumes, span: timedelta, pointer: str) -> tuple[list[_Part
         raise CannotBePriced(f"{pointer}/dimensions", f"{sum(told.values())} h are longer than any session")
     parts = [_Part(_ACTIVITIES[dimension], _duration(volume)) for dimension, volume in told.items() if volume]
     missing = span - sum((part.duration for part in parts), timedelta())
-    if abs(seconds(missing)) <= _tolerance(told.values()):
+    if abs(missing) <= _LEAST_TOLERANCE or abs(microseconds(missing)) <= _tolerance(told.values()):
         return _fitted(parts, span), None
     if missing < timedelta() or told.keys() != {CdrDimensionType.TIME}:
         listed = ", ".join(f"{dimension} {volume} h" for dimension, volume in told.items())
@@ -147,14 +149,16 @@ def _fitted(parts: list[_Part], span: timedelta) -> list[_Part]:
     return [*fitted, parts[-1]._replace(duration=left)]
 
 
-def _tolerance(volumes: Iterable[Decimal]) -> Fraction:
-    """One unit in the last place of each volume, within bounds."""
-    units = sum((Fraction(10) ** min(0, int(volume.as_tuple().exponent)) for volume in volumes), Fraction(0))
-    return max(_LEAST_TOLERANCE, min(_MOST_TOLERANCE, units * _SECONDS_AN_HOUR))
+def _tolerance(volumes: Iterable[Decimal]) -> Decimal:
+    """Microseconds: one unit in the last place of each volume, within bounds."""
+    places = (min(0, int(volume.as_tuple().exponent)) for volume in volumes)
+    units = sum((_ONE.scaleb(exponent) for exponent in places), _ZERO)
+    return min(Decimal(microseconds(_MOST_TOLERANCE)), units * MICROSECONDS_AN_HOUR)
 
 
 def _duration(volume: Decimal) -> timedelta:
-    return timedelta(microseconds=round(Fraction(volume) * _SECONDS_AN_HOUR * 1_000_000))
+    """To the nearest microsecond."""
+    return timedelta(microseconds=int(_CONTEXT.multiply(volume, MICROSECONDS_AN_HOUR).to_integral_value()))
 
 
 def _power(volumes: _Volumes) -> Level:

@@ -1,11 +1,16 @@
 """Inside the engine numbers are fractions, since a third of an hour is no decimal; outside, decimals."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Context, Decimal
 from fractions import Fraction
-from typing import Final
+from functools import reduce
+from typing import Final, TypeAlias
 
 from hub.pricing.errors import CannotBePriced
+
+#: What is exact: time in microseconds is whole until a period is divided at an amount of energy.
+Exact: TypeAlias = int | Fraction
 
 #: As many digits as IEEE 754 decimal128 has. A value that has a finite decimal form of at most so many digits
 #: comes out exact; any other is cut here, far below every place to which money is rounded.
@@ -15,8 +20,13 @@ DIGITS: Final = 34
 _PLACES: Final = 20
 
 _CONTEXT: Final = Context(prec=DIGITS)
+
+#: Enough for the sum of any number of plausible values.
+_ROOMY: Final = Context(prec=3 * _PLACES)
+
 _MICROSECOND: Final = timedelta(microseconds=1)
-_SECONDS_AN_HOUR: Final = 3600
+MICROSECONDS_A_SECOND: Final = 1_000_000
+MICROSECONDS_AN_HOUR: Final = 3600 * MICROSECONDS_A_SECOND
 
 
 def plausible(value: Decimal, pointer: str) -> Decimal:
@@ -30,16 +40,27 @@ def plausible(value: Decimal, pointer: str) -> Decimal:
     return value
 
 
-def as_decimal(value: Fraction) -> Decimal:
-    """The decimal form of a fraction: exact if it has one, else to `DIGITS` digits."""
+def total(values: Iterable[Decimal]) -> Decimal:
+    """The sum of plausible values, exact."""
+    return reduce(_ROOMY.add, values, Decimal(0))
+
+
+def as_decimal(value: Exact) -> Decimal:
+    """The decimal form of a number: exact if it has one, else to `DIGITS` digits."""
     return _CONTEXT.divide(Decimal(value.numerator), Decimal(value.denominator))
 
 
-def hours(seconds: Fraction) -> Fraction:
-    """Seconds as hours, the unit in which OCPI prices and counts time."""
-    return seconds / _SECONDS_AN_HOUR
+def figures(value: Decimal | Exact) -> str:
+    """The number as people write it: every digit it has, no exponent, no zeros at the end."""
+    text = f"{value if isinstance(value, Decimal) else as_decimal(value):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def seconds(duration: timedelta) -> Fraction:
-    """A duration in seconds, exact to the microsecond."""
-    return Fraction(duration // _MICROSECOND, 1_000_000)
+def hours(duration: Exact) -> Fraction:
+    """Microseconds as hours, the unit in which OCPI prices and counts time."""
+    return Fraction(duration, MICROSECONDS_AN_HOUR)
+
+
+def microseconds(duration: timedelta) -> int:
+    """A duration in microseconds, beyond which no clock here goes."""
+    return duration // _MICROSECOND

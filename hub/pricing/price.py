@@ -9,15 +9,16 @@ from typing import NamedTuple
 from hub.pricing.bounds import Money, adjustments, money
 from hub.pricing.clock import zone
 from hub.pricing.errors import CannotBePriced
-from hub.pricing.exact import as_decimal, hours, seconds
+from hub.pricing.exact import Exact, as_decimal, hours, microseconds, total
 from hub.pricing.periods import Activity, ChargedPeriod, in_order
 from hub.pricing.restrictions import Turns
 from hub.pricing.segments import segments
-from hub.pricing.statement import Amount, Line, PriceStatement
+from hub.pricing.statement import Amount, Line, NotPriced, PriceStatement
 from hub.pricing.steps import billed
 from hub.pricing.tariff import PriceList, price_list
-from hub.pricing.usage import Kind, Usage, used
-from schemas.v2_2_1.tariffs import Tariff
+from hub.pricing.usage import Kind, Unpriced, Usage, Used, used
+from hub.pricing.validity import validity_notes
+from schemas.v2_2_1.tariffs import Tariff, TariffDimensionType
 
 
 class _Charge(NamedTuple):
@@ -41,11 +42,13 @@ def price(periods: Sequence[ChargedPeriod], tariffs: Iterable[Tariff], *, time_z
     price_lists = _price_lists(tariffs)
     session = in_order(periods)
     turns = reduce(or_, (one.turns for one in price_lists.values()), Turns())
-    usages, notes = used(segments(session, turns, zone(time_zone)), price_lists)
-    charges = [_charge(usage, quantity) for usage, quantity in zip(usages, billed(usages), strict=True)]
-    for one in price_lists.values():
+    found = used(segments(session, turns, zone(time_zone)), price_lists)
+    charges = [
+        _charge(usage, quantity) for usage, quantity in zip(found.priced, billed(found.priced), strict=True)
+    ]
+    for one in _relevant(price_lists, session):
         charges += _bounds(one, charges, session)
-    return _statement(charges, price_lists, session, notes)
+    return _statement(charges, price_lists, session, found)
 
 
 def _price_lists(tariffs: Iterable[Tariff]) -> dict[str, PriceList]:
@@ -66,8 +69,15 @@ def _price_lists(tariffs: Iterable[Tariff]) -> dict[str, PriceList]:
     return price_lists
 
 
-def _charge(usage: Usage, quantity: Fraction) -> _Charge:
+def _relevant(price_lists: Mapping[str, PriceList], session: Iterable[ChargedPeriod]) -> list[PriceList]:
+    """Those that a period names."""
+    named = {period.tariff_id.lower() for period in session if period.tariff_id is not None}
+    return [one for tariff_id, one in price_lists.items() if tariff_id in named]
+
+
+def _charge(usage: Usage, billed_quantity: Exact) -> _Charge:
     component = usage.component
+    quantity = _in_units(component.dimension, billed_quantity)
     cost = money(quantity * Fraction(component.price), component.vat)
     line = Line(
         kind=usage.kind,
@@ -75,7 +85,7 @@ def _charge(usage: Usage, quantity: Fraction) -> _Charge:
         tariff_id=component.tariff_id,
         start=usage.start,
         end=usage.end,
-        quantity=as_decimal(usage.quantity),
+        quantity=as_decimal(_in_units(component.dimension, usage.quantity)),
         billed_quantity=as_decimal(quantity),
         unit_price=component.price,
         vat=component.vat,
@@ -87,13 +97,31 @@ def _charge(usage: Usage, quantity: Fraction) -> _Charge:
     return _Charge(line, cost)
 
 
+def _not_priced(unpriced: Unpriced) -> NotPriced:
+    return NotPriced(
+        kind=unpriced.kind,
+        dimension=unpriced.dimension,
+        tariff_id=unpriced.tariff_id,
+        start=unpriced.start,
+        end=unpriced.end,
+        quantity=as_decimal(_in_units(unpriced.dimension, unpriced.quantity)),
+        passed_over=unpriced.passed_over,
+    )
+
+
+def _in_units(dimension: TariffDimensionType, quantity: Exact) -> Exact:
+    """Time in hours; the other dimensions are counted as they are priced."""
+    is_time = dimension in (TariffDimensionType.TIME, TariffDimensionType.PARKING_TIME)
+    return hours(quantity) if is_time else quantity
+
+
 def _bounds(one: PriceList, charges: Sequence[_Charge], session: Sequence[ChargedPeriod]) -> list[_Charge]:
-    """The lines for the bounds of one tariff, if it is relevant to the session."""
+    """The lines for the bounds of one tariff that is relevant to the session."""
+    if one.min_price is None and one.max_price is None:
+        return []
     periods = [
         period for period in session if period.tariff_id and period.tariff_id.lower() == one.id.lower()
     ]
-    if not periods:
-        return []
     cost = _sum(charge for charge in charges if charge.line.tariff_id == one.id)
     in_session = any(not period.activity.of_a_reservation for period in periods)
     return [
@@ -115,8 +143,9 @@ def _statement(
     charges: Sequence[_Charge],
     price_lists: Mapping[str, PriceList],
     session: Sequence[ChargedPeriod],
-    notes: tuple[str, ...],
+    found: Used,
 ) -> PriceStatement:
+    relevant = _relevant(price_lists, session)
     return PriceStatement(
         currency=next(iter(price_lists.values())).currency,
         total_cost=_amount(_sum(charges), with_vat=any(map(_has_vat, price_lists.values()))),
@@ -125,11 +154,12 @@ def _statement(
         total_time_cost=_total(charges, Kind.TIME),
         total_parking_cost=_total(charges, Kind.PARKING),
         total_reservation_cost=_total(charges, Kind.RESERVATION),
-        total_energy=as_decimal(sum((Fraction(period.energy) for period in session), Fraction(0))),
+        total_energy=total(period.energy for period in session),
         total_time=as_decimal(_hours(session, Activity.CHARGING, Activity.PARKING)),
         total_parking_time=as_decimal(_hours(session, Activity.PARKING)),
         lines=tuple(charge.line for charge in charges),
-        notes=notes,
+        not_priced=tuple(map(_not_priced, found.unpriced)),
+        notes=(*validity_notes(relevant, session[0].start), *found.notes),
     )
 
 
@@ -140,7 +170,9 @@ def _total(charges: Iterable[_Charge], kind: Kind) -> Amount | None:
 
 
 def _sum(charges: Iterable[_Charge]) -> Money:
-    return reduce(Money.plus, (charge.money for charge in charges), Money())
+    each = iter(charges)
+    first = next(each, None)
+    return reduce(Money.plus, (charge.money for charge in each), first.money if first else Money())
 
 
 def _amount(exact: Money, *, with_vat: bool) -> Amount:
@@ -154,5 +186,5 @@ def _has_vat(one: PriceList) -> bool:
 
 
 def _hours(session: Iterable[ChargedPeriod], *activities: Activity) -> Fraction:
-    durations = (seconds(period.duration) for period in session if period.activity in activities)
-    return hours(sum(durations, Fraction(0)))
+    durations = (period.end - period.start for period in session if period.activity in activities)
+    return hours(sum(map(microseconds, durations)))

@@ -2,31 +2,20 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final, NamedTuple
 
 from hub.pricing.errors import CannotBePriced
-from hub.pricing.exact import hours, plausible, seconds
-from hub.pricing.periods import Activity, ChargedPeriod, Level
+from hub.pricing.exact import MICROSECONDS_A_SECOND, figures, plausible
+from hub.pricing.flow import current_reaches, current_shown, power_reaches, power_shown
+from hub.pricing.moment import Moment
 from schemas.v2_2_1.tariffs import DayOfWeek, ReservationRestrictionType, TariffRestrictions
 
 _MIDNIGHT: Final = time(0)
 _WEEK: Final = tuple(DayOfWeek)
 _AMOUNTS: Final = ("min_kwh", "max_kwh", "min_power", "max_power", "min_current", "max_current")
-
-
-class Moment(NamedTuple):
-    """An instant of the session, with all that a restriction may ask about it."""
-
-    #: On the clock at the location, without a zone.
-    local: datetime
-    #: kWh since the charging session began.
-    energy: Fraction
-    #: Seconds since the charging session began; before it, since the reservation was made.
-    elapsed: Fraction
-    period: ChargedPeriod
 
 
 class Condition(NamedTuple):
@@ -35,21 +24,44 @@ class Condition(NamedTuple):
     #: The field or fields of `TariffRestrictions`.
     name: str
     holds: Callable[[Moment], bool]
+    #: What it wants, for people.
+    wanted: str
+    #: What it found instead, for people.
+    shown: Callable[[Moment], str]
+
+
+class Broken(NamedTuple):
+    """Why an element did not apply."""
+
+    #: The field or fields of `TariffRestrictions`.
+    restriction: str
+    #: In words.
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """Where a restriction may begin or cease to hold: a period is divided there."""
+    """Where a restriction may begin or cease to hold."""
 
-    #: Times of day at the location.
+    #: Times of day at the location: a period is divided there.
     clock: frozenset[time] = frozenset()
-    #: kWh
+    #: kWh: a period is divided there.
     energy: frozenset[Fraction] = frozenset()
-    #: Seconds
+    #: Seconds: a period is divided there.
     elapsed: frozenset[int] = frozenset()
+    #: kW: a period lies on one side as a whole.
+    power: frozenset[Decimal] = frozenset()
+    #: A: a period lies on one side as a whole.
+    current: frozenset[Decimal] = frozenset()
 
     def __or__(self, other: "Turns") -> "Turns":
-        return Turns(self.clock | other.clock, self.energy | other.energy, self.elapsed | other.elapsed)
+        return Turns(
+            self.clock | other.clock,
+            self.energy | other.energy,
+            self.elapsed | other.elapsed,
+            self.power | other.power,
+            self.current | other.current,
+        )
 
 
 class Restrictions(NamedTuple):
@@ -59,9 +71,17 @@ class Restrictions(NamedTuple):
     turns: Turns
     reservation: ReservationRestrictionType | None
 
-    def broken_by(self, moment: Moment) -> str | None:
-        """The first restriction that does not hold at a moment; None: the element applies."""
-        return next((condition.name for condition in self.conditions if not condition.holds(moment)), None)
+    def hold(self, moment: Moment) -> bool:
+        """Whether the element applies at a moment."""
+        for condition in self.conditions:  # noqa: SIM110 - asked of every element and segment: all() costs twice
+            if not condition.holds(moment):
+                return False
+        return True
+
+    def broken_by(self, moment: Moment) -> Broken:
+        """The first restriction that does not hold at a moment at which not all of them do."""
+        condition = next(each for each in self.conditions if not each.holds(moment))
+        return Broken(condition.name, f"it wants {condition.wanted}, and it was {condition.shown(moment)}")
 
 
 UNRESTRICTED: Final = Restrictions((), Turns(), None)
@@ -102,6 +122,8 @@ def _turns(restrictions: TariffRestrictions) -> Turns:
         elapsed=frozenset(
             bound for bound in (restrictions.min_duration, restrictions.max_duration) if bound is not None
         ),
+        power=frozenset(_known(restrictions.min_power, restrictions.max_power)),
+        current=frozenset(_known(restrictions.min_current, restrictions.max_current)),
     )
 
 
@@ -121,16 +143,24 @@ def _days(restrictions: TariffRestrictions, pointer: str) -> Iterator[Condition]
         if not isinstance(day, DayOfWeek):
             raise CannotBePriced(f"{pointer}/day_of_week/{number}", f"{day} is no day of the week")
     if days := frozenset(_WEEK.index(day) for day in restrictions.day_of_week or ()):
-        yield Condition("day_of_week", lambda moment: moment.local.weekday() in days)
+        yield Condition(
+            "day_of_week",
+            lambda moment: moment.local.weekday() in days,
+            " or ".join(_WEEK[day] for day in sorted(days)),
+            lambda moment: _WEEK[moment.local.weekday()],
+        )
 
 
 def _dates(restrictions: TariffRestrictions, pointer: str) -> Iterator[Condition]:
+    def shown(moment: Moment) -> str:
+        return f"{moment.local:%Y-%m-%d}"
+
     if restrictions.start_date:
         first = _date(restrictions.start_date, f"{pointer}/start_date")
-        yield Condition("start_date", lambda moment: moment.local.date() >= first)
+        yield Condition("start_date", lambda moment: moment.local.date() >= first, f"{first} or later", shown)
     if restrictions.end_date:
         over = _date(restrictions.end_date, f"{pointer}/end_date")
-        yield Condition("end_date", lambda moment: moment.local.date() < over)
+        yield Condition("end_date", lambda moment: moment.local.date() < over, f"a day before {over}", shown)
 
 
 def _hours(restrictions: TariffRestrictions, pointer: str) -> Iterator[Condition]:
@@ -139,84 +169,106 @@ def _hours(restrictions: TariffRestrictions, pointer: str) -> Iterator[Condition
         return
     start = _time(restrictions.start_time) if restrictions.start_time else _MIDNIGHT
     end = _time(restrictions.end_time) if restrictions.end_time else _MIDNIGHT
+
+    def inside(moment: Moment) -> bool:
+        return start <= moment.local.time() < end
+
+    def after(moment: Moment) -> bool:
+        return moment.local.time() >= start
+
+    def not_between(moment: Moment) -> bool:
+        return not end <= moment.local.time() < start
+
+    name = "start_time, end_time"
     if end == _MIDNIGHT:
-        yield Condition("start_time", lambda moment: moment.local.time() >= start)
+        name, holds = "start_time", after
     elif start == end:
         raise CannotBePriced(f"{pointer}/end_time", "equals start_time: no time at all, or the whole day?")
     elif start < end:
-        name = "start_time, end_time" if restrictions.start_time else "end_time"
-        yield Condition(name, lambda moment: start <= moment.local.time() < end)
+        name, holds = name if restrictions.start_time else "end_time", inside
     else:
-        yield Condition("start_time, end_time", lambda moment: not end <= moment.local.time() < start)
+        holds = not_between
+    yield Condition(
+        name, holds, f"{start:%H:%M} to {end:%H:%M}", lambda moment: f"{moment.local:%H:%M:%S} there"
+    )
 
 
 def _durations(restrictions: TariffRestrictions) -> Iterator[Condition]:
-    if (least := restrictions.min_duration) is not None:
-        yield Condition("min_duration", lambda moment: moment.elapsed >= least)
-    if (most := restrictions.max_duration) is not None:
-        yield Condition("max_duration", lambda moment: moment.elapsed < most)
+    def shown(moment: Moment) -> str:
+        return f"{timedelta(microseconds=int(moment.elapsed))}"
+
+    if restrictions.min_duration is not None:
+        least = restrictions.min_duration * MICROSECONDS_A_SECOND
+        yield Condition(
+            "min_duration",
+            lambda moment: moment.elapsed >= least,
+            f"{restrictions.min_duration} s or more",
+            shown,
+        )
+    if restrictions.max_duration is not None:
+        most = restrictions.max_duration * MICROSECONDS_A_SECOND
+        yield Condition(
+            "max_duration",
+            lambda moment: moment.elapsed < most,
+            f"less than {restrictions.max_duration} s",
+            shown,
+        )
 
 
 def _energies(restrictions: TariffRestrictions) -> Iterator[Condition]:
+    def shown(moment: Moment) -> str:
+        return f"{figures(moment.energy)} kWh"
+
     if restrictions.min_kwh is not None:
         least = Fraction(restrictions.min_kwh)
-        yield Condition("min_kwh", lambda moment: moment.energy >= least)
+        yield Condition(
+            "min_kwh", lambda moment: moment.energy >= least, f"{figures(least)} kWh or more", shown
+        )
     if restrictions.max_kwh is not None:
         most = Fraction(restrictions.max_kwh)
-        yield Condition("max_kwh", lambda moment: moment.energy < most)
+        yield Condition(
+            "max_kwh", lambda moment: moment.energy < most, f"less than {figures(most)} kWh", shown
+        )
 
 
 def _powers(restrictions: TariffRestrictions) -> Iterator[Condition]:
+    def shown(moment: Moment) -> str:
+        return power_shown(moment.period)
+
     if (least := restrictions.min_power) is not None:
-        yield Condition("min_power", lambda moment: _power_reaches(least, moment.period))
+        yield Condition(
+            "min_power",
+            lambda moment: power_reaches(least, moment.period),
+            f"{figures(least)} kW or more",
+            shown,
+        )
     if (most := restrictions.max_power) is not None:
-        yield Condition("max_power", lambda moment: not _power_reaches(most, moment.period))
+        yield Condition(
+            "max_power",
+            lambda moment: not power_reaches(most, moment.period),
+            f"less than {figures(most)} kW",
+            shown,
+        )
 
 
 def _currents(restrictions: TariffRestrictions) -> Iterator[Condition]:
+    def shown(moment: Moment) -> str:
+        return current_shown(moment.period)
+
     if (least := restrictions.min_current) is not None:
-        yield Condition("min_current", lambda moment: _current_reaches(least, moment.period))
-    if (most := restrictions.max_current) is not None:
-        yield Condition("max_current", lambda moment: not _current_reaches(most, moment.period))
-
-
-def _power_reaches(kilowatts: Decimal, period: ChargedPeriod) -> bool:
-    reached = _reaches(period.power, kilowatts)
-    if reached is None:
-        reached = _average_power(period) >= Fraction(kilowatts)
-    return reached
-
-
-def _current_reaches(amperes: Decimal, period: ChargedPeriod) -> bool:
-    reached = _reaches(period.current, amperes)
-    if reached is None and period.activity is not Activity.CHARGING:
-        return amperes <= 0
-    if reached is None:
-        raise CannotBePriced(
-            f"{period.pointer}/dimensions", f"nothing here says whether the current was at least {amperes} A"
+        yield Condition(
+            "min_current",
+            lambda moment: current_reaches(least, moment.period),
+            f"{figures(least)} A or more",
+            shown,
         )
-    return reached
-
-
-def _reaches(level: Level, bound: Decimal) -> bool | None:
-    """Whether the level was at least the bound throughout; None: not known.
-
-    A period begins whenever a level crosses a bound that matters (CDR-10), so it lies on one side as a whole,
-    and any value that was measured tells which. If the values disagree, the average decides.
-    """
-    sides = {value >= bound for value in level.measured}
-    if len(sides) == 1:
-        return sides.pop()
-    return None if level.average is None else level.average >= bound
-
-
-def _average_power(period: ChargedPeriod) -> Fraction:
-    """kW: the energy over the time."""
-    if not period.energy:
-        return Fraction(0)
-    if not period.duration:
-        raise CannotBePriced(f"{period.pointer}/dimensions", "nothing here says what the power was")
-    return Fraction(period.energy) / hours(seconds(period.duration))
+    if (most := restrictions.max_current) is not None:
+        yield Condition(
+            "max_current",
+            lambda moment: not current_reaches(most, moment.period),
+            f"less than {figures(most)} A",
+            shown,
+        )
 
 
 def _time(text: str) -> time:

@@ -10,12 +10,14 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from hub.pricing.clock import local, strikes
-from hub.pricing.exact import seconds
+from hub.pricing.exact import MICROSECONDS_A_SECOND, Exact, microseconds
+from hub.pricing.moment import Moment
 from hub.pricing.periods import Activity, ChargedPeriod
-from hub.pricing.restrictions import Moment, Turns
+from hub.pricing.restrictions import Turns
 
 _BEGIN: Final = Fraction(0)
 _WHOLE: Final = Fraction(1)
+_SECOND: Final = timedelta(seconds=1)
 
 
 class Segment(NamedTuple):
@@ -27,8 +29,8 @@ class Segment(NamedTuple):
     end: datetime
     #: kWh
     energy: Fraction
-    #: Seconds
-    duration: Fraction
+    #: Microseconds
+    duration: Exact
     #: Whether the period was divided here at an amount of energy, so that the time of it is interpolated.
     at_energy: bool = False
     #: Whether the period was divided here at a time, so that the energy before and after is interpolated.
@@ -45,17 +47,23 @@ class _Course:
     reservation_start: datetime | None
     #: Ordered instants at which the clock or the elapsed time may matter.
     instants: tuple[datetime, ...]
+    #: kWh since the session began.
+    amounts: frozenset[Fraction]
     time_zone: ZoneInfo
 
-    def elapsed(self, period: ChargedPeriod) -> Fraction:
-        """Seconds from the beginning of the session, or of the reservation, to that of the period."""
+    def elapsed(self, period: ChargedPeriod) -> int:
+        """Microseconds from the beginning of the session, or of the reservation, to that of the period."""
         origin = self.reservation_start if period.activity.of_a_reservation else self.session_start
-        return seconds(period.start - (origin or period.start))
+        return microseconds(period.start - (origin or period.start))
 
-    def within(self, period: ChargedPeriod) -> Sequence[datetime]:
+    def instants_within(self, period: ChargedPeriod) -> Sequence[datetime]:
         """The instants inside the period."""
         first = bisect_right(self.instants, period.start)
         return self.instants[first : bisect_left(self.instants, period.end, first)]
+
+    def amounts_between(self, before: Fraction, after: Fraction) -> Sequence[Fraction]:
+        """The amounts of energy between two, exclusive."""
+        return [amount for amount in self.amounts if before < amount < after]
 
 
 def segments(periods: Sequence[ChargedPeriod], turns: Turns, time_zone: ZoneInfo) -> Iterator[Segment]:
@@ -71,10 +79,12 @@ def segments(periods: Sequence[ChargedPeriod], turns: Turns, time_zone: ZoneInfo
     """
     course = _course(periods, turns, time_zone)
     expiring = next((period for period in reversed(periods) if period.activity is Activity.EXPIRED), None)
-    charged = Fraction(0)
+    charged = _BEGIN
     for period in periods:
-        yield from _divided(period, charged, turns.energy, course)
-        charged += Fraction(period.energy)
+        before = charged
+        if period.energy:
+            charged += Fraction(period.energy)
+        yield from _divided(period, before, charged, course)
         if period is expiring:
             yield _expiry(period, course)
 
@@ -85,39 +95,43 @@ def _course(periods: Sequence[ChargedPeriod], turns: Turns, time_zone: ZoneInfo)
     origins = [origin for origin in (session, reservation) if origin]
     end = periods[-1].end
     instants = {
-        origin + timedelta(seconds=elapsed)
+        origin + elapsed * _SECOND
         for origin in origins
         for elapsed in turns.elapsed
-        if elapsed < seconds(end - origin)
+        if elapsed * MICROSECONDS_A_SECOND < microseconds(end - origin)
     }
     if turns.clock:
         instants.update(strikes(turns.clock, periods[0].start, end, time_zone))
-    return _Course(session, reservation, tuple(sorted(instants)), time_zone)
+    return _Course(session, reservation, tuple(sorted(instants)), turns.energy, time_zone)
 
 
 def _first(starts: Iterable[datetime]) -> datetime | None:
     return next(iter(starts), None)
 
 
-def _divided(
-    period: ChargedPeriod, charged: Fraction, amounts: Iterable[Fraction], course: _Course
-) -> Iterator[Segment]:
-    """The segments of one period; a place in it is a fraction of its way from start to end."""
-    duration, energy = seconds(period.duration), Fraction(period.energy)
+def _divided(period: ChargedPeriod, before: Fraction, after: Fraction, course: _Course) -> Iterator[Segment]:
+    """The segments of one period, before and after which so much was charged.
+
+    A place in it is a fraction of its way from start to end.
+    """
+    energy = Fraction(period.energy)
+    duration = microseconds(period.end - period.start)
     elapsed = course.elapsed(period)
-    at_times = {seconds(instant - period.start) / duration for instant in course.within(period)}
-    at_amounts = {(amount - charged) / energy for amount in amounts if charged < amount < charged + energy}
-    if not at_times and not at_amounts:  # most periods by far
-        moment = Moment(local(period.start, course.time_zone), charged, elapsed, period)
+    instants = course.instants_within(period)
+    amounts = course.amounts_between(before, after) if course.amounts else ()
+    if not instants and not amounts:  # most periods by far
+        moment = Moment(local(period.start, course.time_zone), before, elapsed, period)
         yield Segment(moment, period.start, period.end, energy, duration)
         return
+    at_times = {Fraction(microseconds(instant - period.start), duration) for instant in instants}
+    at_amounts = {(amount - before) / energy for amount in amounts}
     places = (_BEGIN, *sorted(at_times | at_amounts), _WHOLE)
     for place, until in pairwise(places):
         start = _instant(period, place)
         yield Segment(
             moment=Moment(
                 local=local(start, course.time_zone),
-                energy=charged + place * energy,
+                energy=before + place * energy,
                 elapsed=elapsed + place * duration,
                 period=period,
             ),
@@ -134,10 +148,10 @@ def _expiry(period: ChargedPeriod, course: _Course) -> Segment:
     moment = Moment(
         local=local(period.end, course.time_zone),
         energy=Fraction(0),
-        elapsed=course.elapsed(period) + seconds(period.duration),
+        elapsed=course.elapsed(period) + microseconds(period.duration),
         period=period,
     )
-    return Segment(moment, period.end, period.end, Fraction(0), Fraction(0), expiry=True)
+    return Segment(moment, period.end, period.end, Fraction(0), 0, expiry=True)
 
 
 def _instant(period: ChargedPeriod, place: Fraction) -> datetime:

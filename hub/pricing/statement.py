@@ -1,4 +1,4 @@
-"""The price statement: every cost total of a CDR, and the lines that add up to them."""
+"""The price statement: every cost total of a CDR, the lines that add up to them, and what costs nothing."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,8 +41,24 @@ class Line:
     step_size: int | None = None
     #: Place of the element in its tariff, from 0.
     element: int | None = None
-    #: The elements for the same dimension that stand before it, and why each did not apply at `start`.
+    #: The elements before it, and why each did not apply at `start`.
     passed_over: tuple[PassedOver, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotPriced:
+    """What was used and costs nothing, since no element of its tariff applied (TAR-05)."""
+
+    kind: Kind
+    dimension: TariffDimensionType
+    #: None: no tariff is relevant.
+    tariff_id: str | None
+    start: datetime
+    end: datetime
+    #: kWh or hours.
+    quantity: Decimal
+    #: All elements, and why each did not apply at `start`.
+    passed_over: tuple[PassedOver, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +87,7 @@ class PriceStatement:
     total_parking_time: Decimal
     #: In the order in which they began; those for the bounds of a tariff last.
     lines: tuple[Line, ...]
+    #: In the order in which it began.
+    not_priced: tuple[NotPriced, ...] = ()
     #: What had to be assumed, in words, each beginning with a JSON pointer.
     notes: tuple[str, ...] = ()

@@ -1,18 +1,18 @@
 """step_size: what is billed beyond what was used, once a session for energy and once for time (CDR-12)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from math import ceil
 from typing import Final
 
+from hub.pricing.exact import MICROSECONDS_A_SECOND, Exact
 from hub.pricing.usage import Kind, Usage
 from schemas.v2_2_1.tariffs import TariffDimensionType
 
-#: A kWh in the Wh, an hour in the seconds, in which steps are counted (TAR-16).
-_STEPS_A_UNIT: Final = {
-    TariffDimensionType.ENERGY: 1000,
-    TariffDimensionType.TIME: 3600,
-    TariffDimensionType.PARKING_TIME: 3600,
+#: A Wh in kWh, a second in microseconds: what steps are counted in, and what quantities (TAR-16).
+_UNIT: Final[Mapping[TariffDimensionType, Exact]] = {
+    TariffDimensionType.ENERGY: Fraction(1, 1000),
+    TariffDimensionType.TIME: MICROSECONDS_A_SECOND,
+    TariffDimensionType.PARKING_TIME: MICROSECONDS_A_SECOND,
 }
 
 #: Each of these is rounded up once: charging and parking time together, the time of a reservation by itself.
@@ -23,8 +23,8 @@ _ROUNDED_TOGETHER: Final = (
 )
 
 
-def billed(usages: Sequence[Usage]) -> list[Fraction]:
-    """The quantity of each usage that is billed, in the same order.
+def billed(usages: Sequence[Usage]) -> list[Exact]:
+    """The quantity of each usage that is billed, in the same order and unit.
 
     Only the last usage of energy, and the last one of time, grows: by what the total of its dimension over
     the session lacks to a multiple of its step size. Charging that parking follows is billed as it was.
@@ -36,7 +36,7 @@ def billed(usages: Sequence[Usage]) -> list[Fraction]:
         )
         if last is not None:
             same = (usage.quantity for usage in usages if usage.key == usages[last].key)
-            quantities[last] += _lacking(sum(same, Fraction(0)), usages[last])
+            quantities[last] += _lacking(sum(same), usages[last])
     return quantities
 
 
@@ -44,7 +44,6 @@ def _has_steps(usage: Usage, kinds: frozenset[Kind]) -> bool:
     return usage.kind in kinds and usage.component.dimension is not TariffDimensionType.FLAT
 
 
-def _lacking(total: Fraction, last: Usage) -> Fraction:
+def _lacking(total: Exact, last: Usage) -> Exact:
     """What the total lacks to the next multiple of the step size."""
-    step = Fraction(last.component.step_size, _STEPS_A_UNIT[last.component.dimension])
-    return ceil(total / step) * step - total
+    return -total % (last.component.step_size * _UNIT[last.component.dimension])

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from hub.pricing.errors import CannotBePriced
 from hub.pricing.exact import plausible
-from hub.pricing.restrictions import Moment, Restrictions, Turns, understood
+from hub.pricing.moment import Moment
+from hub.pricing.restrictions import Restrictions, Turns, understood
 from schemas.v2_2_1.tariffs import (
     PriceComponent,
     ReservationRestrictionType,
@@ -40,23 +42,13 @@ class Component:
 
 
 class PassedOver(NamedTuple):
-    """An element that prices the dimension and stands before the one that applies."""
+    """An element that stands before the one that applies, or would have come before it."""
 
     element: int
-    #: The restriction that did not hold, as named in `TariffRestrictions`.
-    restriction: str
-
-
-class Applicable(NamedTuple):
-    """The component that applies, and the elements that were asked before it."""
-
-    component: Component
-    passed_over: tuple[PassedOver, ...]
-
-
-class _Candidate(NamedTuple):
-    component: Component
-    restrictions: Restrictions
+    #: What did not hold, as named in `TariffRestrictions`; None: the element does not come into question.
+    restriction: str | None
+    #: In words.
+    reason: str
 
 
 class Demand(NamedTuple):
@@ -67,28 +59,71 @@ class Demand(NamedTuple):
     reservations: tuple[ReservationRestrictionType | None, ...] = (None,)
 
 
+class _Element(NamedTuple):
+    number: int
+    restrictions: Restrictions
+    components: dict[TariffDimensionType, Component]
+
+
+#: What has the same dimension and reservation restriction, in the order of the tariff.
+_Candidates: TypeAlias = dict[
+    tuple[TariffDimensionType, ReservationRestrictionType | None], list[tuple[Component, Restrictions]]
+]
+
+
 @dataclass(frozen=True, slots=True)
 class PriceList:
     """A tariff, understood: nothing in it is unknown to the engine."""
 
     id: str
+    #: Where the tariff stands.
+    pointer: str
     currency: str
     min_price: Price | None
     max_price: Price | None
+    #: When it becomes valid, and after which instant it is not any more.
+    valid_from: datetime | None
+    valid_until: datetime | None
     has_vat: bool
     turns: Turns
-    _candidates: dict[tuple[TariffDimensionType, ReservationRestrictionType | None], tuple[_Candidate, ...]]
+    _elements: tuple[_Element, ...]
+    _candidates: _Candidates
 
-    def applicable(self, demand: Demand, moment: Moment) -> Applicable | None:
-        """The first element that prices the dimension and whose restrictions hold; None: it costs nothing."""
-        passed_over: list[PassedOver] = []
+    def applicable(self, demand: Demand, moment: Moment) -> Component | None:
+        """That of the first element that prices the dimension and applies; None: it costs nothing."""
         for reservation in demand.reservations:
             for component, restrictions in self._candidates.get((demand.dimension, reservation), ()):
-                broken = restrictions.broken_by(moment)
-                if broken is None:
-                    return Applicable(component, tuple(passed_over))
-                passed_over.append(PassedOver(component.element, broken))
+                if restrictions.hold(moment):
+                    return component
         return None
+
+    def passed_over(self, demand: Demand, moment: Moment, found: Component | None) -> tuple[PassedOver, ...]:
+        """Why none of the elements before the one that was found applies; None: of all elements."""
+        found_at = None if found is None else found.element
+        before = [each for each in self._elements if found_at is None or each.number < found_at]
+        return tuple(self._passed_over(each, demand, moment) for each in before) + self._asked_first(
+            demand, moment, found_at
+        )
+
+    def _passed_over(self, element: _Element, demand: Demand, moment: Moment) -> PassedOver:
+        reservation = element.restrictions.reservation
+        if reservation not in demand.reservations:
+            return PassedOver(element.number, None, f"it is for {reservation or 'charging sessions'} only")
+        if demand.dimension not in element.components:
+            return PassedOver(element.number, None, f"it does not price {demand.dimension}")
+        if element.restrictions.hold(moment):
+            return PassedOver(element.number, None, f"elements for {demand.reservations[0]} come before it")
+        return PassedOver(element.number, *element.restrictions.broken_by(moment))
+
+    def _asked_first(self, demand: Demand, moment: Moment, found_at: int | None) -> tuple[PassedOver, ...]:
+        """The elements behind the one that was found which would have had precedence (TAR-15)."""
+        if found_at is None or self._elements[found_at].restrictions.reservation == demand.reservations[0]:
+            return ()
+        return tuple(
+            self._passed_over(each, demand, moment)
+            for each in self._elements[found_at + 1 :]
+            if each.restrictions.reservation == demand.reservations[0] and demand.dimension in each.components
+        )
 
 
 def price_list(tariff: Tariff, pointer: str) -> PriceList:
@@ -104,25 +139,32 @@ def price_list(tariff: Tariff, pointer: str) -> PriceList:
     if not tariff.elements:
         raise CannotBePriced(f"{pointer}/elements", "a tariff without elements says no price")
     _check_bounds(tariff, pointer)
-    candidates: dict[
-        tuple[TariffDimensionType, ReservationRestrictionType | None], tuple[_Candidate, ...]
-    ] = {}
+    elements: list[_Element] = []
+    candidates: _Candidates = {}
     turns = Turns()
+    has_vat = False
     for number, element in enumerate(tariff.elements):
         where = f"{pointer}/elements/{number}"
         restrictions = understood(element.restrictions, f"{where}/restrictions")
-        turns |= restrictions.turns
-        for component in _components(tariff.id, number, element, where):
+        turns = turns | restrictions.turns if restrictions.conditions else turns
+        components = {each.dimension: each for each in _components(tariff.id, number, element, where)}
+        for component in components.values():
             _check_reservation(component, restrictions, where)
+            has_vat = has_vat or component.vat is not None
             key = component.dimension, restrictions.reservation
-            candidates[key] = (*candidates.get(key, ()), _Candidate(component, restrictions))
+            candidates.setdefault(key, []).append((component, restrictions))
+        elements.append(_Element(number, restrictions, components))
     return PriceList(
         id=tariff.id,
+        pointer=pointer,
         currency=tariff.currency,
         min_price=tariff.min_price,
         max_price=tariff.max_price,
-        has_vat=any(one.component.vat is not None for some in candidates.values() for one in some),
+        valid_from=tariff.start_date_time,
+        valid_until=tariff.end_date_time,
+        has_vat=has_vat,
         turns=turns,
+        _elements=tuple(elements),
         _candidates=candidates,
     )
 

@@ -1,19 +1,19 @@
 """What was used of each dimension under one price component without a break."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from fractions import Fraction
 from typing import Final, NamedTuple
 
 from hub.pricing.errors import CannotBePriced
-from hub.pricing.exact import hours
+from hub.pricing.exact import Exact
+from hub.pricing.flow import flow_remarks
 from hub.pricing.periods import Activity, ChargedPeriod
 from hub.pricing.segments import Segment
-from hub.pricing.tariff import Applicable, Component, Demand, PassedOver, PriceList
+from hub.pricing.tariff import Component, Demand, PassedOver, PriceList
 from schemas.v2_2_1.tariffs import ReservationRestrictionType, TariffDimensionType
 
-_ONCE: Final = Fraction(1)
 _RESERVED: Final = (ReservationRestrictionType.RESERVATION,)
 _EXPIRES: Final = (ReservationRestrictionType.RESERVATION_EXPIRES,)
 
@@ -41,14 +41,37 @@ class Kind(StrEnum):
     MAX_PRICE = "MAX_PRICE"
 
 
+#: Where a quantity belongs during a session; a fee depends on its element.
+_KINDS: Final = {
+    TariffDimensionType.ENERGY: Kind.ENERGY,
+    TariffDimensionType.TIME: Kind.TIME,
+    TariffDimensionType.PARKING_TIME: Kind.PARKING,
+}
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """From start to end the same component applied, or none did; grows while this remains so."""
+
+    kind: Kind
+    demand: Demand
+    component: Component | None
+    tariff_id: str | None
+    passed_over: tuple[PassedOver, ...]
+    #: kWh, microseconds, or 1 for a fee.
+    quantity: Exact
+    start: datetime
+    end: datetime
+
+
 class Usage(NamedTuple):
     """A quantity to which one component applied from start to end."""
 
     kind: Kind
     component: Component
     passed_over: tuple[PassedOver, ...]
-    #: kWh, hours, or 1 for a fee.
-    quantity: Fraction
+    #: kWh, microseconds, or 1 for a fee.
+    quantity: Exact
     start: datetime
     end: datetime
 
@@ -58,10 +81,26 @@ class Usage(NamedTuple):
         return self.kind, self.component.dimension
 
 
-class Used(NamedTuple):
-    """All that was used and has a price, and what had to be assumed."""
+class Unpriced(NamedTuple):
+    """A quantity to which no component applied from start to end."""
 
-    usages: tuple[Usage, ...]
+    kind: Kind
+    dimension: TariffDimensionType
+    #: None: no tariff is relevant.
+    tariff_id: str | None
+    #: Why none of its elements applied at the start.
+    passed_over: tuple[PassedOver, ...]
+    #: kWh or microseconds.
+    quantity: Exact
+    start: datetime
+    end: datetime
+
+
+class Used(NamedTuple):
+    """All that was used, and what had to be assumed."""
+
+    priced: tuple[Usage, ...]
+    unpriced: tuple[Unpriced, ...]
     notes: tuple[str, ...]
 
 
@@ -80,12 +119,12 @@ def used(segments: Iterable[Segment], price_lists: Mapping[str, PriceList]) -> U
     """
     tally = _Tally()
     for segment in segments:
-        tally.remark(segment)
         price_list = _relevant(segment.moment.period, price_lists)
+        tally.remark(segment.moment.period, price_list)
         for demand, quantity in _demands(segment):
-            found = price_list.applicable(demand, segment.moment) if price_list and quantity else None
-            tally.add(demand, quantity, found, segment)
-    return Used(tuple(tally.usages), tuple(dict.fromkeys(tally.notes)))
+            if quantity:
+                tally.add(demand, quantity, price_list, segment)
+    return tally.used()
 
 
 def _relevant(period: ChargedPeriod, price_lists: Mapping[str, PriceList]) -> PriceList | None:
@@ -99,102 +138,118 @@ def _relevant(period: ChargedPeriod, price_lists: Mapping[str, PriceList]) -> Pr
         ) from None
 
 
-def _demands(segment: Segment) -> Iterator[tuple[Demand, Fraction]]:
-    time = hours(segment.duration)
+def _demands(segment: Segment) -> Iterator[tuple[Demand, Exact]]:
+    time = segment.duration
     match segment.moment.period.activity:
         case Activity.EXPIRED if segment.expiry:
-            yield _EXPIRY_FEE, _ONCE
+            yield _EXPIRY_FEE, 1
         case Activity.EXPIRED:
-            yield _RESERVATION_FEE, _ONCE
+            yield _RESERVATION_FEE, 1
             yield _EXPIRED_TIME, time
         case Activity.RESERVED:
-            yield _RESERVATION_FEE, _ONCE
+            yield _RESERVATION_FEE, 1
             yield _RESERVATION_TIME, time
         case Activity.CHARGING:
-            yield from ((_FLAT, _ONCE), (_ENERGY, segment.energy), (_TIME, time))
+            yield from ((_FLAT, 1), (_ENERGY, segment.energy), (_TIME, time))
         case Activity.PARKING:
-            yield from ((_FLAT, _ONCE), (_ENERGY, segment.energy), (_PARKING_TIME, time))
-
-
-def _kind(segment: Segment, component: Component) -> Kind:
-    if segment.moment.period.activity.of_a_reservation:
-        return Kind.RESERVATION
-    match component.dimension:
-        case TariffDimensionType.ENERGY:
-            return Kind.ENERGY
-        case TariffDimensionType.TIME:
-            return Kind.TIME
-        case TariffDimensionType.PARKING_TIME:
-            return Kind.PARKING
-        case TariffDimensionType.FLAT:
-            return Kind.PARKING if component.parking_only else Kind.FIXED
+            yield from ((_FLAT, 1), (_ENERGY, segment.energy), (_PARKING_TIME, time))
 
 
 class _Tally:
-    """Adds up what applies; the one place that remembers what applied before."""
+    """Adds up what was used; the one place that remembers what applied before."""
 
     def __init__(self) -> None:
-        self.usages: list[Usage] = []
-        self.notes: list[str] = []
-        self._latest: dict[Demand, int] = {}
+        self._stretches: list[_Stretch] = []
+        self._latest: dict[Demand, _Stretch] = {}
         self._paid: set[tuple[str, int]] = set()
-        self._before: dict[Demand, Component | None] = {}
+        self._period: ChargedPeriod | None = None
+        self._notes: list[str] = []
 
-    def remark(self, segment: Segment) -> None:
-        period = segment.moment.period
-        if period.remark:
-            self.notes.append(period.remark)
-        if period.tariff_id is None:
-            self.notes.append(f"{period.pointer}: no tariff is relevant, so it costs nothing")
+    def used(self) -> Used:
+        priced: list[Usage] = []
+        unpriced: list[Unpriced] = []
+        for each in self._stretches:
+            where = each.passed_over, each.quantity, each.start, each.end
+            if each.component is None:
+                unpriced.append(Unpriced(each.kind, each.demand.dimension, each.tariff_id, *where))
+            else:
+                priced.append(Usage(each.kind, each.component, *where))
+        return Used(tuple(priced), tuple(unpriced), tuple(dict.fromkeys(self._notes)))
 
-    def add(self, demand: Demand, quantity: Fraction, found: Applicable | None, segment: Segment) -> None:
-        self._note_interpolation(demand, quantity, found, segment)
-        if found is None:
+    def remark(self, period: ChargedPeriod, price_list: PriceList | None) -> None:
+        if period is self._period:
             return
+        self._period = period
+        if period.remark:
+            self._notes.append(period.remark)
+        if price_list is None:
+            self._notes.append(f"{period.pointer}: no tariff is relevant, so it costs nothing")
+        elif price_list.turns.power or price_list.turns.current:
+            self._notes += flow_remarks(period, price_list.turns.power, price_list.turns.current)
+
+    def add(self, demand: Demand, quantity: Exact, price_list: PriceList | None, segment: Segment) -> None:
+        found = price_list.applicable(demand, segment.moment) if price_list else None
         if demand.dimension is TariffDimensionType.FLAT:
-            self._add_fee(found, segment)
-        else:
-            self._add_quantity(demand, quantity, found, segment)
-
-    def _add_fee(self, found: Applicable, segment: Segment) -> None:
-        where = found.component.tariff_id, found.component.element
-        if where not in self._paid:
-            self._paid.add(where)
-            self.usages.append(_usage(_ONCE, found, segment)._replace(end=segment.start))
-
-    def _add_quantity(self, demand: Demand, quantity: Fraction, found: Applicable, segment: Segment) -> None:
-        place = self._latest.get(demand)
-        latest = None if place is None else self.usages[place]
+            self._add_fee(demand, found, price_list, segment)
+            return
+        latest = self._latest.get(demand)
         if (
-            place is None
-            or latest is None
-            or latest.component is not found.component
+            latest is None
+            or latest.component is not found
             or latest.end != segment.start
+            or (found is None and latest.tariff_id != segment.moment.period.tariff_id)
         ):
-            self._latest[demand] = len(self.usages)
-            self.usages.append(_usage(quantity, found, segment))
+            self._note_interpolation(demand, latest, found, segment)
+            self._latest[demand] = _stretch(demand, quantity, found, price_list, segment)
+            self._stretches.append(self._latest[demand])
         else:
-            self.usages[place] = latest._replace(quantity=latest.quantity + quantity, end=segment.end)
+            latest.quantity += quantity
+            latest.end = segment.end
+
+    def _add_fee(
+        self, demand: Demand, found: Component | None, price_list: PriceList | None, segment: Segment
+    ) -> None:
+        if found is None or (found.tariff_id, found.element) in self._paid:
+            return
+        self._paid.add((found.tariff_id, found.element))
+        fee = _stretch(demand, 1, found, price_list, segment)
+        fee.end = fee.start
+        self._stretches.append(fee)
 
     def _note_interpolation(
-        self, demand: Demand, quantity: Fraction, found: Applicable | None, segment: Segment
+        self, demand: Demand, latest: _Stretch | None, found: Component | None, segment: Segment
     ) -> None:
-        component = found.component if found else None
         interpolated = segment.at_time if demand is _ENERGY else segment.at_energy
-        if interpolated and quantity and demand is not _FLAT and self._before.get(demand) is not component:
-            self.notes.append(
+        before = latest.component if latest else None
+        if interpolated and before is not found:
+            self._notes.append(
                 f"{segment.moment.period.pointer}: the price of {demand.dimension} changes within it, at"
                 f" {segment.start}; its energy was divided as evenly as its time"
             )
-        self._before[demand] = component
 
 
-def _usage(quantity: Fraction, found: Applicable, segment: Segment) -> Usage:
-    return Usage(
-        kind=_kind(segment, found.component),
-        component=found.component,
-        passed_over=found.passed_over,
+def _stretch(
+    demand: Demand,
+    quantity: Exact,
+    found: Component | None,
+    price_list: PriceList | None,
+    segment: Segment,
+) -> _Stretch:
+    return _Stretch(
+        kind=_kind(segment.moment.period.activity, demand, found),
+        demand=demand,
+        component=found,
+        tariff_id=segment.moment.period.tariff_id,
+        passed_over=price_list.passed_over(demand, segment.moment, found) if price_list else (),
         quantity=quantity,
         start=segment.start,
         end=segment.end,
     )
+
+
+def _kind(activity: Activity, demand: Demand, component: Component | None) -> Kind:
+    if activity.of_a_reservation:
+        return Kind.RESERVATION
+    if demand.dimension is TariffDimensionType.FLAT:
+        return Kind.PARKING if component and component.parking_only else Kind.FIXED
+    return _KINDS[demand.dimension]

@@ -262,15 +262,94 @@ def test_a_dimension_without_a_matching_element_costs_nothing() -> None:
 
 def test_a_line_says_why_the_elements_before_it_did_not_apply() -> None:
     several = tariff(
-        element(energy("1"), day_of_week=["SUNDAY"]),
+        element(flat("1")),
+        element(energy("1"), day_of_week=["SUNDAY", "SATURDAY"]),
         element(energy("2"), max_kwh=5, start_time="09:00"),
+        element(time("9"), reservation="RESERVATION"),
         element(energy("3")),
     )
 
-    first, second = priced(several, charging(60, 10)).lines
+    _, first, second = priced(several, charging(60, 10)).lines
 
-    assert (first.element, first.passed_over) == (1, ((0, "day_of_week"),))
-    assert (second.element, second.passed_over) == (2, ((0, "day_of_week"), (1, "max_kwh")))
+    assert (first.element, first.passed_over) == (
+        2,
+        (
+            (0, None, "it does not price ENERGY"),
+            (1, "day_of_week", "it wants SATURDAY or SUNDAY, and it was MONDAY"),
+        ),
+    )
+    assert (second.element, second.passed_over[2:]) == (
+        4,
+        (
+            (2, "max_kwh", "it wants less than 5 kWh, and it was 5 kWh"),
+            (3, None, "it is for RESERVATION only"),
+        ),
+    )
+
+
+class Reason(NamedTuple):
+    restrictions: dict[str, Any]
+    reason: str
+    session: dict[str, Any] = charging(60, 10)
+
+
+REASONS = [
+    Reason(
+        {"start_time": "10:00", "end_time": "12:30"},
+        "it wants 10:00 to 12:30, and it was 09:30:00 there",
+        charging(20),
+    ),
+    Reason({"start_date": "2026-03-03"}, "it wants 2026-03-03 or later, and it was 2026-03-02"),
+    Reason({"end_date": "2026-03-02"}, "it wants a day before 2026-03-02, and it was 2026-03-02"),
+    Reason({"min_duration": 4000}, "it wants 4000 s or more, and it was 0:00:00"),
+    Reason({"max_duration": 0}, "it wants less than 0 s, and it was 0:00:00"),
+    Reason({"min_kwh": Decimal("12.50")}, "it wants 12.5 kWh or more, and it was 0 kWh"),
+    Reason({"min_power": 11}, "it wants 11 kW or more, and it was 10 kW on average"),
+    Reason(
+        {"max_power": 11},
+        "it wants less than 11 kW, and it was 22 kW at most",
+        charging(60, 10, power=Level(highest=Decimal(22))),
+    ),
+    Reason(
+        {"min_current": 32},
+        "it wants 32 A or more, and it was 6 A at least, 16 A at most",
+        charging(60, 10, current=Level(Decimal(6), Decimal(16))),
+    ),
+    Reason({"min_current": 32}, "it wants 32 A or more, and it was none", parked(60)),
+]
+
+
+@pytest.mark.parametrize("case", REASONS, ids=[case.reason for case in REASONS])
+def test_a_reason_names_what_was_wanted_and_what_was(case: Reason) -> None:
+    both = tariff(element(time("1"), parking("1"), **case.restrictions), element(time("2"), parking("2")))
+
+    (line,) = priced(both, case.session).lines
+
+    ((number, restriction, reason),) = line.passed_over
+    assert (number, reason) == (0, case.reason)
+    assert restriction is not None
+    assert set(restriction.split(", ")) == set(case.restrictions)
+
+
+def test_an_element_that_others_come_before_is_said_to_be() -> None:
+    """TAR-15."""
+    reversed_order = tariff(
+        element(time("3"), reservation="RESERVATION"),
+        element(time("6"), reservation="RESERVATION_EXPIRES"),
+    )
+
+    (line,) = priced(reversed_order, expired(60)).lines
+
+    assert line.passed_over == ((0, None, "elements for RESERVATION_EXPIRES come before it"),)
+
+
+def test_what_no_element_prices_is_listed_with_the_reasons() -> None:
+    (free, stay) = priced(tariff(element(energy("2"), min_kwh=5)), charging(60, 4)).not_priced
+
+    assert (free.dimension, free.quantity, free.tariff_id) == ("ENERGY", Decimal(4), "T1")
+    assert free.passed_over == ((0, "min_kwh", "it wants 5 kWh or more, and it was 0 kWh"),)
+    assert (stay.dimension, stay.quantity) == ("TIME", Decimal(1))
+    assert stay.passed_over == ((0, None, "it does not price TIME"),)
 
 
 @pytest.mark.holds("AM-36", by=("cpo", "emsp"))
