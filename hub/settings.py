@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hub.ocpi.backoff import Backoff
 from hub.ocpi.party import Party
+from hub.pricing.plausibility.measures import Plausibility
 
 
 class PolicyMode(StrEnum):
@@ -52,6 +53,8 @@ class Limits:
     journal: timedelta = timedelta(days=30)
     #: How long Sessions and CDRs that passed are kept for their two parties, after they last changed.
     kept: timedelta = timedelta(days=90)
+    #: How long a tariff that was replaced is kept, to judge the CDRs of sessions that began under it.
+    replaced_tariff: timedelta = timedelta(days=180)
     #: Bytes of each body that the journal keeps.
     journal_body: int = 16 * 1024
     #: How long a URL that leads back through the hub lives, unless the message says otherwise.
@@ -131,6 +134,8 @@ class Settings:
     ask_all: bool = True
     limits: Limits = field(default_factory=Limits)
     pulling: Pulling = field(default_factory=Pulling)
+    #: How far a CDR may be off before its verdict says so.
+    plausibility: Plausibility = field(default_factory=Plausibility)
 
     @property
     def database_url(self) -> str:

@@ -1,0 +1,174 @@
+"""Rules about money: the price by our own reckoning, the tariff, the currency, VAT."""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from hub.pricing.errors import CannotBePriced
+from hub.pricing.plausibility.case import Case, time_zone
+from hub.pricing.plausibility.history import is_known_at, valid_at
+from hub.pricing.plausibility.values import Doubt, Severity
+from hub.pricing.rounding import half_up
+from hub.pricing.statement import Amount, PriceStatement
+from schemas.v2_2_1 import CDR, Tariff
+from schemas.v2_2_1.types import Price
+
+TOTAL: Final = "total_cost"
+#: The totals of a kind, named alike in a CDR and in a price statement.
+LINES: Final = (
+    "total_fixed_cost",
+    "total_energy_cost",
+    "total_time_cost",
+    "total_parking_cost",
+    "total_reservation_cost",
+)
+#: What makes the price; the rest of a tariff is for people.
+_PRICING: Final = ("currency", "min_price", "max_price", "elements")
+_NOTHING: Final = Amount(Decimal(0), None)
+_PER_CENT: Final = 100
+
+
+class Difference(NamedTuple):
+    """One amount of a CDR beside our own."""
+
+    #: JSON pointer into the CDR.
+    pointer: str
+    #: In the CDR.
+    asked: Decimal
+    #: By our own reckoning.
+    priced: Decimal
+
+    @property
+    def amount(self) -> Decimal:
+        """By how much too much is asked; negative: too little."""
+        return self.asked - self.priced
+
+
+def differences(cdr: CDR, statement: PriceStatement, sign: int) -> Iterator[Difference]:
+    """Each amount that the CDR tells and that we can tell, equal or not."""
+    yield from _two(TOTAL, cdr.total_cost, statement.total_cost, sign)
+    for name in LINES:
+        if (asked := getattr(cdr, name)) is not None:
+            # Only total_cost is turned around in a Credit CDR (CDR-06).
+            yield from _two(name, asked, getattr(statement, name) or _NOTHING, 1)
+
+
+def _two(name: str, asked: Price, priced: Amount, sign: int) -> Iterator[Difference]:
+    yield Difference(f"/{name}/excl_vat", asked.excl_vat, half_up(priced.excl_vat) * sign)
+    if asked.incl_vat is not None and priced.incl_vat is not None:
+        yield Difference(f"/{name}/incl_vat", asked.incl_vat, half_up(priced.incl_vat) * sign)
+
+
+def price_of_lines(case: Case) -> Iterator[Doubt]:
+    """Each total of a kind is what the tariff says."""
+    yield from _off(case, case.measures.line, lambda pointer: not _is_total(pointer))
+
+
+def price_of_all(case: Case) -> Iterator[Doubt]:
+    """The total is what the tariff says; what cannot be priced is not believed."""
+    if isinstance(case.statement, CannotBePriced):
+        yield Doubt(
+            case.statement.pointer,
+            f"cannot be priced: {case.statement.reason}",
+            {"asked": case.cdr.total_cost.excl_vat},
+        )
+    yield from _off(case, case.measures.total, _is_total)
+
+
+def _off(case: Case, tolerance: Decimal, which: Callable[[str], bool]) -> Iterator[Doubt]:
+    statement = case.statement
+    if not isinstance(statement, PriceStatement) or statement.currency != case.cdr.currency:
+        return
+    assumed = "" if time_zone(case.cdr, case.known) else ", in the time zone UTC, since none is known"
+    for each in differences(case.cdr, statement, case.sign):
+        if which(each.pointer) and abs(each.amount) > tolerance:
+            yield Doubt(
+                each.pointer,
+                f"asks for {each.asked} {case.cdr.currency}, by the tariff it is {each.priced}{assumed}",
+                {"asked": each.asked, "priced": each.priced, "difference": each.amount},
+            )
+
+
+def tariff_at_start(case: Case) -> Iterator[Doubt]:
+    """The tariffs are those that were valid when the session started."""
+    start, versions = case.cdr.start_date_time, case.known.tariffs
+    for number, tariff in enumerate(case.cdr.tariffs):
+        pointer = f"/tariffs/{number}"
+        yield from _validity(tariff, case, pointer)
+        if not is_known_at(versions, tariff.id, start):
+            continue
+        candidates = valid_at(versions, tariff.id, start, case.measures.tariff)
+        if not candidates:
+            yield Doubt(pointer, f"{tariff.id} had been withdrawn by then", {"start": start})
+        elif not any(_same_price(tariff, each) for each in candidates):
+            fields = [name for name in _PRICING if getattr(tariff, name) != getattr(candidates[-1], name)]
+            yield Doubt(
+                f"{pointer}/{fields[0]}",
+                f"{', '.join(fields)} of {tariff.id} are not those of {candidates[-1].last_updated}",
+                {"start": start, "valid_version": candidates[-1].last_updated},
+            )
+
+
+def _validity(tariff: Tariff, case: Case, pointer: str) -> Iterator[Doubt]:
+    """The tariff's own start and end."""
+    start = case.cdr.start_date_time
+    begins, ends = tariff.start_date_time, tariff.end_date_time
+    if begins is not None and start < begins:
+        yield Doubt(f"{pointer}/start_date_time", "begins later", {"start": start, "valid_from": begins})
+    if ends is not None and ends + case.measures.tariff <= start:
+        yield Doubt(f"{pointer}/end_date_time", "had ended by then", {"start": start, "valid_until": ends})
+
+
+def _same_price(one: Tariff, other: Tariff) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in _PRICING)
+
+
+def currency(case: Case) -> Iterator[Doubt]:
+    """The currency is that of the tariffs."""
+    for number, tariff in enumerate(case.cdr.tariffs):
+        if tariff.currency != case.cdr.currency:
+            yield Doubt(
+                f"/tariffs/{number}/currency",
+                f"{tariff.currency}, but the CDR is in {case.cdr.currency}",
+                {"tariff": tariff.currency, "cdr": case.cdr.currency},
+            )
+    statement = case.statement
+    if (
+        not case.cdr.tariffs
+        and isinstance(statement, PriceStatement)
+        and statement.currency != case.cdr.currency
+    ):
+        yield Doubt(
+            "/currency",
+            f"{case.cdr.currency}, but the tariff is in {statement.currency}",
+            {"tariff": statement.currency, "cdr": case.cdr.currency},
+        )
+
+
+def vat(case: Case) -> Iterator[Doubt]:
+    """With VAT is not less than without, not by more than VAT can be, and told where the tariff has VAT."""
+    for name in (TOTAL, *LINES):
+        cost = getattr(case.cdr, name)
+        if cost is None or cost.incl_vat is None:
+            continue
+        without, with_vat = abs(cost.excl_vat), abs(cost.incl_vat)
+        tax = with_vat - without
+        most = without * case.measures.most_vat / _PER_CENT + case.measures.line
+        if tax < -case.measures.line or tax > most:
+            yield Doubt(
+                f"/{name}/incl_vat",
+                f"{cost.incl_vat} with VAT, {cost.excl_vat} without",
+                {
+                    "incl_vat": cost.incl_vat,
+                    "excl_vat": cost.excl_vat,
+                    "most_per_cent": case.measures.most_vat,
+                },
+            )
+    statement = case.statement
+    has_vat = isinstance(statement, PriceStatement) and statement.total_cost.incl_vat is not None
+    if has_vat and case.cdr.total_cost.incl_vat is None:
+        yield Doubt("/total_cost/incl_vat", "is missing, though the tariff has VAT", {}, Severity.NOTE)
+
+
+def _is_total(pointer: str) -> bool:
+    return pointer.startswith(f"/{TOTAL}/")

@@ -1,0 +1,101 @@
+"""The verdict on one CDR: every rule asked, and the price recomputed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import localcontext
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from hub.pricing.plausibility.case import Case, reckoned
+from hub.pricing.plausibility.known import Known
+from hub.pricing.plausibility.measures import Plausibility
+from hub.pricing.plausibility.rules import RULES, SCHEMA
+from hub.pricing.plausibility.rules_of_money import Difference, differences
+from hub.pricing.plausibility.values import Doubt, Finding, Rule, Severity
+from hub.pricing.rounding import rounded
+from hub.pricing.statement import PriceStatement
+from schemas.findings import findings
+from schemas.tolerance import TOLERANT
+from schemas.v2_2_1 import CDR
+
+#: Digits that are enough for every comparison.
+_DIGITS: Final = 60
+_DEFAULTS: Final = Plausibility()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the rules say of a CDR."""
+
+    #: In the order of the table.
+    findings: tuple[Finding, ...] = ()
+    #: The price recomputed, rounded as in a CDR; None where there is none.
+    statement: PriceStatement | None = None
+    #: Each amount of the CDR beside ours, equal or not.
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def severity(self) -> Severity | None:
+        """That of the gravest finding; None: there is none."""
+        return max((each.severity for each in self.findings), key=lambda each: each.weight, default=None)
+
+
+def judged(value: Any, known: Known, measures: Plausibility = _DEFAULTS) -> Verdict:
+    """The verdict on a CDR.
+
+    Args:
+        value: The CDR, decoded by `exact_json`; whatever it is, there is a verdict on it.
+        known: What else is known.
+        measures: How far it may be off.
+    """
+    wrong = tuple(_schema(value))
+    try:
+        cdr = CDR.model_validate(value, context=TOLERANT)
+    except ValidationError:
+        return Verdict(wrong)
+    with localcontext(prec=_DIGITS):
+        try:
+            statement = reckoned(cdr, known, measures)
+        except ArithmeticError:
+            return Verdict((*wrong, _beyond_reckoning(SCHEMA)))
+        case = Case(value, cdr, known, measures, statement)
+        found = (*wrong, *(each for rule in RULES for each in _asked(rule, case)))
+        if not isinstance(statement, PriceStatement):
+            return Verdict(found)
+        return Verdict(found, rounded(statement), tuple(differences(cdr, statement, case.sign)))
+
+
+def _schema(value: Any) -> Iterator[Finding]:
+    """What is wrong with the CDR as such: a note if it can be read all the same."""
+    strict, tolerant = _wrong(value, None), _wrong(value, TOLERANT)
+    for each in tolerant or strict:
+        severity = SCHEMA.severity if tolerant else Severity.NOTE
+        yield Finding(SCHEMA.id, severity, each.pointer, each.message)
+
+
+def _wrong(value: Any, context: Any) -> tuple[Any, ...]:
+    try:
+        CDR.model_validate(value, context=context)
+    except ValidationError as error:
+        return findings(error)
+    return ()
+
+
+def _asked(rule: Rule, case: Case) -> Iterator[Finding]:
+    """What a rule finds; numbers that no arithmetic can hold are found as well."""
+    try:
+        doubts = list(rule.check(case))
+    except ArithmeticError:
+        yield _beyond_reckoning(rule)
+        return
+    for each in doubts:
+        yield _finding(rule, each)
+
+
+def _finding(rule: Rule, doubt: Doubt) -> Finding:
+    return Finding(rule.id, doubt.severity or rule.severity, doubt.pointer, doubt.message, doubt.values)
+
+
+def _beyond_reckoning(rule: Rule) -> Finding:
+    return Finding(rule.id, rule.severity, "", "a number or moment is out of all proportion")
