@@ -1,4 +1,4 @@
-"""Partners that leave and come back, that are several on one platform, and one that hangs among others."""
+"""Partners that leave and come back, and one that hangs among others."""
 
 import asyncio
 import time
@@ -7,18 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hub.ocpi.party import Party
-from hub.web.app import running_hub
-from partners.emsp.app import EmspNode
-from partners.emsp.authorization import EVERYWHERE
-from partners.emsp.settings import EmspSettings
-from partners.settings import NamedParty, NodeSettings
-from tests.fixtures.emsp_world import RFID
 from tests.fixtures.recorder import Fault, Recorder
-from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, PATIENCE, TOKEN, joined, roaming, settings
-from tests.fixtures.samples import location, session
-
-EMA, EMB = "NL/EMA", "NL/EMB"
+from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, PATIENCE, TOKEN, joined, roaming
 
 
 async def test_a_partner_leaves_and_comes_back(tmp_path: Path) -> None:
@@ -44,36 +34,6 @@ async def test_a_partner_leaves_and_comes_back(tmp_path: Path) -> None:
         assert missed.data == [LOCATION]
         assert emsp.all("PUT", "/receiver/locations") == []
         assert (await cpo.call("PUT", url, LOCATION, to=EMSP, sender=CPO)).code == 1000
-
-
-async def test_two_emsps_share_a_platform_and_nothing_else(tmp_path: Path) -> None:
-    """RT-34: each party gets its own copy of a broadcast, and its own sessions alone."""
-    more = NamedParty(Party.parse(EMB), "eMSP B")
-    node = NodeSettings(party=Party.parse(EMA), name="eMSP A", more_parties=(more,))
-    async with (
-        running_hub(settings(tmp_path), log=None) as hub,
-        EmspNode(EmspSettings(node=node, tokens=[(RFID, EVERYWHERE)])) as emsp,
-        Recorder([("CPO", *CPO.split("/"))]) as cpo,
-    ):
-        await joined(hub, cpo, "cpo")
-        await emsp.register(hub.versions_url, (await hub.platforms.invite("emsps")).token)
-        first, second = (emsp.providers[Party.parse(each)] for each in (EMA, EMB))
-        base = f"{hub.public_url}/ocpi/2.2.1/receiver"
-        assert (
-            await cpo.call("PUT", f"{base}/locations/BE/BEC/LOC1", location(), to=HUB, sender=CPO)
-        ).code == 1000
-        for provider in (first, second):
-            await emsp.until(provider.places.all)
-        for party, session_id in ((EMA, "S1"), (EMB, "S2")):
-            country_code, party_id = party.split("/")
-            token = {**session()["cdr_token"], "country_code": country_code, "party_id": party_id}
-            value = session(id=session_id, cdr_token=token)
-            answer = await cpo.call(
-                "PUT", f"{base}/sessions/BE/BEC/{session_id}", value, to=party, sender=CPO
-            )
-            assert answer.code == 1000, answer.body
-        assert [each.id for each in first.sessions.all()] == ["S1"]
-        assert [each.id for each in second.sessions.all()] == ["S2"]
 
 
 @pytest.mark.parametrize("fault", [Fault.HANG, Fault.DRIP])

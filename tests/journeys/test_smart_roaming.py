@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-import pytest
-
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import utc_now
 from hub.web.app import RunningHub, running_hub
@@ -26,13 +24,11 @@ from schemas.v2_2_1 import (
     ChargingPreferences,
     ChargingPreferencesResponse,
     ChargingProfile,
-    ChargingProfileResponseType,
-    ChargingProfileResultType,
     Session,
 )
 from tests.fixtures.bills import the_one_bill
 from tests.fixtures.cpo_world import SPEED, cpo_settings, evse, location, tariff
-from tests.fixtures.emsp_world import RFID
+from tests.fixtures.emsp_world import APP, RFID
 from tests.fixtures.roaming import settings as hub_settings
 
 CAPABILITIES = [
@@ -42,6 +38,11 @@ CAPABILITIES = [
     "REMOTE_START_STOP_CAPABLE",
 ]
 CARD = RFID["uid"]
+SLOW = ChargingProfile.model_validate(
+    {"charging_rate_unit": "W", "charging_profile_period": [{"start_period": 0, "limit": 4000}]}
+)
+REGULAR = ChargingPreferences.model_validate({"profile_type": "REGULAR"})
+CHEAP = ChargingPreferences.model_validate({"profile_type": "CHEAP"})
 PATIENCE = timedelta(seconds=20)
 
 
@@ -91,7 +92,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
     node = NodeSettings(party=Party("NL", "EMA"), name="eMSP A")
     async with (
         running_hub(hub_settings(folder), log=None) as hub,
-        EmspNode(EmspSettings(node=node, tokens=[(RFID, EVERYWHERE)])) as emsp,
+        EmspNode(EmspSettings(node=node, tokens=[(RFID, EVERYWHERE), (APP, EVERYWHERE)])) as emsp,
         CpoNode(cpo_tables) as cpo,
     ):
         await emsp.register(hub.versions_url, (await hub.platforms.invite("emsp")).token)
@@ -99,7 +100,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
         await cpo.register(hub.versions_url, (await hub.platforms.invite("cpo")).token)
         await cpo.until_introduced()
         await emsp.until(emsp.locations, PATIENCE)
-        quick = ChargerSettings(reconnect_after=timedelta(milliseconds=20))
+        quick = ChargerSettings(reconnect_after=timedelta(milliseconds=20), car_comes_on_remote_start=True)
         async with ChargerSimulator(
             f"{cpo.ocpp_url}/CP1", quick, time=SimulatedTime(utc_now, SPEED)
         ) as charger:
@@ -141,6 +142,8 @@ async def test_a_driver_gives_a_reservation_up(tmp_path: Path) -> None:
         until = datetime.now(UTC) + timedelta(hours=1)
         reserved = await on.emsp.driver.reserve(CARD, "square", until, "E1")
         assert reserved.reservation_id is not None
+        waiting = await on.session("RESERVATION")
+        assert waiting.authorization_reference == reserved.authorization_reference
         given_up = await on.emsp.driver.cancel(reserved.reservation_id)
         assert given_up.result == "ACCEPTED"
         assert on.reservation() is ReservationState.GIVEN_UP
@@ -148,53 +151,31 @@ async def test_a_driver_gives_a_reservation_up(tmp_path: Path) -> None:
         await on.emsp.until(lambda: on.emsp.locations()[0].evses[0].status == "AVAILABLE", PATIENCE)
 
 
-async def test_an_emsp_limits_what_its_driver_draws(tmp_path: Path) -> None:
-    """The profile is seen in the charger's power; cleared, the charger gives all it can again."""
+async def test_a_session_is_limited_preferred_billed_and_credited(tmp_path: Path) -> None:
+    """The profile is seen in the charger's power, the credit in the driver's balance, which is nothing."""
     async with stage(tmp_path) as on:
-        session = await on.charges()
+        emsp, smart = on.emsp, on.emsp.smart_charging
+        assert (await emsp.start_session("app-1", "square", "E1", "1")).outcome.is_accepted
+        session = await on.session("ACTIVE")
         await on.charger.until_energy(1, Decimal(500))
         full = on.charger.connector(1).power_w
-        profile = ChargingProfile.model_validate(
-            {"charging_rate_unit": "W", "charging_profile_period": [{"start_period": 0, "limit": 4000}]}
-        )
-        limited = await on.emsp.smart_charging.limit(session.id, profile)
-        assert limited.response.result is ChargingProfileResponseType.ACCEPTED
-        assert limited.result is ChargingProfileResultType.ACCEPTED
+        assert (await smart.limit(session.id, SLOW)).is_accepted
         await on.charger.until(lambda: on.charger.connector(1).power_w == 4000)
-        active = await on.emsp.smart_charging.active(session.id)
-        assert active.result is ChargingProfileResultType.ACCEPTED
-        cleared = await on.emsp.smart_charging.unlimit(session.id)
-        assert cleared.result is ChargingProfileResultType.ACCEPTED
+        told = await smart.active(session.id)
+        assert told.profile is not None
+        assert told.profile.charging_profile.charging_profile_period[0].limit == Decimal(4000)
+        assert await smart.prefer(session.id, REGULAR) is ChargingPreferencesResponse.ACCEPTED
+        not_supported = ChargingPreferencesResponse.PROFILE_TYPE_NOT_SUPPORTED
+        assert await smart.prefer(session.id, CHEAP) is not_supported
+        assert (await smart.unlimit(session.id)).is_accepted
         await on.charger.until(lambda: on.charger.connector(1).power_w == full)
-        await on.leaves()
-        await the_one_bill(on.emsp, on.charger)
 
-
-@pytest.mark.parametrize(
-    ("profile_type", "answer"),
-    [
-        ("REGULAR", ChargingPreferencesResponse.ACCEPTED),
-        ("CHEAP", ChargingPreferencesResponse.PROFILE_TYPE_NOT_SUPPORTED),
-    ],
-)
-async def test_a_driver_says_how_to_charge(
-    tmp_path: Path, profile_type: str, answer: ChargingPreferencesResponse
-) -> None:
-    async with stage(tmp_path) as on:
-        session = await on.charges()
-        wanted = ChargingPreferences.model_validate({"profile_type": profile_type})
-        assert await on.emsp.smart_charging.prefer(session.id, wanted) is answer
-
-
-async def test_a_wrong_bill_is_taken_back(tmp_path: Path) -> None:
-    """The credit CDR comes to the eMSP, and the driver's balance is nothing."""
-    async with stage(tmp_path) as on:
-        await on.charges()
-        await on.charger.until_energy(1, Decimal(1000))
-        await on.leaves()
-        bill = await the_one_bill(on.emsp, on.charger)
+        assert (await emsp.stop_session(session.id)).is_accepted
+        on.charger.unplug(1)
+        bill = await the_one_bill(emsp, on.charger)
         credit = on.cpo.corrections.credit(bill.cdr_id)
-        await on.emsp.until(lambda: len(on.emsp.cdrs()) > 1, PATIENCE)
-        assert {each.id for each in on.emsp.cdrs()} == {bill.cdr_id, credit.id}
-        (balance,) = balances(on.emsp.bills())
-        assert balance.total == 0
+        await emsp.until(lambda: len(emsp.cdrs()) == 2, PATIENCE)
+        assert {each.id for each in emsp.cdrs()} == {bill.cdr_id, credit.id}
+        (owed,) = balances(emsp.bills())
+        assert (owed.total, len(owed.cdr_ids), owed.session_id) == (0, 2, session.id)
+        assert all(each.agrees for each in emsp.bills())

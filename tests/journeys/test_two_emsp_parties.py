@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,26 +16,15 @@ from partners.emsp.app import EmspNode
 from partners.emsp.authorization import EVERYWHERE
 from partners.emsp.bills import balances
 from partners.emsp.provider import Provider
-from partners.emsp.reservations import ReservationState, reservations
 from partners.emsp.settings import EmspSettings
 from partners.settings import NamedParty, NodeSettings
-from schemas.v2_2_1 import ChargingPreferences, ChargingPreferencesResponse, ChargingProfile
-from tests.fixtures.emsp_world import RFID, response_url
-from tests.fixtures.recorder import Answered, Fault, Received, Recorder, Reply
+from tests.fixtures.emsp_world import RFID
+from tests.fixtures.recorder import Answered, Fault, Recorder, Reply
 from tests.fixtures.roaming import joined, settings
-from tests.fixtures.samples import T1, cdr, cdr_token, evse, location, session, tariff
+from tests.fixtures.samples import cdr, cdr_token, location, session, tariff
 
 A, B, HUB = "NL/EMA", "NL/EMB", "NL/HUB"
 ONE, TWO, HANGS = "BE/ONE", "BE/TWO", "BE/HNG"
-UNTIL = datetime(2030, 1, 1, tzinfo=UTC)
-ACCEPTED = Reply({"result": "ACCEPTED", "timeout": 5})
-ACTIVE = {
-    "start_date_time": T1,
-    "charging_profile": {
-        "charging_rate_unit": "W",
-        "charging_profile_period": [{"start_period": 0, "limit": 7000}],
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -59,18 +48,6 @@ class Journey:
         answer = await self.cpos[sender].call(method, url, value, to=to, sender=sender)
         assert answer.code == code, answer.body
         return answer
-
-    def later(self, cpo: str, fragment: str, result: Any) -> None:
-        """Let a CPO accept such requests, and post this to the response_url, which is the hub's."""
-
-        async def accept(received: Received) -> Reply:
-            url = response_url(received)
-            assert url.startswith(self.hub.public_url)
-            answer = await self.cpos[cpo].call("POST", url, result, to=received.sender, sender=cpo)
-            assert answer.code == 1000, answer.body
-            return ACCEPTED
-
-        self.cpos[cpo].answers("*", fragment, accept)
 
 
 def owned(value: dict[str, Any], owner: str) -> dict[str, Any]:
@@ -99,13 +76,9 @@ async def journey(tmp_path: Path) -> AsyncIterator[Journey]:
         journey = Journey(hub, emsp, cpos)
         for name in cpos:
             path = f"receiver/locations/{name}/LOC1"
-            await journey.send(name, "PUT", path, owned(location(evses=[capable()]), name))
+            await journey.send(name, "PUT", path, owned(location(), name))
         await emsp.until(lambda: all(len(each.places.all()) == 3 for each in journey.parties))
         yield journey
-
-
-def capable() -> dict[str, Any]:
-    return evse(capabilities=["CHARGING_PREFERENCES_CAPABLE", "CHARGING_PROFILE_CAPABLE", "RESERVABLE"])
 
 
 @pytest.mark.holds("CR-20", "RT-01", by="emsp")
@@ -136,52 +109,6 @@ async def test_a_cpo_that_hangs_is_left_out_of_a_pull_and_of_nothing_else(journe
         f"sessions of {cpo} for {party}" for cpo in (ONE, TWO) for party in (A, B)
     }
     assert [[each.id for each in party.sessions.all()] for party in (first, second)] == [["S1"], ["S2"]]
-
-
-async def test_a_reservation_is_taken_back_by_its_cpo(journey: Journey) -> None:
-    """CMD-09: on the hub's URL, which was used before."""
-    _, second = journey.parties
-    journey.later(ONE, "/commands/RESERVE_NOW", {"result": "ACCEPTED"})
-    reserved = await second.driver.reserve("only-b", "LOC1", UNTIL, "E1", owner=Party.parse(ONE))
-    assert reserved.outcome.is_accepted
-    post = journey.cpos[ONE].all("POST", "/commands/RESERVE_NOW")[0]
-    assert (post.to, post.sender) == (ONE, B)
-    canceled = {"result": "CANCELED_RESERVATION"}
-    answer = await journey.cpos[ONE].call("POST", response_url(post), canceled, to=B, sender=ONE)
-    assert answer.code == 1000, answer.body
-    (found,) = reservations(second.commands.all(), datetime.now(UTC))
-    assert found.state is ReservationState.CANCELED
-
-
-@pytest.mark.holds("CHP-01", "CHP-02", "SES-15", by="emsp")
-async def test_a_session_is_limited_and_charges_as_the_driver_prefers(journey: Journey) -> None:
-    """All three requests, with results at the hub's URLs, and news of the active profile."""
-    _, second = journey.parties
-    value = owned(session(cdr_token=cdr_token(party_id="EMB", uid="only-b")), TWO)
-    await journey.send(TWO, "PUT", f"receiver/sessions/{TWO}/S1", value, to=B)
-    profile = ChargingProfile.model_validate(ACTIVE["charging_profile"])
-    smart = second.smart_charging
-    journey.later(TWO, "/receiver/chargingprofiles/", {"result": "ACCEPTED"})
-    assert (await smart.limit("S1", profile)).is_accepted
-    journey.later(TWO, "/receiver/chargingprofiles/", {"result": "ACCEPTED", "profile": ACTIVE})
-    told = await smart.active("S1")
-    assert told.profile is not None
-    assert told.profile.to_wire() == ACTIVE
-    journey.later(TWO, "/receiver/chargingprofiles/", {"result": "REJECTED"})
-    assert (await smart.unlimit("S1")).result == "REJECTED"
-    assert [each.method for each in journey.cpos[TWO].all("*", "/receiver/chargingprofiles/")] == [
-        "PUT",
-        "GET",
-        "DELETE",
-    ]
-    later = {**ACTIVE, "start_date_time": "2026-01-01T15:00:00Z"}
-    await journey.send(TWO, "PUT", "sender/chargingprofiles/S1", later, to=B)
-    known = second.profiles.known(second.sessions.all()[0])
-    assert known is not None
-    assert known.to_wire() == later
-    journey.cpos[TWO].answers("PUT", "/charging_preferences", Reply("NOT_POSSIBLE"))
-    preferences = ChargingPreferences.model_validate({"profile_type": "FAST"})
-    assert await smart.prefer("S1", preferences) is ChargingPreferencesResponse.NOT_POSSIBLE
 
 
 @pytest.mark.holds("CDR-02", "CDR-06", "CDR-07", by="emsp")
