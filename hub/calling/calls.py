@@ -29,7 +29,7 @@ class TokenBefore(Protocol):
         """The request with the token before, None where there is none."""
         ...
 
-    async def restore(self, platform_id: int | None) -> None:
+    async def restore(self, platform_id: int | None, refused: HttpRequest, taken: HttpRequest) -> None:
         """Show that one again from now on: the platform takes it, and refused the new one."""
         ...
 
@@ -117,7 +117,7 @@ class JournaledTransport:
             return reply
         again = await self._sent(instead)
         if again.status != UNAUTHORIZED:
-            await before.restore(self.platform_id)
+            await before.restore(self.platform_id, request, instead)
         return again
 
     async def _sent(self, request: HttpRequest) -> HttpReply:

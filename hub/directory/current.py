@@ -100,8 +100,8 @@ class CurrentDirectory:
             is_blocked=row.is_blocked,
             versions_url=row.versions_url,
             version=row.version,
-            outbound_token=self._opened(row.outbound_token),
-            previous_outbound_token=self._opened(row.previous_outbound_token),
+            outbound_token=self.opened(row.outbound_token),
+            previous_outbound_token=self.opened(row.previous_outbound_token),
             token_encoding=TokenEncoding(row.token_encoding),
             when_unreachable=WhenUnreachable(row.when_unreachable),
             bad_bodies=BadBodies(row.bad_bodies),
@@ -115,5 +115,6 @@ class CurrentDirectory:
             distant=distant,
         )
 
-    def _opened(self, sealed: bytes | None) -> str | None:
+    def opened(self, sealed: bytes | None) -> str | None:
+        """A token as it is shown; None where there is none."""
         return None if sealed is None else self._sealer.opened(sealed)

@@ -11,10 +11,12 @@ Until that transaction nothing has happened: token A still works, and nobody is 
 by PUT has the same shape; there the token before the new one works on, as `rotation` says (AM-15).
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.calling.calls import Calls, PatientTransport
@@ -35,7 +37,7 @@ from hub.handshake.connections import (
 )
 from hub.handshake.identity import HubIdentity
 from hub.handshake.impressions import Impressions
-from hub.handshake.rotation import retire_tokens, settle
+from hub.handshake.rotation import keep_overlapping_token, retire_tokens, settle
 from hub.ocpi.client import NoMutualVersion, PeerOffers, PeerRefused, PlatformClient
 from hub.ocpi.errors import (
     MethodNotAllowed,
@@ -52,6 +54,8 @@ from hub.registry.token_rows import find_token, forget_tokens, give_token
 from hub.store.journal import Purpose
 from hub.store.tables import PlatformRow
 from schemas.v2_2_1 import Credentials
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,7 @@ class Handshakes:
             row = await _row_of(session, caller)
             await check_unclaimed(session, self._on.identity.party, row, made)
             await retire_tokens(session, row, self._on.clock())
+            keep_overlapping_token(row, self._on.sealer, caller.platform.outbound_token)
             await self._connect(session, row, made, token)
         self._on.learn(caller.platform.id, impressions, made)
         return self._on.identity.credentials(token)
@@ -208,8 +213,12 @@ class Handshakes:
 
         To be called for each request whose caller says `ends_rotation`, which is one in a rotation.
         """
-        async with self._on.records.changing() as session:
-            await settle(session, caller.platform.id, caller.token, self._on.clock())
+        try:
+            async with self._on.records.changing() as session:
+                await settle(session, caller.platform.id, caller.token, self._on.clock())
+        except SQLAlchemyError:
+            # The token is good all the same; the next request with it decides the rotation.
+            log.exception("a rotation of the tokens of %s could not be ended", caller.platform.name)
 
     async def _called_back(
         self, caller: Caller, credentials: Credentials, impressions: Impressions

@@ -39,7 +39,7 @@ from hub.handshake.connections import (
 )
 from hub.handshake.credentials import HandshakeParts
 from hub.handshake.impressions import Impressions
-from hub.handshake.rotation import retire_tokens, revoke_retired
+from hub.handshake.rotation import keep_overlapping_token, retire_tokens, revoke_retired
 from hub.ocpi.client import PeerOffers, PeerRefused, PlatformClient
 from hub.ocpi.errors import InvalidParameters, OcpiError
 from hub.ocpi.headers import TokenEncoding
@@ -160,7 +160,8 @@ class Registering:
     async def settled(self, caller: Caller) -> None:
         """Wait for the end of the handshake that a caller's token is pending in.
 
-        As soon as a platform has answered our POST it may use token B, and may be faster than our commit.
+        As soon as a platform has answered our POST it may use token B, and may be faster than our commit. And
+        one that updates its credentials while we update ours at it is heard when ours is done.
         """
         underway = self._underway.get(caller.platform.id)
         if underway is not None:
@@ -276,6 +277,7 @@ class Registering:
             except InvalidParameters as error:
                 refusal = error
             await retire_tokens(session, row, on.clock())
+            keep_overlapping_token(row, on.sealer, platform.outbound_token)
             await self._connect(session, row, made, token)
             if revoke_old:
                 await revoke_retired(session, row)

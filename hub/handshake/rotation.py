@@ -20,8 +20,8 @@ from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.directory.current import CurrentDirectory
-from hub.directory.tokens import TokenPurpose, token_hash
-from hub.ocpi.headers import AUTHORIZATION, write_authorization
+from hub.directory.tokens import Sealer, TokenPurpose, token_hash
+from hub.ocpi.headers import AUTHORIZATION, TokenEncoding, write_authorization
 from hub.ocpi.transport import HttpRequest
 from hub.registry.records import Records
 from hub.store.tables import InboundTokenRow, PlatformRow
@@ -72,6 +72,21 @@ def keep_outbound_token(row: PlatformRow) -> None:
     row.previous_outbound_token = row.previous_outbound_token or row.outbound_token
 
 
+def keep_overlapping_token(row: PlatformRow, sealer: Sealer, shown_before: str | None) -> None:
+    """Remember, of exchanges that overlap, the token that the other one gave, and no older one.
+
+    Both sides may begin at the same moment. Then nobody here knows whose answer came last at the platform:
+    it wants the token of one exchange or of the other. To be called before the token is replaced.
+
+    Args:
+        row: The platform.
+        sealer: Opens what is kept.
+        shown_before: What we showed the platform when the exchange began.
+    """
+    if row.outbound_token is not None and sealer.opened(row.outbound_token) != shown_before:
+        row.previous_outbound_token = None
+
+
 @dataclass(frozen=True, slots=True)
 class PreviousTokens:
     """The tokens that we showed before, for platforms that refuse the new one."""
@@ -91,15 +106,27 @@ class PreviousTokens:
         others = tuple(header for header in request.headers if header[0] != AUTHORIZATION)
         return replace(request, headers=(before, *others))
 
-    async def restore(self, platform_id: int | None) -> None:
-        """Show the token before again, as the platform takes that one and not the newest."""
+    async def restore(self, platform_id: int | None, refused: HttpRequest, taken: HttpRequest) -> None:
+        """Show the token before again, as the platform takes that one and not the newest.
+
+        Not where the platform has given another one meanwhile: nobody knows yet whether it takes that.
+        """
         platform = None if platform_id is None else self.directory.value.platforms.get(platform_id)
         if platform is None or platform.previous_outbound_token is None:
             return
         async with self.records.changing() as session:
             row = await session.get(PlatformRow, platform_id)
-            if row is not None and row.previous_outbound_token is not None:
+            if row is None or row.previous_outbound_token is None:
+                return
+            if self._shows(row.outbound_token, refused) and self._shows(row.previous_outbound_token, taken):
                 row.outbound_token, row.previous_outbound_token = row.previous_outbound_token, None
+
+    def _shows(self, sealed: bytes | None, request: HttpRequest) -> bool:
+        """Whether a request showed this token, however it was encoded."""
+        token = self.directory.opened(sealed)
+        return token is not None and any(
+            write_authorization(token, encoding) in request.headers for encoding in TokenEncoding
+        )
 
 
 async def _forget_retired(session: AsyncSession, platform_id: int) -> None:

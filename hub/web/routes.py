@@ -107,6 +107,9 @@ class PartnerRoutes:
         """The handshake (CR rows)."""
         passage = _passage(request, Purpose.HANDSHAKE, CREDENTIALS)
         caller = await self.authentication.caller(request)
+        if request.method == "PUT":
+            # Both sides have begun at the same time: one exchange after the other.
+            await self.authentication.settled(caller)
         operation = CREDENTIALS.match(InterfaceRole.SENDER, request.method, "").operation
         impressions = Impressions(passage.ids.correlation_id)
         theirs = None if operation.body is None else await self._credentials(request, impressions)
