@@ -212,6 +212,8 @@ class Reading:
             gone = sum(isinstance(each, Acceptance) and each.outcome is Outcome.DELETED for each in ended)
             self.tally = replace(self.tally, invalid=self.tally.invalid + gone)
             self._parts.wake()
+            if not gone:
+                return  # all of them were pushed just now
 
     def _only_of_this_platform(self) -> int | None:
         """The platform, if another one has the party, too, in a role that owns such objects."""
