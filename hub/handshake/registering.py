@@ -128,13 +128,18 @@ class Registering:
                 cannot be taken over: tokens and endpoints are new, the parties are as they were.
         """
         platform, token = self._registered(name)
-        talk = self._talk(platform, token, platform.token_encoding, platform_id=platform.id)
-        endpoint = await talk.read(platform.versions_at or "")
-        async with self._offered(platform, talk.correlation_id) as token_b:
-            theirs = await talk.exchange("PUT", endpoint.url, self._on.identity.credentials(token_b))
-            refusal = await self._renew(
-                platform, theirs, endpoint.details, token_b, talk, revoke_old=revoke_old
-            )
+        while (underway := self._underway.get(platform.id)) is not None:
+            # Of two exchanges at once nobody would know which one the platform goes by.
+            await underway.wait()
+            platform, token = self._registered(name)
+        with self._marked_underway(platform.id):
+            talk = self._talk(platform, token, platform.token_encoding, platform_id=platform.id)
+            endpoint = await talk.read(platform.versions_at or "")
+            async with self._offered(platform, talk.correlation_id) as token_b:
+                theirs = await talk.exchange("PUT", endpoint.url, self._on.identity.credentials(token_b))
+                refusal = await self._renew(
+                    platform, theirs, endpoint.details, token_b, talk, revoke_old=revoke_old
+                )
         if refusal is not None:
             raise HandshakeFailed("its parties", refusal, talk.correlation_id) from refusal
         return self._on.directory.value.platforms[platform.id]
@@ -222,17 +227,16 @@ class Registering:
         async with on.records.changing(correlation_id) as session:
             row = await named(session, platform.name)
             await give_token(session, row, on.sealer, token, TokenPurpose.PENDING, on.clock())
-        with self._marked_underway(platform.id):
-            try:
-                yield token
-            except BaseException as error:
-                async with on.records.changing(correlation_id) as session:
-                    if _surely_not_done(error):
-                        await forget_token(session, token)
-                    else:
-                        await retire_tokens(session, await named(session, platform.name), on.clock())
-                        await open_token(session, token)
-                raise
+        try:
+            yield token
+        except BaseException as error:
+            async with on.records.changing(correlation_id) as session:
+                if _surely_not_done(error):
+                    await forget_token(session, token)
+                else:
+                    await retire_tokens(session, await named(session, platform.name), on.clock())
+                    await open_token(session, token)
+            raise
 
     @contextmanager
     def _marked_underway(self, platform_id: int) -> Iterator[None]:

@@ -19,6 +19,10 @@ FULL = text(
     "CREATE TRIGGER full BEFORE DELETE ON inbound_token BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
 )
 
+FULL_FOR_PLATFORMS = text(
+    "CREATE TRIGGER full BEFORE UPDATE ON platform BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+)
+
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
@@ -117,3 +121,40 @@ async def test_a_rotation_that_cannot_be_written_down_keeps_nobody_out(tmp_path:
         async with opened(settings(tmp_path).database_url) as database, database.writing() as connection:
             await connection.execute(FULL)
         await reach_each_other(world)
+
+
+@pytest.mark.holds("AM-15", by="hub")
+async def test_an_answer_counts_although_it_cannot_be_written_down_which_token_it_was_for(
+    tmp_path: Path,
+) -> None:
+    async with roaming(tmp_path) as world:
+        shown_to_hub, before = world.cpo.outbound_token, set(world.cpo.accepted_tokens)
+        await world.cpo.update()
+        world.cpo.outbound_token, world.cpo.accepted_tokens = shown_to_hub, before
+        async with opened(settings(tmp_path).database_url) as database, database.writing() as connection:
+            await connection.execute(FULL_FOR_PLATFORMS)
+        for _ in range(2):
+            await reach_each_other(world)
+
+
+@pytest.mark.holds("AM-15", by="hub")
+async def test_of_two_updates_that_the_hub_begins_one_waits_for_the_other(world: Roaming) -> None:
+    """An operator rotates the tokens while the hub tells of its new endpoints."""
+    under_way = 0
+
+    async def alone(_received: Received) -> Reply:
+        nonlocal under_way
+        under_way += 1
+        assert under_way == 1
+        await asyncio.sleep(A_MOMENT)
+        under_way -= 1
+        return taken(world.cpo)
+
+    world.cpo.answers("PUT", CREDENTIALS, alone)
+    async with asyncio.TaskGroup() as both:
+        for _ in range(2):
+            both.create_task(world.hub.registering.update_at("cpo"))
+    puts = world.cpo.all("PUT", CREDENTIALS)
+    assert len(puts) == 2
+    world.cpo.outbound_token = puts[-1].value["token"]
+    await reach_each_other(world)
