@@ -64,9 +64,12 @@ class CurrentDirectory:
         for quirk in await session.exec(select(QuirkRow)):
             known = Known(quirk.value, Source(quirk.source))
             quirks.setdefault(quirk.platform_id, {})[(Quirk(quirk.name), quirk.about)] = known
+        here = {each.party for registered in roles.values() for each in registered}
         distant: dict[int, list[DistantParty]] = {}
         for told in await session.exec(select(DistantPartyRow)):
             party = Party(told.country_code, told.party_id)
+            if party in here:
+                continue  # Who is registered here is reached here, and no other hub stands in for it.
             seen = DistantParty(party, Role(told.role), ConnectionStatus(told.status), told.last_updated)
             distant.setdefault(told.platform_id, []).append(seen)
         platforms = [

@@ -104,6 +104,8 @@ class Neighbours:
             raise refusal(findings(error)) from error
         if told.party != party:
             raise InvalidParameters(f"URL: the object is of {told.party}, not of {party}")
+        if told in hub.distant:
+            return False
         is_new = not any((each.party, each.role) == (told.party, told.role) for each in hub.distant)
         async with self._records.changing(ids.correlation_id) as session:
             await session.merge(_row(hub.id, told))

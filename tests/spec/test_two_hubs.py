@@ -11,6 +11,7 @@ import pytest
 
 from hub.directory.directory import HubRole
 from hub.ocpi.party import Party
+from hub.settings import PolicyMode
 from hub.web.app import RunningHub, running_hub
 from tests.fixtures.recorder import Recorder, Reply
 from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, Roaming, joined, roaming, settings
@@ -308,3 +309,18 @@ def _told(partner: Recorder, party: str, status: str) -> Any:
     """What the partner was told last of a party, if that is its status."""
     puts = partner.all("PUT", f"/receiver/hubclientinfo/{party}")
     return puts[-1] if puts and puts[-1].value["status"] == status else None
+
+
+@pytest.mark.holds("RT-10", "HCI-06", by="hub")
+async def test_another_hub_learns_nothing_by_claiming_a_party_that_is_here(tmp_path: Path) -> None:
+    """Without an agreement of its own it knows nobody, also if it says that it reaches the CPO."""
+    async with roaming(tmp_path, settings(tmp_path, PolicyMode.AGREEMENTS)) as world:
+        await world.hub.signing.sign((Party.parse(CPO), Party.parse(EMSP)))
+        async with Recorder([("HUB", *FAR_HUB.split("/"))]) as far:
+            far.endpoints.append(("hubclientinfo", "SENDER"))
+            far.answers("GET", "/sender/hubclientinfo", Reply([]))
+            await joined(world.hub, far, "far", HubRole.ALLOWED)
+            claimed = CLIENT_INFO | {"country_code": "be", "party_id": "bec"}
+            assert await tell(far, claimed, CPO) == 201
+            known = await far.call("GET", url(world.hub, "sender", "hubclientinfo"))
+            assert (known.code, known.data) == (1000, [])

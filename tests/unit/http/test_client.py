@@ -168,14 +168,15 @@ async def test_private_addresses_and_plain_http_are_not_called_unless_allowed() 
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "10.1.2.3", "192.168.1.1", "172.16.0.1", "169.254.169.254", "0.0.0.0", "::1",  # noqa: S104 an address to refuse
-     "fe80::1%eth0", "fc00::1", "::ffff:10.0.0.1", "2002:7f00:1::", "224.0.0.1", "100.64.0.1"],
+     "fe80::1%eth0", "fc00::1", "::ffff:10.0.0.1", "2002:7f00:1::", "64:ff9b::a00:1",
+     "64:ff9b::a9fe:a9fe", "224.0.0.1", "100.64.0.1"],
 )  # fmt: skip
 def test_addresses_that_are_not_public_are_refused(address: str) -> None:
     with pytest.raises(UrlNotAllowed):
         check_public(address)
 
 
-@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700:4700::1111"])
+@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700:4700::1111", "64:ff9b::101:101"])
 def test_public_addresses_are_allowed(address: str) -> None:
     check_public(address)
 
