@@ -20,7 +20,7 @@ from enum import StrEnum
 
 from hub.ocpi.backoff import Backoff
 from hub.ocpi.errors import ReceiverBusy, ReceiverNotConnected
-from hub.ocpi.retry_after import ASK_TO_COME_AGAIN, read_retry_after, write_retry_after
+from hub.ocpi.retry_after import ASK_TO_COME_AGAIN, LONGEST, read_retry_after, write_retry_after
 from hub.ocpi.timestamps import Clock
 from hub.ocpi.transport import HttpReply
 
@@ -76,14 +76,14 @@ class Circuits:
         circuit = self._circuits.get(platform_id)
         if circuit is None or circuit.open_until is None:
             return CircuitState.CLOSED, None
-        if self._clock() < circuit.open_until:
+        if self._is_open(circuit, self._clock()):
             return CircuitState.OPEN, circuit.open_until
         return CircuitState.HALF_OPEN, None
 
     def peace(self, platform_id: int) -> dict[str, datetime]:
         """The modules for which the platform wants peace, and until when."""
         circuit, now = self._circuits.get(platform_id, _Circuit()), self._clock()
-        return {module: until for module, until in circuit.peace.items() if now < until}
+        return {module: until for module, until in circuit.peace.items() if now < until <= now + LONGEST}
 
     @contextmanager
     def request(self, platform_id: int, module: str, receiver: str) -> Iterator[None]:
@@ -95,7 +95,8 @@ class Circuits:
         """
         circuit, now = self._circuits.setdefault(platform_id, _Circuit()), self._clock()
         wanted = circuit.peace.get(module)
-        if wanted is not None and now < wanted:
+        # Nobody asks for longer than that: the clock was set back.
+        if wanted is not None and now < wanted <= now + LONGEST:
             raise ReceiverBusy(
                 f"{receiver} has asked for fewer requests of {module}",
                 headers=(write_retry_after(wanted - now),),
@@ -103,7 +104,7 @@ class Circuits:
         if circuit.under_way >= self._most_under_way:
             raise ReceiverNotConnected(f"{receiver} is slow, and too many requests to it are under way")
         is_trial = circuit.open_until is not None
-        if circuit.open_until is not None and (now < circuit.open_until or circuit.is_trying):
+        if circuit.open_until is not None and (self._is_open(circuit, now) or circuit.is_trying):
             raise ReceiverNotConnected(
                 f"{receiver} has not answered of late, and is left in peace for a while"
             )
@@ -128,12 +129,16 @@ class Circuits:
     def failed(self, platform_id: int) -> None:
         """The platform has not answered. Of requests that were under way together, one opens the circuit."""
         circuit, now = self._circuits.setdefault(platform_id, _Circuit()), self._clock()
-        if circuit.open_until is not None and now < circuit.open_until:
+        if self._is_open(circuit, now):
             return
         circuit.failures += 1
         if circuit.failures >= FAILURES:
             tries = circuit.failures - FAILURES + 1
             circuit.open_until = now + self._backoff.delay(tries, self._chance())
+
+    def _is_open(self, circuit: _Circuit, now: datetime) -> bool:
+        """Whether nothing passes; a pause that is longer than any shows that the clock was set back."""
+        return circuit.open_until is not None and now < circuit.open_until <= now + self._backoff.most
 
     def alive(self, platform_id: int) -> None:
         """The platform gave a sign of life: an open circuit may be tried at once; costs next to nothing."""

@@ -133,7 +133,9 @@ class Pumps:
         directory = self.parts.directory()
         if directory is not self._seen_directory:
             await self.parts.resyncs.read()
-            here = {each for platform in directory.platforms.values() for each in receivers(platform)}
+            # Who has come while that was read may be owed something already.
+            now = self.parts.directory()
+            here = {each for platform in now.platforms.values() for each in receivers(platform)}
             self.parts.resyncs.drop_all_but(here)
             self._seen_directory = directory
 

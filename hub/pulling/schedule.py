@@ -5,7 +5,7 @@
 | the platform connects, or its list is at another URL | full |
 | it is back after an outage, or the hub is | by date: from the last one that ended well, and a while before |
 | the interval is over, and it does not push (or is set to `always`) | by date |
-| the last full pull is too old | full, at the next occasion |
+| the last full pull is too old, or in the future | full, at the next occasion |
 | the last full list was too short to be believed | full, after the interval |
 | a pull failed | the same again, after a pause that grows, or as long as the platform asks (Retry-After) |
 | an operator asks | as asked, whatever the setting |
@@ -39,6 +39,8 @@ def is_full_due(progress: Progress | None, url: str, now: datetime, rules: Pulli
     """Whether the next pull of the list begins at its beginning."""
     if progress is None or progress.full_at is None or progress.url != url or progress.doubted_at:
         return True
+    if progress.read_at is not None and now < progress.read_at:
+        return True  # The clock was set back: nobody knows since when objects may be missing.
     return now - progress.full_at >= rules.full_every
 
 

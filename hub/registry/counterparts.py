@@ -85,10 +85,23 @@ async def resyncs(session: AsyncSession, before: Standing, after: Standing) -> l
     """Who is to be told anew of whose objects."""
     if not is_other(before, after):
         return []
-    owners = await owners_of(await session.connection(), (*BROADCAST, CLIENT_INFO))
     everybody = await registered(session)
+    # Also who has nothing yet: its first object may be on its way to whoever looks at the agreements before.
+    owners = {
+        *await owners_of(await session.connection(), (*BROADCAST, CLIENT_INFO)),
+        *may_own(everybody),
+    }
     readers = parties_of(everybody, await distant(session))
-    return [*_of_objects(owners, everybody, before, after), *_of_parties(owners, readers, before, after)]
+    in_order = sorted(owners, key=str)
+    return [*_of_objects(in_order, everybody, before, after), *_of_parties(in_order, readers, before, after)]
+
+
+def may_own(everybody: Iterable[Registered]) -> Iterator[tuple[str, Party]]:
+    """Who may have objects that are kept for those who may see them, each with the module."""
+    for _, (party, role) in everybody:
+        for module in BROADCAST:
+            if role in MODULES[module].sender_roles:
+                yield module, party
 
 
 def is_other(before: Standing, after: Standing) -> bool:

@@ -4,10 +4,13 @@ Three kinds of URL must lead back through the hub: the response_url that goes ou
 Link to the next page and the Location of a CDR that come back with an answer.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from hub.calling.hosts import absolute, belongs_to
 from hub.directory.current import CurrentDirectory
@@ -39,6 +42,8 @@ from hub.routing.policy import MayExchange
 from hub.settings import Limits
 from hub.store.journal import Purpose
 from schemas.v2_2_1 import InterfaceRole
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +228,13 @@ class Forwarding:
         if not belongs_to(onward.platform, stored_at):
             return replace(reply, note=f"Location left out: {stored_at[:100]} is not at the platform's host")
         lifetime = self.limits.cdr_location
-        own = await self._standing_for(LinkKind.CDR_LOCATION, stored_at, onward, interface, caller, lifetime)
+        kind = LinkKind.CDR_LOCATION
+        try:
+            own = await self._standing_for(kind, stored_at, onward, interface, caller, lifetime)
+        except SQLAlchemyError:
+            # The CDR was taken, and whoever sent it must not take it for lost and send it again.
+            log.exception("no URL of the hub could be made for a CDR that %s took", onward.routing.to)
+            return replace(reply, note="Location left out: it could not be written down")
         return replace(reply, headers=(*reply.headers, (LOCATION, own)))
 
     async def _standing_for(

@@ -14,6 +14,9 @@ from typing import NamedTuple
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
 
+#: Far more than OCPI allows for the uid of a token or its type (decision 0005).
+LONGEST_UID = 255
+
 
 class TokenId(NamedTuple):
     """What a token is asked about by: uid, folded, and type."""
@@ -70,6 +73,8 @@ class TokenOwners:
         self._remembered.pop(token, None)
 
     def _remember(self, token: TokenId, remembered: _Remembered) -> None:
+        if len(token.uid) > LONGEST_UID or len(token.type) > LONGEST_UID:
+            return  # Nobody has such a token, and it would take room.
         self._remembered[token] = remembered
         self._remembered.move_to_end(token)
         while len(self._remembered) > self._most:

@@ -201,3 +201,13 @@ def test_a_clock_that_is_set_back_gives_nothing_away(clock: Clock) -> None:
     assert taken(rates, platform()) == 0
     clock.passes(seconds=1)
     assert taken(rates, platform()) == 1
+
+
+def test_a_clock_that_is_set_back_shuts_nobody_out(circuits: Circuits, clock: Clock) -> None:
+    fail(circuits, FAILURES)
+    circuits.answered(2, "locations", HttpReply(429, (("Retry-After", "30"),)))
+    clock.passes(hours=-5)
+    assert circuits.state(1) == (CircuitState.HALF_OPEN, None)
+    assert circuits.peace(2) == {}
+    assert passes(circuits)
+    assert passes(circuits, platform=2)

@@ -58,6 +58,9 @@ def test_platforms_are_not_pulled_all_at_once_when_the_hub_starts(chance: float)
         (None, True),
         (Progress(URL), True),
         (Progress(URL, full_at=NOW - HOUR), False),
+        # The hub's clock was wrong by a day: what was updated since would never be asked for.
+        (Progress(URL, full_at=NOW + DAY), True),
+        (Progress(URL, full_at=NOW - HOUR, partial_at=NOW + DAY), True),
         (Progress(URL, full_at=NOW - DAY), True),
         (Progress(URL, full_at=NOW - DAY, partial_at=NOW - HOUR), True),
         (Progress("https://cpo.example/elsewhere", full_at=NOW - HOUR), True),

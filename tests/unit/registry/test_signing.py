@@ -245,3 +245,11 @@ async def test_the_watch_outlives_a_database_that_fails(
         await connection.execute(text("DROP TRIGGER full"))
     await moved(hub, waits, now + HOUR)
     assert await owed(hub) == ALL
+
+
+async def test_who_has_nothing_yet_is_told_of_all_the_same(hub: RegistryHub) -> None:
+    """Its first object may come while the pumps still go by the agreements before."""
+    async with hub.database.writing() as connection:
+        await connection.execute(text("DELETE FROM object WHERE module <> 'hubclientinfo'"))
+    await hub.signing.sign((EMSP, CPO))
+    assert await owed(hub) == ALL

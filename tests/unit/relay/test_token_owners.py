@@ -51,3 +51,10 @@ def test_the_memory_does_not_grow_without_end() -> None:
         remembered.known(TokenId(str(number), "RFID"), ONE)
     kept = [number for number in range(1_000) if remembered.owner(TokenId(str(number), "RFID"))]
     assert kept == list(range(900, 1_000))
+
+
+def test_what_can_be_no_token_takes_no_room() -> None:
+    remembered = owners(Clock())
+    for card in (TokenId("A" * 10_000, "RFID"), TokenId("04A1", "R" * 10_000)):
+        remembered.unknown(card, [ONE])
+        assert not remembered.is_unknown_to(card, [ONE])
