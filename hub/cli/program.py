@@ -12,6 +12,7 @@ from hub.cli import (
     journal,
     objects,
     partners,
+    price,
     pulls,
     route,
     serve,
@@ -64,6 +65,7 @@ app.command()(journal.journal)
 app.command()(journal.trace)
 app.command()(objects.objects)
 app.command()(deliveries.deliveries)
+app.command()(price.price)
 app.add_typer(pulls.app, name="pulls")
 app.add_typer(partners.app, name="partner")
 app.add_typer(conformance.app, name="conformance")

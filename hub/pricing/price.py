@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
 from operator import or_
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from hub.pricing.bounds import Money, adjustments, money
 from hub.pricing.clock import zone
@@ -20,6 +20,9 @@ from hub.pricing.usage import Kind, Unpriced, Usage, Used, used
 from hub.pricing.validity import validity_notes
 from schemas.v2_2_1.tariffs import Tariff, TariffDimensionType
 
+_UTC: Final = "UTC"
+_NO_ZONE: Final = "the time zone of the location is not known; its clock is taken to show UTC"
+
 
 class _Charge(NamedTuple):
     """A line, and its amount while it is still exact."""
@@ -28,13 +31,16 @@ class _Charge(NamedTuple):
     money: Money
 
 
-def price(periods: Sequence[ChargedPeriod], tariffs: Iterable[Tariff], *, time_zone: str) -> PriceStatement:
+def price(
+    periods: Sequence[ChargedPeriod], tariffs: Iterable[Tariff], *, time_zone: str | None
+) -> PriceStatement:
     """The exact price of a session, whether it is over or still goes on.
 
     Args:
         periods: The session as measured, in order of time; `charged_periods` reads them from OCPI.
         tariffs: Every tariff that a period names; OCPI's CDR and Connector allow several.
-        time_zone: Name of the location's time zone (`Location.time_zone`), for restrictions of time.
+        time_zone: Name of the location's time zone (`Location.time_zone`), for restrictions of time; None: it
+            is not known, UTC is assumed, and the statement says so where it matters (AM-55).
 
     Raises:
         CannotBePriced: Something in the periods or tariffs is not understood, or contradicts itself.
@@ -42,12 +48,14 @@ def price(periods: Sequence[ChargedPeriod], tariffs: Iterable[Tariff], *, time_z
     price_lists = _price_lists(tariffs)
     session = in_order(periods)
     turns = reduce(or_, (one.turns for one in price_lists.values()), Turns())
-    found = used(segments(session, turns, zone(time_zone)), price_lists)
+    found = used(segments(session, turns, zone(_UTC if time_zone is None else time_zone)), price_lists)
     charges = [
         _charge(usage, quantity) for usage, quantity in zip(found.priced, billed(found.priced), strict=True)
     ]
     for one in _relevant(price_lists, session):
         charges += _bounds(one, charges, session)
+    if time_zone is None and turns.clock:
+        found = found._replace(notes=(_NO_ZONE, *found.notes))
     return _statement(charges, price_lists, session, found)
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Final
 
+from hub.pricing.currency import decimals_of
 from hub.pricing.exact import DIGITS
 from hub.pricing.statement import Amount, Line, PriceStatement
 from schemas.v2_2_1.types import Price
@@ -38,6 +39,13 @@ def ocpi_price(amount: Amount) -> Price:
     if amount.incl_vat is not None:
         fields["incl_vat"] = half_up(amount.incl_vat)
     return Price(**fields)
+
+
+def payable(amount: Amount, currency: str) -> Decimal:
+    """What is to be paid: with VAT if there is any, to the last place that the currency has."""
+    owed = amount.excl_vat if amount.incl_vat is None else amount.incl_vat
+    decimals = decimals_of(currency)
+    return half_up(owed, decimals).quantize(Decimal(1).scaleb(-decimals))
 
 
 def half_up(value: Decimal, decimals: int = DECIMALS) -> Decimal:

@@ -126,6 +126,15 @@ class PriceList:
         )
 
 
+def check_tariff(tariff: Tariff) -> None:
+    """Check that the engine understands a tariff that stands by itself.
+
+    Raises:
+        CannotBePriced: It does not; the pointer is one into the tariff.
+    """
+    price_list(tariff, "")
+
+
 def price_list(tariff: Tariff, pointer: str) -> PriceList:
     """The tariff as a price list.
 
