@@ -5,8 +5,10 @@ not asked here, so that the cost does not grow with the number of partners.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -83,6 +85,9 @@ class ObjectStore:
         self._owners: dict[str, set[Party]] = {}
         #: Modules whose owners were read from the database.
         self._modules_read: set[str] = set()
+        #: Modules to which somebody brings a first object right now, and how often that has begun.
+        self._arriving: Counter[str] = Counter()
+        self._arrivals: Counter[str] = Counter()
 
     async def run(self) -> None:
         """Write what is accepted, until cancelled."""
@@ -232,11 +237,14 @@ class ObjectStore:
             between: Of what is between two parties, what somebody may see.
         """
         visible = None if owners is None else frozenset(owners)
-        if visible is not None and visible >= await self.owners(module):
-            visible = None
-        return await self._pages.page(
-            ObjectFilter.of(module, request, visible, except_platform, between), request.offset, request.limit
-        )
+        wanted = ObjectFilter.of(module, request, visible, except_platform, between)
+        if visible is not None and visible >= await self.owners(module) and not self._arriving[module]:
+            arrivals = self._arrivals[module]
+            page = await self._pages.page(replace(wanted, owners=None), request.offset, request.limit)
+            if arrivals == self._arrivals[module]:
+                return page
+            # Somebody else has come meanwhile, and may be among them.
+        return await self._pages.page(wanted, request.offset, request.limit)
 
     async def owners(self, module: str) -> frozenset[Party]:
         """Everybody who owns, or owned, an object of the module."""
@@ -249,8 +257,24 @@ class ObjectStore:
         return frozenset(known)
 
     async def _write(self, group: Sequence[Submitted]) -> list[Acceptance | OcpiError]:
-        with self._pages.changing():
+        with self._pages.changing(), self._arrival(group):
             return await self._write_and_notice(group)
+
+    @contextmanager
+    def _arrival(self, group: Sequence[Submitted]) -> Iterator[None]:
+        """In the block an owner may come of whom `owners` does not tell yet."""
+        new = {
+            change.key.module
+            for change, _ in group
+            if change.key.module not in self._modules_read
+            or Party(change.key.country_code, change.key.party_id) not in self._owners[change.key.module]
+        }
+        self._arrivals.update(new)
+        self._arriving.update(new)
+        try:
+            yield
+        finally:
+            self._arriving.subtract(new)
 
     async def _write_and_notice(self, group: Sequence[Submitted]) -> list[Acceptance | OcpiError]:
         async with self._database.writing() as connection:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,6 +24,8 @@ from tests.fixtures.changes import EARLIER, LATER, change, evse, location, patch
 from tests.unit.store.conftest import NOW, Opening
 
 Stored = tuple[Database, ObjectStore]
+#: Of the engine's pool.
+MOST_CONNECTIONS = 15
 ALL = PageRequest(offset=0, limit=1000)
 
 
@@ -363,3 +366,26 @@ async def test_the_last_page_skips_nothing_once_the_way_is_known(
     assert [name for page in walk for name in page] == [f"T{n}" for n in range(objects_kept)]
     known = next(iter(objects._pages._walks.values()))
     assert [offset for offset, _ in known.beginnings] == list(range(0, 201, 10))
+
+
+@pytest.mark.holds("RT-54", by="hub")
+async def test_who_comes_while_a_page_is_read_is_not_on_it_unless_the_asker_may_see_it(
+    stored: Stored,
+) -> None:
+    """Everybody whom the asker may see is everybody there is, until a stranger's first object is there."""
+    database, objects = stored
+    await fill(objects, 1)
+    friends = await objects.owners("tariffs")
+    async with asyncio.TaskGroup() as tasks, AsyncExitStack() as held:
+        # No connection is free: the stranger's change waits for one, and the page behind it.
+        for _ in range(MOST_CONNECTIONS - 1):
+            await held.enter_async_context(database.engine.connect())
+        last = await database.engine.connect()
+        tasks.create_task(objects.accept(put("tariffs", "/BE/BEC/T9", id="T9")))
+        reading = tasks.create_task(objects.page("tariffs", ALL, owners=friends))
+        for _ in range(100):
+            await asyncio.sleep(0)  # Both have come as far as they can.
+        await last.close()
+        page = await reading
+    assert (ids(page.bodies), page.total) == (["T0"], 1)
+    assert (await objects.page("tariffs", ALL)).total == 2
