@@ -20,7 +20,7 @@ from enum import StrEnum
 
 from hub.ocpi.backoff import Backoff
 from hub.ocpi.errors import ReceiverBusy, ReceiverNotConnected
-from hub.ocpi.retry_after import ASK_TO_COME_AGAIN, LONGEST, read_retry_after, write_retry_after
+from hub.ocpi.retry_after import LONGEST, peace_wanted, write_retry_after
 from hub.ocpi.timestamps import Clock
 from hub.ocpi.transport import HttpReply
 
@@ -122,8 +122,7 @@ class Circuits:
         circuit = self._circuits.setdefault(platform_id, _Circuit())
         circuit.failures = 0
         circuit.open_until = None
-        wait = read_retry_after(reply.headers, self._clock()) if reply.status in ASK_TO_COME_AGAIN else None
-        if wait:
+        if wait := peace_wanted(reply.status, reply.headers, self._clock()):
             circuit.peace[module] = self._clock() + wait
 
     def failed(self, platform_id: int) -> None:

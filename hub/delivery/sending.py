@@ -18,7 +18,7 @@ from hub.ocpi.description import ObjectKey
 from hub.ocpi.headers import NO_ROUTING, Routing
 from hub.ocpi.modules import MODULES
 from hub.ocpi.party import Party
-from hub.ocpi.retry_after import ASK_TO_COME_AGAIN, read_retry_after
+from hub.ocpi.retry_after import peace_wanted
 from hub.ocpi.transport import CallFailed
 from hub.registry.hubclientinfo import acquaintance, as_known
 from hub.store.acceptance import State
@@ -121,10 +121,8 @@ class Sending:
             reason = f"{type(failure).__name__}: {failure}"
             return Attempt(receiver, change, letter, verdict_on_failure(failure), reason=reason)
         attempt = _judged(receiver, change, letter, answer)
-        if answer.reply.status in ASK_TO_COME_AGAIN:
-            wait = read_retry_after(answer.reply.headers, self.calls.clock())
-            return replace(attempt, retry_after=wait or timedelta())
-        return attempt
+        wait = peace_wanted(answer.reply.status, answer.reply.headers, self.calls.clock())
+        return replace(attempt, retry_after=wait) if wait else attempt
 
 
 def _judged(receiver: Receiver, change: Change, letter: Letter, answer: Answer) -> Attempt:

@@ -28,6 +28,11 @@ def read_retry_after(headers: Sequence[Header], now: datetime) -> timedelta | No
         return None
 
 
+def peace_wanted(status: int, headers: Sequence[Header], now: datetime) -> timedelta:
+    """For how long an answer asks to be left in peace; zero where it does not."""
+    return (read_retry_after(headers, now) if status in ASK_TO_COME_AGAIN else None) or timedelta()
+
+
 def write_retry_after(wait: timedelta) -> Header:
     """The header that asks for this wait, in whole seconds, at least one."""
     return RETRY_AFTER, str(max(1, math.ceil(wait.total_seconds())))

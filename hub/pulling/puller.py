@@ -15,7 +15,7 @@ from typing import NamedTuple
 from hub.directory.directory import Platform
 from hub.directory.quirks import NO, Pushes, Quirk, Seen
 from hub.ocpi.client import PeerOffers, PeerRefused
-from hub.ocpi.retry_after import ASK_TO_COME_AGAIN, read_retry_after
+from hub.ocpi.retry_after import peace_wanted
 from hub.ocpi.transport import CallFailed
 from hub.ocpi.waiting import Wait
 from hub.pulling.lists import List, lists
@@ -233,9 +233,9 @@ class _Ended(NamedTuple):
 
 def _peace_wanted(failure: Exception, now: datetime) -> timedelta:
     """For how long the platform asks to be left in peace."""
-    if not isinstance(failure, PeerRefused) or failure.status not in ASK_TO_COME_AGAIN:
+    if not isinstance(failure, PeerRefused):
         return timedelta()
-    return read_retry_after(failure.headers, now) or timedelta()
+    return peace_wanted(failure.status, failure.headers, now)
 
 
 def _registered_url(platform: Platform, which: List) -> str:

@@ -21,11 +21,11 @@ from partners.emsp.authorization import EVERYWHERE
 from partners.emsp.settings import EmspSettings
 from partners.settings import NodeSettings
 from schemas.v2_2_1 import SessionStatus
-from tests.fixtures.admin_hub import until
 from tests.fixtures.bills import the_one_bill
 from tests.fixtures.emsp_world import RFID
 from tests.fixtures.processes import CpoProgram, cpo_program, free_port
 from tests.fixtures.roaming import settings as hub_settings
+from tests.fixtures.waiting import soon
 
 #: Slow enough that a car is not full while the CPO starts.
 SPEED = 300
@@ -110,7 +110,7 @@ async def until_accepted(cpo: CpoProgram, session_id: str) -> None:
         assert owed["cdr"]["session_id"] == session_id
         return bool(owed["is_accepted"])
 
-    await until(is_accepted)
+    await soon(is_accepted)
 
 
 async def test_killed_while_a_driver_charges(on: Stage) -> None:

@@ -13,10 +13,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.fixtures.admin_hub import until
 from tests.fixtures.processes import HubProgram, hub_program
 from tests.fixtures.recorder import Fault, Received, Recorder, Reply
 from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, OTHER_EMSP, TARIFF
+from tests.fixtures.waiting import soon
 
 SENDERS = (CPO, "DE/CPO", "FR/CPO")
 OBJECTS_EACH = 4
@@ -333,4 +333,4 @@ async def until_cursors_are_written(path: Path) -> None:
         async def written() -> bool:
             return database.execute(behind).fetchone() == (0,)
 
-        await until(written)
+        await soon(written)

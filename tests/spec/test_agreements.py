@@ -15,7 +15,7 @@ from hub.ocpi.party import Party
 from hub.ocpi.timestamps import utc_now
 from hub.settings import PolicyMode
 from hub.web.app import RunningHub, running_hub
-from tests.fixtures.admin_hub import asked, until
+from tests.fixtures.admin_hub import asked
 from tests.fixtures.recorder import Answered, Recorder, Reply
 from tests.fixtures.roaming import (
     CPO,
@@ -30,6 +30,7 @@ from tests.fixtures.roaming import (
     roaming,
     settings,
 )
+from tests.fixtures.waiting import soon
 
 LATER = "2026-01-01T12:00:00Z"
 LOC1, T1, TOKEN1 = "/BE/BEC/LOC1", "/BE/BEC/T1", "/NL/TNM/012345678"
@@ -73,7 +74,7 @@ async def at_rest(hub: RunningHub, platform: str | None = None) -> None:
         receivers = found.content["receivers"]
         return all(each["waiting"] == each["resyncs"] == 0 for each in receivers)
 
-    await until(owes_nothing)
+    await soon(owes_nothing)
 
 
 def told(partner: Recorder, *but: str) -> list[str]:
@@ -543,8 +544,12 @@ async def check_what_it_sees(
     known = await partner.call("GET", world.url("hubclientinfo", "SENDER"))
     others = {"/".join((each["country_code"], each["party_id"])) for each in known.data}
     assert others & set(cpos) == {cpo for cpo in cpos if covered(cpo, None)}
-    new = [each for each in partner.received[seen:] if each.method == "PUT"]
-    assert sorted(each.path[-2:] for each in new if "/locations/" in each.path) == locations
+
+    def delivered() -> list[str]:
+        pushed = [each for each in partner.received[seen:] if each.method == "PUT"]
+        return sorted(each.path[-2:] for each in pushed if "/locations/" in each.path)
+
+    await partner.until(lambda: delivered() == locations)
     for number, cpo in enumerate(cpos):
         one = world.url("locations", "SENDER", f"/L{number}")
         is_visible = covered(cpo, "locations")

@@ -1,22 +1,15 @@
 """Two hubs in a row: another hub speaks for parties that are not here, if an operator lets it (RT-10)."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from hub.directory.directory import HubRole
 from hub.registry.platforms import HandshakeFailed
 from tests.fixtures.recorder import Recorder
-from tests.fixtures.roaming import EMSP, Roaming, joined, roaming
+from tests.fixtures.roaming import EMSP, Roaming, joined
 
 FAR = "FR/FAR"
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
-    async with roaming(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

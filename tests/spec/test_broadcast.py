@@ -1,13 +1,11 @@
 """Broadcast push and GET All: sent to the hub, for everybody concerned (RT-28 to RT-43, RT-52 to RT-57)."""
 
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
 
 from tests.fixtures.recorder import Fault, Recorder, Reply
-from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, TARIFF, TOKEN, Roaming, joined, roaming
+from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, TARIFF, TOKEN, Roaming, joined
 
 LATER = "2026-01-01T12:00:00Z"
 CPO_TOKEN = TOKEN | {"country_code": "BE", "party_id": "BEC", "uid": "1"}
@@ -16,12 +14,6 @@ PUSHES = {
     "tariffs": (CPO, "/BE/BEC/T1", TARIFF),
     "tokens": (EMSP, "/NL/TNM/012345678", TOKEN),
 }
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
-    async with roaming(tmp_path) as made:
-        yield made
 
 
 @pytest.mark.holds("AM-14", "TR-15", "ST-01", "RT-29", "RT-31", "RT-35", "RT-37", "RT-43", by="hub")

@@ -1,6 +1,5 @@
 """CDRs through the hub: final, relayed as they are, and kept for their two parties (2.2.1, chapter CDRs)."""
 
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from pathlib import Path
@@ -17,18 +16,6 @@ from tests.fixtures.roaming import CPO, EMSP, HUB, OTHER_EMSP, TARIFF, Roaming, 
 from tests.fixtures.samples import cdr, cdr_token
 
 BEFORE, AFTER = "2026-01-01T11:00:00Z", "2026-01-01T12:00:00Z"
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
-    async with roaming(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def stack() -> AsyncIterator[AsyncExitStack]:
-    async with AsyncExitStack() as made:
-        yield made
 
 
 def of(party: str, **changes: Any) -> dict[str, Any]:

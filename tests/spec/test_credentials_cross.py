@@ -1,7 +1,6 @@
 """Credentials that both sides change at the same moment, or on a full disk: nobody is locked out (AM-15)."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -22,12 +21,6 @@ FULL = text(
 FULL_FOR_PLATFORMS = text(
     "CREATE TRIGGER full BEFORE UPDATE ON platform BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
 )
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
-    async with roaming(tmp_path) as world:
-        yield world
 
 
 async def reach_each_other(world: Roaming) -> None:

@@ -2,17 +2,16 @@
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from hub.ocpi.modules import MODULES
 from hub.settings import Limits
 from tests.fixtures.recorder import Fault, Received, Recorder, Reply
-from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, TOKEN, Roaming, joined, roaming
+from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, TOKEN, Roaming, joined
 
 FUNCTIONAL = [
     (module.id, str(interface))
@@ -39,12 +38,6 @@ PATHS = {
     ("chargingprofiles", "SENDER"): ("/S1", "GET PATCH DELETE"),
     ("chargingprofiles", "RECEIVER"): ("/S1", "POST PATCH"),
 }
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
-    async with roaming(tmp_path) as made:
-        yield made
 
 
 def asked(world: Roaming, fragment: str = "/partner/2.2.1/") -> int:

@@ -1,8 +1,6 @@
 """Party to party through the hub: what the far end received, and what came back (RT-01 to RT-27)."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -10,14 +8,7 @@ import pytest
 
 from hub.directory.directory import BadBodies
 from tests.fixtures.recorder import Fault, Received, Recorder, Reply
-from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, PATIENCE, TOKEN, Roaming, joined, roaming
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
-    async with roaming(tmp_path) as made:
-        yield made
-
+from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, PATIENCE, TOKEN, Roaming, joined
 
 #: Every operation of the endpoint matrix that is sent to one party (checklist 0.2), and who sends it.
 OPERATIONS: list[tuple[str, str, str, str, str, Any]] = [

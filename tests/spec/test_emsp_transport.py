@@ -1,27 +1,15 @@
 """The eMSP's side of transport, status codes and versions: what no other chapter of these tests shows."""
 
-import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from hub.ocpi.errors import OcpiError
 from hub.ocpi.party import Party
-from hub.ocpi.transport import CallFailed, HttpRequest
 from partners.node import Node
 from partners.platform import Platform
 from partners.settings import NamedParty, NodeSettings
-from partners.transport import AiohttpTransport
 from schemas.v2_2_1 import Role
 from tests.fixtures.emsp_world import World, emsp_world
 from tests.fixtures.nodes import PARTY, receiving
@@ -193,44 +181,3 @@ async def test_who_starts_with_other_interfaces_urls_or_parties_says_so(
                 await node.stop()
             told = [each.method for each in hub.all("*", "/credentials")]
             assert told == (["POST"] if number < 2 else ["POST", "PUT"])
-
-
-@pytest.mark.holds("TR-37", by=("cpo", "emsp"))
-async def test_a_certificate_that_nobody_vouches_for_is_not_trusted(tmp_path: Path) -> None:
-    """Whom a node talks to is known by its certificate; the node shows none itself."""
-    async with https_server(tmp_path) as url, AiohttpTransport() as transport:
-        request = HttpRequest("GET", url, (("Authorization", "Token c2VjcmV0"),), b"", timedelta(seconds=5))
-        with pytest.raises(CallFailed, match=r"(?i)certificate"):
-            await transport.send(request)
-
-
-@asynccontextmanager
-async def https_server(folder: Path) -> AsyncIterator[str]:
-    """A server whose certificate it has signed itself; its URL."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (folder / "key.pem").write_bytes(private)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    runner = web.AppRunner(web.Application())
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
-    await site.start()
-    try:
-        yield f"https://127.0.0.1:{runner.addresses[0][1]}/"
-    finally:
-        await runner.cleanup()

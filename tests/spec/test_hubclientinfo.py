@@ -11,7 +11,7 @@ from hub.registry.platforms import Platforms
 from schemas.v2_2_1 import ClientInfo, ConnectionStatus
 from tests.fixtures.recorder import Recorder
 from tests.fixtures.registry_hub import RegistryHub, registry_hub
-from tests.fixtures.roaming import CPO, EMSP, Roaming, joined, roaming
+from tests.fixtures.roaming import CPO, EMSP, Roaming, joined
 
 
 @pytest.fixture
@@ -147,12 +147,6 @@ async def test_after_a_restart_nothing_is_announced_that_is_known(
 
 
 # At a hub that runs, seen from the partners.
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
-    async with roaming(tmp_path) as world:
-        yield world
 
 
 @pytest.mark.holds("CR-22", "HCI-01", "HCI-02", "HCI-07", by="hub")

@@ -1,6 +1,5 @@
 """URLs that lead back through the hub: what they are worth, and for how long (design D9)."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,15 +8,9 @@ from multidict import CIMultiDict
 from hub.directory.directory import HubRole
 from hub.web.app import running_hub
 from tests.fixtures.recorder import Fault, Received, Recorder, Reply
-from tests.fixtures.roaming import CPO, EMSP, Roaming, joined, roaming, settings
+from tests.fixtures.roaming import CPO, EMSP, Roaming, joined, settings
 
 ACCEPTED = Reply({"result": "ACCEPTED", "timeout": 30})
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
-    async with roaming(tmp_path) as made:
-        yield made
 
 
 async def given_url(world: Roaming) -> str:

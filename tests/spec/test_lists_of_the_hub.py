@@ -1,14 +1,12 @@
 """2.2.1, Transport and format, Pagination: the hub's lists, each with every parameter (PG-01 to PG-11)."""
 
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.fixtures.recorder import Answered, Recorder
-from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, TARIFF, TOKEN, Roaming, joined, roaming
+from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, TARIFF, TOKEN, Roaming, joined
 
 #: Three objects of each, in this order and with these last_updated: not in the order in which they came.
 MOMENTS = ("2026-01-03T00:00:00Z", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00.500Z")
@@ -33,12 +31,6 @@ QUERIES: list[tuple[str, list[str], int, bool]] = [
     ("?date_from=2026-01-01T00:00:00Z&limit=2&offset=1", ["B", "C"], 3, False),
     ("?date_from=2027-01-01T00:00:00Z", [], 0, False),
 ]
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
-    async with roaming(tmp_path) as made:
-        yield made
 
 
 async def filled(world: Roaming, module: str) -> tuple[Recorder, str]:

@@ -1,23 +1,15 @@
 """Locations at the hub: kept down to the connector, and read from there (2.2.1, chapter Locations)."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.fixtures.recorder import Answered
-from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, Roaming, roaming
+from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, Roaming
 
 T0, T1, T2 = (f"2026-01-01T{hour}:00:00Z" for hour in (10, 11, 12))
 EVSE = LOCATION["evses"][0]
 CONNECTOR = EVSE["connectors"][0]
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
-    async with roaming(tmp_path) as made:
-        yield made
 
 
 async def push(world: Roaming, method: str, value: Any, tail: str = "") -> Answered:

@@ -4,22 +4,14 @@ import asyncio
 import base64
 import gzip
 import logging
-from collections.abc import AsyncIterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.fixtures.recorder import Fault, Recorder, Reply, from_json
-from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, PATIENCE, TOKEN, Roaming, joined, roaming
+from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, PATIENCE, TOKEN, Roaming, joined
 
 LATER = "2026-01-01T12:00:00Z"
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
-    async with roaming(tmp_path) as made:
-        yield made
 
 
 @pytest.mark.holds("RT-01", "RT-07", by="hub")

@@ -11,10 +11,10 @@ import pytest
 
 from hub.directory.directory import Pull
 from hub.ocpi.timestamps import parse_timestamp as moment
-from tests.fixtures.admin_hub import until
 from tests.fixtures.pulling import OFTEN, ONCE, Pulled, Shelf, pulling
 from tests.fixtures.recorder import Fault, Received, Recorder, Reply, to_json
 from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, TARIFF, TOKEN, joined
+from tests.fixtures.waiting import soon
 
 LATER = "2026-01-01T12:00:00Z"
 
@@ -410,7 +410,7 @@ async def test_who_is_set_to_never_is_pulled_only_by_hand(world: Pulled, cpo: Re
     async def is_asked() -> bool:
         return (await world.now("cpo", module="locations")).status == 200
 
-    await until(is_asked)
+    await soon(is_asked)
     assert (await world.ended())["stored"] == 1
     assert {each["module"]: each["ended_at"] for each in await world.shown()}["tariffs"] is None
 

@@ -14,19 +14,14 @@ import pytest
 
 from hub.directory.quirks import QUIRKS, Quirk
 from hub.settings import Pulling
-from tests.fixtures.admin_hub import asked, run, until
+from tests.fixtures.admin_hub import asked, run
 from tests.fixtures.recorder import VERSION, Received, Recorder, Reply
 from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, Roaming, joined, roaming, settings
+from tests.fixtures.waiting import soon
 
 PATCHED = {"name": "Renamed", "last_updated": "2026-01-02T10:00:00Z"}
 BARE_404 = Reply(status=404, body=b"<h1>Not Found</h1>", headers={"Content-Type": "text/html"})
 PAGE_FOR_PEOPLE = {"Content-Type": "text/html"}
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
-    async with roaming(tmp_path) as world:
-        yield world
 
 
 async def ask(world: Roaming, method: str, path: str, body: Any = None) -> Any:
@@ -48,7 +43,7 @@ async def learns(world: Roaming, name: str, quirk: str, value: str) -> dict[str,
     async def is_known() -> bool:
         return (await quirks(world, name)).get(quirk, {}).get("value") == value
 
-    await until(is_known)
+    await soon(is_known)
     return (await quirks(world, name))[quirk]
 
 
@@ -58,7 +53,7 @@ async def unlearns(world: Roaming, name: str, quirk: str) -> None:
     async def is_gone() -> bool:
         return quirk not in await quirks(world, name)
 
-    await until(is_gone)
+    await soon(is_gone)
 
 
 async def pins(world: Roaming, name: str, **values: str) -> None:
@@ -93,7 +88,7 @@ async def test_a_platform_that_does_as_ocpi_says_has_no_quirks(world: Roaming) -
     async def is_seen_to_push() -> bool:
         return (await ask(world, "GET", "/platforms/cpo"))["pushes"] == "yes"
 
-    await until(is_seen_to_push)
+    await soon(is_seen_to_push)
     assert (await ask(world, "GET", "/platforms/emsp"))["pushes"] == "unknown"
     assert await quirks(world, "cpo") == await quirks(world, "emsp") == {}
 
@@ -366,10 +361,6 @@ async def test_an_error_without_an_envelope_gets_one(world: Roaming, status: int
 
 
 # No PATCH (TR-23).
-
-
-def refusing_patch(reply: Reply) -> Callable[[Received], Reply | None]:
-    return lambda received: reply if received.method == "PATCH" else None
 
 
 @pytest.mark.parametrize("status", [405, 501])

@@ -1,7 +1,6 @@
 """Sessions through the hub: relayed as they are, and kept for their two parties (2.2.1, chapter Sessions)."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -13,22 +12,10 @@ import pytest
 from hub.web.app import running_hub
 from tests.fixtures.lists import listed, listed_soon
 from tests.fixtures.recorder import Answered, Recorder, Reply, to_json
-from tests.fixtures.roaming import CPO, EMSP, HUB, OTHER_EMSP, Roaming, joined, roaming, settings
+from tests.fixtures.roaming import CPO, EMSP, HUB, OTHER_EMSP, Roaming, joined, settings
 from tests.fixtures.samples import T0, T1, T2, cdr_token, period, session
 
 OTHER_CPO = "FR/CPO"
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
-    async with roaming(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def stack() -> AsyncIterator[AsyncExitStack]:
-    async with AsyncExitStack() as made:
-        yield made
 
 
 def of(party: str, **changes: Any) -> dict[str, Any]:

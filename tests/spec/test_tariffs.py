@@ -1,20 +1,12 @@
 """Tariffs at the hub: kept, given out, taken back (2.2.1, chapter Tariffs)."""
 
-from collections.abc import AsyncIterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.fixtures.recorder import Answered, Recorder, to_json
-from tests.fixtures.roaming import CPO, EMSP, HUB, OTHER_EMSP, TARIFF, Roaming, joined, roaming
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
-    async with roaming(tmp_path) as made:
-        yield made
+from tests.fixtures.roaming import CPO, EMSP, HUB, OTHER_EMSP, TARIFF, Roaming, joined
 
 
 async def push(world: Roaming, value: Any, *, to: str = HUB, method: str = "PUT") -> Answered:

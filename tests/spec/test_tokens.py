@@ -1,21 +1,13 @@
 """Tokens at the hub: one for each uid and type of an owner (2.2.1, chapter Tokens)."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.fixtures.recorder import Answered
-from tests.fixtures.roaming import CPO, EMSP, HUB, TOKEN, Roaming, roaming
+from tests.fixtures.roaming import CPO, EMSP, HUB, TOKEN, Roaming
 
 TYPES = ("RFID", "APP_USER", "AD_HOC_USER", "OTHER")
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
-    async with roaming(tmp_path) as made:
-        yield made
 
 
 async def push(world: Roaming, value: Any, query: str = "", method: str = "PUT") -> Answered:

@@ -21,15 +21,9 @@ from cryptography.x509.oid import NameOID
 from hub.ocpi.errors import OcpiError
 from schemas.v2_2_1 import OBJECTS
 from tests.fixtures.recorder import Reply
-from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, TARIFF, TOKEN, Roaming, roaming
+from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, TARIFF, TOKEN, Roaming
 
 LATER = "2026-01-01T12:00:00Z"
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
-    async with roaming(tmp_path) as made:
-        yield made
 
 
 async def push(world: Roaming, module: str, tail: str, method: str = "PUT", value: Any = None) -> Any:

@@ -172,12 +172,6 @@ async def test_after_a_restart_the_parties_of_the_other_hub_are_still_known(tmp_
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
-    async with roaming(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
 async def far(world: Roaming) -> AsyncIterator[Recorder]:
     async with Recorder([("HUB", *FAR_HUB.split("/"))]) as far:
         far.endpoints.append(("hubclientinfo", "SENDER"))

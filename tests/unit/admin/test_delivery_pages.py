@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.admin_hub import Answer, Run, asked, run, until
+from tests.fixtures.admin_hub import Answer, Run, asked, run
 from tests.fixtures.recorder import Reply
 from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, Roaming, roaming
+from tests.fixtures.waiting import soon
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ async def refused_location(world: Roaming) -> dict[str, Any]:
     async def is_refused() -> bool:
         return bool((await ask(world, "GET", "/deliveries")).content["dead_letters"])
 
-    await until(is_refused)
+    await soon(is_refused)
     [letter] = (await ask(world, "GET", "/deliveries")).content["dead_letters"]
     return dict(letter)
 
@@ -66,7 +67,7 @@ async def test_each_receiver_is_shown_with_how_far_it_is(world: Roaming) -> None
         receivers = (await ask(world, "GET", "/deliveries")).content["receivers"]
         return all(each["waiting"] == 0 and each["status"] == "idle" for each in receivers)
 
-    await until(all_is_told)
+    await soon(all_is_told)
     receivers = (await ask(world, "GET", "/deliveries")).content["receivers"]
     found = {(each["platform"], each["receiver"]): each["dead_letters"] for each in receivers}
     assert found[("emsp", f"{EMSP} EMSP")] == 1

@@ -17,6 +17,7 @@ from hub.ocpi.party import Party
 from hub.store.tables import PlatformRow
 from schemas.v2_2_1 import ConnectionStatus
 from tests.fixtures.registry_hub import HUB_PARTY, RegistryHub, registry_hub
+from tests.fixtures.waiting import soon
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 CREDENTIALS = TokenPurpose.CREDENTIALS
@@ -152,9 +153,7 @@ async def test_what_was_read_first_does_not_replace_what_was_read_last(
         tasks.create_task(hub.directory.reload())
         await slow.has_read.wait()
         tasks.create_task(hub.platforms.invite("TNM"))
-        async with asyncio.timeout(5):
-            while not (await hub.rows())["platform"]:  # noqa: ASYNC110 the row itself says nothing
-                await asyncio.sleep(0)
+        await soon(hub.rows, lambda rows: rows["platform"])
         slow.may_go_on.set()
     assert hub.directory.value.named("TNM") is not None
 

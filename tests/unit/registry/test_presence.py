@@ -15,6 +15,7 @@ from hub.ocpi.waiting import wait_for
 from hub.registry.presence import LEAST_PAUSE, SPREAD, Presence
 from tests.fixtures.recorder import Behaviour, Fault, Recorder, Reply
 from tests.fixtures.registry_hub import SHORT, RegistryHub, registry_hub
+from tests.fixtures.waiting import until
 from tests.fixtures.watching import CONNECTED, OFFLINE, SILENCE, VERSIONS, Rounds, Watched, watching
 
 
@@ -169,7 +170,7 @@ async def test_who_calls_again_is_connected_at_once(watched: Watched) -> None:
     await watched.goes_offline()
     before = watched.questions
     watched.presence.seen(watched.platform_id)
-    await watched.until(lambda: watched.status is CONNECTED)
+    await until(lambda: watched.status is CONNECTED)
     assert watched.questions == before
 
 
@@ -208,9 +209,9 @@ async def test_a_question_from_before_its_return_does_not_send_a_platform_away_a
     before = watched.questions
     watched.hub.clock.advance(timedelta(seconds=8))
     watched.rounds.news.set()
-    await watched.until(lambda: watched.questions > before)
+    await until(lambda: watched.questions > before)
     watched.presence.seen(watched.platform_id)
-    await watched.until(lambda: watched.status is CONNECTED)
+    await until(lambda: watched.status is CONNECTED)
     await watched.hub.announced()
     await watched.settles()
     await watched.passes(LEAST_PAUSE)

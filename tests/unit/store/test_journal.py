@@ -1,6 +1,6 @@
 import asyncio
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from hub.store.journal_writer import JournalWriter
 from hub.store.leg import log_line, written
 from hub.store.redaction import shown_body, shown_url
 from schemas import exact_json
+from tests.fixtures.waiting import soon
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 SECRET = "Zx9_kQ-7ab0cdEFGHijklMNopqrstUVwxyz0123456"
@@ -71,12 +72,6 @@ def writer_of(
     )
 
 
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(5):
-        while not await holds():  # noqa: ASYNC110 the condition lies in the database
-            await asyncio.sleep(0.01)
-
-
 def numbered(number: int) -> JournalEntry:
     return replace(ENTRY, request_id=f"req-{number}", at=NOW + timedelta(microseconds=number))
 
@@ -119,7 +114,7 @@ async def test_a_running_writer_stores_within_a_moment_and_loses_nothing_when_st
         async def first_is_stored() -> bool:
             return await newest_id(database) == 1
 
-        await until(first_is_stored)
+        await soon(first_is_stored)
         for number in range(1, 1500):
             journal.record(numbered(number))
         writer.stop()
@@ -181,7 +176,7 @@ async def test_what_a_failing_database_did_not_take_waits_and_is_logged_once(
         async def failed() -> bool:
             return "cannot be written" in caplog.text
 
-        await until(failed)
+        await soon(failed)
         journal.record(numbered(1))
         async with database.writing() as connection:
             await connection.execute(sql("ALTER TABLE elsewhere RENAME TO journal"))
@@ -189,7 +184,7 @@ async def test_what_a_failing_database_did_not_take_waits_and_is_logged_once(
         async def both_are_stored() -> bool:
             return await newest_id(database) == 2
 
-        await until(both_are_stored)
+        await soon(both_are_stored)
         writer.stop()
     assert await stored_ids(database) == ["req-0", "req-1"]
     assert len(log.getvalue().splitlines()) == 2
@@ -230,7 +225,7 @@ async def test_a_running_writer_sweeps(database: Database) -> None:
         async def nothing_is_left() -> bool:
             return journal.waiting == 0 and await newest_id(database) == 0
 
-        await until(nothing_is_left)
+        await soon(nothing_is_left)
         writer.stop()
 
 
