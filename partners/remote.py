@@ -9,13 +9,17 @@ from urllib.parse import urlencode
 
 import aiohttp
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.measure import Measurement
 
 from partners.administration import PREFIX
 from schemas import exact_json
 
 #: What a command was refused with ends the program so (design D12).
 FAILED = 1
+#: Where nobody watches, lines are not cut to the width of a terminal.
+_PIPE_WIDTH = 500
+_UNAUTHORIZED = 401
 
 Node = Annotated[
     str, typer.Option("--node", envvar="OCPI_NODE_URL", help="The node's own API, as `serve` prints it.")
@@ -33,7 +37,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 def console(*, stderr: bool = False) -> Console:
     """Where a command prints; made when it prints, so that it is as wide as the terminal is then."""
     # No markup: what is shown comes from others.
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    watched = (sys.stderr if stderr else sys.stdout).isatty()
+    width = None if watched else _PIPE_WIDTH
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,8 @@ class RemoteNode:
             give_up(f"no node answers at {self.url}: {error}")
         if not answer.ok:
             said = body.get("error") if isinstance(body, dict) else None
+            if said and answer.status == _UNAUTHORIZED:
+                give_up(f"the node at {self.url} does not accept the key: see --key, or OCPI_NODE_KEY")
             give_up(said or f"HTTP {answer.status} from {self.url}: is that the node's own API?")
         return body
 
@@ -88,4 +96,12 @@ def show(value: Any, *, as_json: bool, table: Callable[[Any], Any]) -> None:
     if as_json:
         sys.stdout.write(exact_json.encode(value).decode() + "\n")
     else:
-        console().print(table(value))
+        _print_whole(table(value))
+
+
+def _print_whole(shown: RenderableType) -> None:
+    """Print it, in lines longer than the terminal rather than without some of its columns."""
+    screen = console()
+    least = Measurement.get(screen, screen.options.update(max_width=_PIPE_WIDTH), shown).minimum
+    screen.width = max(screen.width, least)
+    screen.print(shown)

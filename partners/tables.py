@@ -41,11 +41,22 @@ def plain(value: Any) -> str:
 
 def _named(value: Values) -> Iterator[tuple[str, str]]:
     for name, each in value.items():
-        if isinstance(each, list):
-            for item in each:
-                text = " ".join(map(str, item.values())) if isinstance(item, dict) else str(item)
-                yield name, text
-        elif isinstance(each, dict):
-            yield name, ", ".join(f"{key} {text}" for key, text in each.items())
-        else:
-            yield name, plain(each)
+        for item in each if isinstance(each, list) else [each]:
+            if not isinstance(item, dict):
+                yield name, _word(item)
+            elif _is_flat(item):
+                words = " ".join if isinstance(each, list) else ", ".join
+                named = not isinstance(each, list)
+                yield name, words(f"{key} {_word(one)}" if named else _word(one) for key, one in item.items())
+            else:
+                yield from ((f"{name} {inner}", text) for inner, text in _named(item))
+
+
+def _is_flat(value: Values) -> bool:
+    return not any(isinstance(each, list | dict) for each in value.values())
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return plain(value) or "-"

@@ -73,7 +73,8 @@ class AiohttpTransport:
             seconds = request.timeout.total_seconds()
             raise NoAnswerInTime(f"{request.url}: no answer within {seconds:g} s") from error
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError) as error:
-            raise UrlNotAllowed(f"{request.url}: {error}") from error
+            expected = f"expected an http or https URL, got {request.url[:100]!r}"
+            raise UrlNotAllowed(expected) from error
         except aiohttp.ClientConnectorError as error:
             raise NotReached(f"{request.url}: {error}") from error
         except (aiohttp.ClientError, ConnectionError) as error:

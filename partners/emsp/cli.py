@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 import typer
 
+from hub.ocpi.timestamps import format_timestamp, parse_timestamp
 from partners.emsp import screens
 from partners.emsp.app import EmspNode
 from partners.emsp.settings import ADMIN_PORT, emsp_settings
@@ -17,6 +18,7 @@ from partners.remote import Json, Key, Node, OfParty, RemoteNode, say, show
 from partners.serving import given_up_if_impossible
 from partners.serving import serve as serve_until_stopped
 from partners.tables import fields
+from schemas.v2_2_1 import ChargingRateUnit, ProfileType, TokenType, WhitelistType
 
 DEFAULT_NODE = f"http://127.0.0.1:{ADMIN_PORT}"
 EXAMPLE = """\
@@ -54,6 +56,14 @@ type = "APP_USER"
 app = typer.Typer(no_args_is_help=True, help="A reference eMSP: serve drivers, charge at others' chargers.")
 commands = NodeCommands(app, DEFAULT_NODE)
 commands.example(EXAMPLE, "ocpi-node emsp example > emsp.toml")
+
+
+def _moment(text: str | None) -> str | None:
+    try:
+        return None if text is None else format_timestamp(parse_timestamp(text))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
 
 Owner = Annotated[
     str | None, typer.Option("--owner", help="The CPO, as NL/CPO, where several have such an id.")
@@ -128,7 +138,7 @@ def stop(
 def reserve(
     token: Annotated[str, typer.Argument(help="One of our tokens.")],
     location: Annotated[str, typer.Argument(help="The location's id.")],
-    until: Annotated[str, typer.Argument(help="Until when, as 2026-01-31T12:00:00Z.")],
+    until: Annotated[str, typer.Argument(help="Until when, as 2026-01-31T12:00:00Z.", callback=_moment)],
     evse: Annotated[str | None, typer.Argument(help="The EVSE's uid.")] = None,
     *,
     owner: Owner = None,
@@ -176,9 +186,10 @@ def unlock(
 @app.command()
 def prefer(
     session: Annotated[str, typer.Argument(help="The session's id, as `sessions` shows it.")],
-    profile: Annotated[str, typer.Argument(help="CHEAP, FAST, GREEN or REGULAR.")],
+    profile: Annotated[ProfileType, typer.Argument(help="CHEAP, FAST, GREEN or REGULAR.")],
     departure: Annotated[
-        str | None, typer.Option(help="When the driver leaves, as 2026-01-31T12:00:00Z.")
+        str | None,
+        typer.Option(help="When the driver leaves, as 2026-01-31T12:00:00Z.", callback=_moment),
     ] = None,
     energy: Annotated[str | None, typer.Option(help="How many kWh the driver needs.")] = None,
     *,
@@ -193,7 +204,7 @@ def prefer(
     value = _given(
         profile_type=profile,
         departure_time=departure,
-        energy_need=None if energy is None else _number(energy),
+        energy_need=None if energy is None else _number(energy, "--energy"),
         discharge_allowed=discharge or None,
         owner=owner,
     )
@@ -207,9 +218,12 @@ def limit(
     periods: Annotated[
         list[str], typer.Argument(help="Each SECONDS:LIMIT, as 0:11000 3600:6000; the first at 0.")
     ],
-    unit: Annotated[str, typer.Option(help="W in all, or A for each phase.")] = "W",
+    unit: Annotated[
+        ChargingRateUnit, typer.Option(help="W in all, or A for each phase.")
+    ] = ChargingRateUnit.W,
     start: Annotated[
-        str | None, typer.Option(help="From when; left out, from the start of charging.")
+        str | None,
+        typer.Option(help="From when; left out, from the start of charging.", callback=_moment),
     ] = None,
     duration: Annotated[int | None, typer.Option(help="Seconds; left out, the last period runs on.")] = None,
     *,
@@ -226,6 +240,8 @@ def limit(
         charging_rate_unit=unit,
         charging_profile_period=[_period(each) for each in periods],
     )
+    if profile["charging_profile_period"][0]["start_period"] != 0:
+        raise typer.BadParameter("the first period starts at 0 seconds, as in 0:11000", param_hint="periods")
     path = f"/sessions/{quote(session, safe='')}/profile"
     value = {"profile": profile, **_given(owner=owner)}
     _accepted(RemoteNode(node, key, party).ask("PUT", path, value), as_json=as_json)
@@ -283,8 +299,13 @@ _listing("tokens", screens.tokens, "The tokens that we have issued.")
 @app.command()
 def issue(
     uid: Annotated[str, typer.Argument(help="The token's uid.")],
-    kind: Annotated[str, typer.Option("--type", help="RFID, APP_USER, AD_HOC_USER or OTHER.")] = "RFID",
-    whitelist: Annotated[str | None, typer.Option(help="ALWAYS, ALLOWED, ALLOWED_OFFLINE or NEVER.")] = None,
+    kind: Annotated[
+        TokenType, typer.Option("--type", help="RFID, APP_USER, AD_HOC_USER or OTHER.")
+    ] = TokenType.RFID,
+    whitelist: Annotated[
+        WhitelistType | None,
+        typer.Option(help="ALWAYS, ALLOWED, ALLOWED_OFFLINE or NEVER."),
+    ] = None,
     *,
     party: OfParty = None,
     node: Node = DEFAULT_NODE,
@@ -340,15 +361,18 @@ def _accepted(answer: dict[str, Any], *, as_json: bool) -> None:
 def _period(text: str) -> dict[str, Any]:
     start, _, most = text.partition(":")
     if not (start.isascii() and start.isdigit()):
-        raise typer.BadParameter(f"expected SECONDS:LIMIT, got {text!r}")
-    return {"start_period": int(start), "limit": _number(most)}
+        raise typer.BadParameter(f"expected SECONDS:LIMIT, got {text!r}", param_hint="periods")
+    return {"start_period": int(start), "limit": _number(most, "periods")}
 
 
-def _number(text: str) -> Decimal:
+def _number(text: str, where: str) -> Decimal:
     try:
-        return Decimal(text)
+        number = Decimal(text)
     except ArithmeticError:
-        raise typer.BadParameter(f"expected a number, got {text!r}") from None
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise typer.BadParameter(f"expected a number, got {text!r}", param_hint=where)
+    return number
 
 
 def _given(**fields: Any) -> dict[str, Any]:

@@ -129,7 +129,9 @@ def _bill(bill: Values) -> RenderableType:
     notes = [f"- {remark}" for remark in bill["remarks"]]
     title = Text(f"{bill['cpo']} {bill['cdr_id']} · {bill['place']} · {bill['energy_kwh']} kWh")
     return Panel(
-        Group(f"{bill['start']} to {bill['end']}, token {bill['token']}", table, verdict, *notes), title=title
+        Group(f"{bill['start']} to {bill['end']}, token {bill['token']}", table, verdict, *notes),
+        title=title,
+        expand=False,
     )
 
 

@@ -162,6 +162,7 @@ async def test_each_answer_has_a_form_for_people_and_none_for_strangers(tmp_path
             assert result.exit_code == 0, result.output
             wrong = await asyncio.to_thread(runner.invoke, app, [*arguments[:-1], "another key"])
             assert wrong.exit_code == 1
+            assert "does not accept the key: see --key" in wrong.stderr
         program.process.send_signal(signal.SIGINT)
         assert await asyncio.wait_for(program.process.wait(), 10) == 0
 

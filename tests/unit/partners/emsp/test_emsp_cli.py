@@ -13,6 +13,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from hub import __version__
 from hub.ocpi.party import Party
 from partners.cli import app
 from partners.settings import NamedParty
@@ -30,11 +31,11 @@ async def world() -> AsyncIterator[World]:
         yield world
 
 
-async def run(world: World, *words: str) -> Result:
+async def run(world: World, *words: str, columns: int = 200) -> Result:
     """`ocpi-node emsp` with these words, as another process would reach the node."""
     to_node = ["--node", world.node.admin_url, "--key", world.node.admin_key]
     return await asyncio.to_thread(
-        CliRunner().invoke, app, ["emsp", *words, *to_node], env={"COLUMNS": "200", "NO_COLOR": "1"}
+        CliRunner().invoke, app, ["emsp", *words, *to_node], env={"COLUMNS": str(columns), "NO_COLOR": "1"}
     )
 
 
@@ -116,18 +117,14 @@ async def test_a_charger_that_refuses_ends_with_status_1(world: World) -> None:
         (["start", "04A1B2C3", "LOC9"], "LOC9"),
         (["start", "04A1B2C3", "LOC1", "--owner", "nonsense"], "nonsense"),
         (["stop", "S9"], "S9"),
-        (["reserve", "04A1B2C3", "LOC1", "tomorrow"], "DateTime"),
         (["cancel", "R9"], "R9"),
         (["unlock", "LOC1", "E9", "1"], "E9"),
         (["prefer", "S9", "FAST"], "S9"),
-        (["prefer", "S1", "SLOWLY"], "/profile_type"),
         (["limit", "S9", "0:1"], "S9"),
         (["limit", "S1", "0:8.15"], "/charging_profile_period/0/limit"),
         (["limits", "S9"], "S9"),
         (["unlimit", "S9"], "S9"),
         (["block", "who"], "who"),
-        (["issue", "x", "--type", "CARD"], "/type"),
-        (["issue", "x", "--whitelist", "SOMETIMES"], "/whitelist"),
         (["locations", "--token", "who"], "who"),
         (["register", "ftp://x", "--token", "t"], "ftp"),
     ],
@@ -139,6 +136,47 @@ async def test_what_cannot_be_done_is_said_with_status_1(world: World, words: li
     assert said in result.stderr
     assert result.stdout == ""
     assert world.hub.all("POST", COMMANDS) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["reserve", "04A1B2C3", "LOC1", "tomorrow"], ["until", "2026-01-31T12:00:00Z", "tomorrow"]),
+        (["prefer", "S1", "SLOWLY"], ["profile", "CHEAP"]),
+        (["prefer", "S1", "FAST", "--departure", "soon"], ["--departure", "soon"]),
+        (["prefer", "S1", "FAST", "--energy", "much"], ["--energy", "much"]),
+        (["limit", "S1", "0:NaN"], ["periods", "NaN"]),
+        (["limit", "S1", "60:6000"], ["periods", "0 seconds"]),
+        (["limit", "S1", "0:1", "--unit", "X"], ["--unit", "X"]),
+        (["limit", "S1", "0:1", "--start", "soon"], ["--start", "soon"]),
+        (["issue", "x", "--type", "CARD"], ["--type", "RFID"]),
+        (["issue", "x", "--whitelist", "SOMETIMES"], ["--whitelist", "NEVER"]),
+    ],
+)
+async def test_a_wrong_argument_is_named_with_status_2(
+    world: World, words: list[str], said: list[str]
+) -> None:
+    result = await run(world, *words)
+    assert result.exit_code == 2, result.output
+    for each in said:
+        assert each in result.stderr
+
+
+async def test_nothing_of_a_table_is_left_out_where_nobody_watches(world: World) -> None:
+    """Nor does a person see how Python writes values."""
+    await world.call("PUT", "sessions/receiver/BE/BEC/S1", session())
+    sessions = await run(world, "sessions", columns=40)
+    assert sessions.stdout.splitlines()[0].split() == [
+        *("CPO", "Session", "Token", "Location", "EVSE", "Status", "Start", "kWh", "Cost")
+    ]
+    state = (await run(world, "state")).stdout
+    assert re.search(r"peers endpoints +locations SENDER http", state)
+    assert "{" not in state
+
+
+def test_the_program_tells_its_version() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"{__version__}\n")
 
 
 async def test_a_reservation_is_made_and_given_up(world: World) -> None:
