@@ -214,13 +214,16 @@ class Presence:
     def _asked_next(self, platform: Platform, now: datetime) -> datetime:
         """When the platform is to be asked; `now` is one moment for all."""
         pulse = self._pulse(platform.id)
+        # Nobody waits for longer than that: the clock was set back.
+        ask_from = pulse.ask_from if pulse.ask_from <= now + self._backoff.most + SPREAD else now
         if platform.status is ConnectionStatus.OFFLINE:
-            return pulse.ask_from
+            return ask_from
         if pulse.is_suspect:
-            return now if pulse.asked_at is None else pulse.asked_at + LEAST_PAUSE
+            asked_at = pulse.asked_at
+            return now if asked_at is None or asked_at > now else asked_at + LEAST_PAUSE
         if pulse.last_sign is None:
-            return pulse.ask_from
-        return max(pulse.ask_from, pulse.last_sign + self._silence)
+            return ask_from
+        return max(ask_from, pulse.last_sign + self._silence)
 
     def _pause(self) -> timedelta:
         now = self._calls.clock()

@@ -15,7 +15,8 @@ What is final (a CDR) stays as it came first (CDR-01). An object for one party i
 another.
 
 Older and newer are told by `last_updated` of what changes: the EVSE's own for an EVSE, since another one may
-have moved the Location's on (LOC-06).
+have moved the Location's on (LOC-06). A date that lies far ahead is of a clock that was wrong: what carries
+it is no newer than anything.
 """
 
 from collections.abc import Mapping
@@ -34,6 +35,8 @@ from schemas import exact_json
 from schemas.v2_2_1 import Role
 
 LAST_UPDATED = "last_updated"
+#: Later than any moment.
+FOREVER = 2**63
 
 
 class Outcome(StrEnum):
@@ -97,8 +100,16 @@ class State(NamedTuple):
     addressee: Party | None = None
 
 
-def state_after(stored: State | None, change: AcceptedChange) -> tuple[State, Outcome]:
+def state_after(
+    stored: State | None, change: AcceptedChange, credible: int = FOREVER
+) -> tuple[State, Outcome]:
     """The object's state after the change, and what that made of it.
+
+    Args:
+        stored: What is kept of the object.
+        change: The change.
+        credible: Up to when a `last_updated` is believed, in microseconds since 1970. What is kept from after
+            that is from a clock that was wrong, and no newer than what its owner says now.
 
     Raises:
         NotFound: the change needs an object, or something inside it, that is not known (LOC-22, AM-18).
@@ -106,17 +117,19 @@ def state_after(stored: State | None, change: AcceptedChange) -> tuple[State, Ou
     """
     known = None if stored is None or stored.is_deleted else stored
     if change.method == "PUT" and not change.is_partial:
-        return _whole(stored, known, change)
+        return _whole(stored, known, change, credible)
     if known is None or known.addressee != change.addressee:
         raise _unknown(change)
     if change.method == "DELETE":
         return known._replace(is_deleted=True), Outcome.DELETED
-    return _part(known, change)
+    return _part(known, change, credible)
 
 
-def _whole(stored: State | None, known: State | None, change: AcceptedChange) -> tuple[State, Outcome]:
+def _whole(
+    stored: State | None, known: State | None, change: AcceptedChange, credible: int
+) -> tuple[State, Outcome]:
     updated = _last_updated(change.value)
-    if stored is not None and (updated < stored.last_updated or _is_final(change)):
+    if stored is not None and (updated < stored.last_updated <= credible or _is_final(change)):
         return stored, Outcome.IGNORED_OLDER
     if known is not None and change.found_after is not None and _is_same(known, updated, change):
         return known, Outcome.UNCHANGED
@@ -134,9 +147,9 @@ def _is_final(change: AcceptedChange) -> bool:
     return kind is not None and kind.is_final
 
 
-def _part(known: State, change: AcceptedChange) -> tuple[State, Outcome]:
+def _part(known: State, change: AcceptedChange, credible: int) -> tuple[State, Outcome]:
     whole = exact_json.decode(known.body)
-    after = _changed(whole, change.inner, change)
+    after = _changed(whole, change.inner, change, credible)
     if after is None:
         return known, Outcome.IGNORED_OLDER
     body = exact_json.encode(after).decode()
@@ -144,18 +157,18 @@ def _part(known: State, change: AcceptedChange) -> tuple[State, Outcome]:
 
 
 def _changed(
-    thing: dict[str, Any], inner: tuple[tuple[NestedKind, str], ...], change: AcceptedChange
+    thing: dict[str, Any], inner: tuple[tuple[NestedKind, str], ...], change: AcceptedChange, credible: int
 ) -> dict[str, Any] | None:
     """The thing after the change, with what lies inside it; None where it is newer than the change."""
     if not inner:
-        if _last_updated(change.value) < _last_updated(thing):
+        if _last_updated(change.value) < _last_updated(thing) <= credible:
             return None
         return patched(thing, change.value) if change.method == "PATCH" else change.value
     (kind, wanted), *deeper = inner
     elements = list(thing.get(kind.list_field) or ())
     place = kind.place(elements, wanted)
     if place is not None:
-        element = _changed(elements[place], tuple(deeper), change)
+        element = _changed(elements[place], tuple(deeper), change, credible)
         if element is None:
             return None
         elements[place] = element

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.errors import OcpiError, ServerError
-from hub.store.acceptance import AcceptedChange, Outcome, State, state_after
+from hub.store.acceptance import FOREVER, AcceptedChange, Outcome, State, state_after
 
 #: The number of a change that gets one when the group is written: later than all that have one.
 _IN_THIS_GROUP = 2**62
@@ -44,7 +44,10 @@ class Applied:
 
 
 def applied(
-    group: Iterable[Submitted], kept: Mapping[ObjectKey, State], changed: Mapping[ObjectKey, int | None]
+    group: Iterable[Submitted],
+    kept: Mapping[ObjectKey, State],
+    changed: Mapping[ObjectKey, int | None],
+    credible: int = FOREVER,
 ) -> list[Applied | OcpiError]:
     """What becomes of each change, in order; a change that cannot be made fails alone.
 
@@ -52,12 +55,13 @@ def applied(
         group: The changes.
         kept: What the hub has of their objects.
         changed: The newest change of each of them in the log.
+        credible: Up to when a `last_updated` is believed.
     """
     states, numbers = dict(kept), dict(changed)
     results: list[Applied | OcpiError] = []
     for change, is_logged in group:
         try:
-            state, outcome = _after(states.get(change.key), numbers.get(change.key), change)
+            state, outcome = _after(states.get(change.key), numbers.get(change.key), change, credible)
         except OcpiError as refusal:
             results.append(refusal)
         except Exception:  # one caller's surprise must not take the others' changes with it
@@ -71,8 +75,10 @@ def applied(
     return results
 
 
-def _after(stored: State | None, number: int | None, change: AcceptedChange) -> tuple[State, Outcome]:
+def _after(
+    stored: State | None, number: int | None, change: AcceptedChange, credible: int
+) -> tuple[State, Outcome]:
     """The state after the change; what was sent while a list was read is newer than what the list says."""
     if stored is not None and change.found_after is not None and (number or 0) > change.found_after:
         return stored, Outcome.IGNORED_OLDER
-    return state_after(stored, change)
+    return state_after(stored, change, credible)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
@@ -54,6 +54,8 @@ __all__ = [
     "append_client_infos",
 ]
 
+#: So far ahead may a partner's clock be, or its idea of the time zone.
+AHEAD = timedelta(days=1)
 _OWNERS = text("SELECT DISTINCT country_code, party_id FROM object WHERE module = :module")
 _OWNERS_OF = text(
     "SELECT country_code, party_id FROM object WHERE module = :module AND object_id = :object_id"
@@ -152,7 +154,7 @@ class ObjectStore:
         """
         async with self._database.reading() as connection:
             kept = (await _kept(connection, [change])).get(change.key)
-        return state_after(None if kept is None else kept.state, change)[1]
+        return state_after(None if kept is None else kept.state, change, self._credible())[1]
 
     async def remember(self, change: AcceptedChange) -> Acceptance:
         """Keep the newest state of an object that was for one party only: a Session, a CDR (design D4).
@@ -283,6 +285,7 @@ class ObjectStore:
                 group,
                 {key: found.state for key, found in kept.items()},
                 {key: found.change_seq for key, found in kept.items()},
+                self._credible(),
             )
             done = [each for each in results if isinstance(each, Applied) and each.is_written]
             owed = [each for each in done if each.is_owed]
@@ -297,6 +300,9 @@ class ObjectStore:
             each if isinstance(each, OcpiError) else Acceptance(each.outcome, seqs.get(id(each)))
             for each in results
         ]
+
+    def _credible(self) -> int:
+        return microseconds(self._clock() + AHEAD)
 
     def _log_row(self, change: AcceptedChange) -> dict[str, Any]:
         return change_row(

@@ -298,3 +298,16 @@ async def test_waiting_ends_with_the_event_or_with_the_time() -> None:
         await wait_for(event, timedelta(milliseconds=1))
         event.set()
         await wait_for(event, timedelta(hours=1))
+
+
+async def test_a_clock_that_is_set_back_leaves_nobody_offline(watched: Watched) -> None:
+    await watched.goes_offline()
+    watched.partner.is_honest_again()
+    await watched.passes(timedelta(hours=-5))
+    await watched.until(lambda: watched.status is CONNECTED)
+    watched.presence.unreachable(watched.platform_id)
+    await watched.settles()
+    before = watched.questions
+    await watched.passes(timedelta(hours=-5))
+    watched.presence.unreachable(watched.platform_id)
+    await watched.until(lambda: watched.questions > before)

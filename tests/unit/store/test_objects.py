@@ -389,3 +389,18 @@ async def test_who_comes_while_a_page_is_read_is_not_on_it_unless_the_asker_may_
         page = await reading
     assert (ids(page.bodies), page.total) == (["T0"], 1)
     assert (await objects.page("tariffs", ALL)).total == 2
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+async def test_a_date_far_ahead_does_not_keep_out_what_comes_later(objects: ObjectStore, method: str) -> None:
+    """A partner's clock was wrong once; without this it would hear 1000 for ever, and nobody anything."""
+    await objects.accept(location("2062-01-01T00:00:00Z", evses=[evse("1", status="AVAILABLE")]))
+    change_now = change(
+        method, "locations", "/NL/TNM/LOC1", {"id": "LOC1", "name": "now", "last_updated": LATER}
+    )
+    assert (await objects.accept(change_now)).seq is not None
+    [body] = (await objects.page("locations", ALL)).bodies
+    assert exact_json.decode(body)["last_updated"] == LATER
+    tomorrow = format_timestamp(NOW + timedelta(hours=20))
+    await objects.accept(location(tomorrow))
+    assert (await objects.accept(location(LATER))).outcome is Outcome.IGNORED_OLDER
