@@ -13,7 +13,7 @@ from hub.admin.moments import moment_of
 from hub.admin.parties import PartyText
 from hub.admin.problems import Conflict, FieldError, Unknown, WrongInput
 from hub.admin.wire import Input, Output, Route, body_of, query_of
-from hub.directory.agreements import ANYBODY, Agreement, AgreementState
+from hub.directory.agreements import ANYBODY, Agreement, AgreementState, CdrTreatment
 from hub.directory.current import CurrentDirectory
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
@@ -38,6 +38,8 @@ class NewAgreement(Input):
     begins: str | None = Field(default=None, alias="from")
     #: The first moment at which it holds no more; left out: it holds until it is ended.
     until: str | None = None
+    #: What the hub does with a CDR whose verdict is bad: record, hold or refuse.
+    cdrs: CdrTreatment = CdrTreatment.RECORD
 
 
 class AgreementsQuery(Input):
@@ -63,6 +65,8 @@ class AgreementShown(Output):
     until: datetime | None
     signed_at: datetime
     ended_at: datetime | None
+    #: What the hub does with a CDR whose verdict is bad: record, hold or refuse.
+    cdrs: str
     #: Those of its parties that no platform has registered.
     unknown_parties: list[str]
     #: Whether the hub asks for agreements at all: open or agreements.
@@ -113,7 +117,7 @@ class AgreementPages:
         begins_at, until = moment_of("from", asked.begins), moment_of("until", asked.until)
         first, second = (None if each == ANYBODY else Party.parse(each) for each in asked.parties)
         with refused_in_words():
-            signed = await self.signing.sign((first, second), asked.modules, begins_at, until)
+            signed = await self.signing.sign((first, second), asked.modules, begins_at, until, asked.cdrs)
         return self._shown(signed)
 
     async def show(self, request: web.Request) -> AgreementShown:
@@ -141,6 +145,7 @@ class AgreementPages:
             until=agreement.until,
             signed_at=agreement.signed_at,
             ended_at=agreement.ended_at,
+            cdrs=agreement.cdrs,
             unknown_parties=[str(each) for each in named if not directory.holders(each)],
             policy=directory.agreements.mode,
         )

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from hub.admin.agreements import AgreementPages
+from hub.admin.cdrs import CdrPages
 from hub.admin.checks import CheckPage
 from hub.admin.deliveries import DeliveryPages
 from hub.admin.information import InformationPage
@@ -27,8 +28,10 @@ from hub.registry.platforms import Platforms
 from hub.registry.signing import Signing
 from hub.registry.token_overview import TokenOverview
 from hub.relay.explanation import Explaining
+from hub.relay.held import Held
 from hub.store.database import Database
 from hub.store.journal import Journal
+from hub.store.judged_cdrs import JudgedCdrs
 from hub.store.objects import ObjectStore
 
 
@@ -51,6 +54,8 @@ def routes(
     traffic: Traffic,
     patience: timedelta,
     explaining: Explaining | None = None,
+    judged: JudgedCdrs | None = None,
+    held: Held | None = None,
 ) -> list[web.RouteDef]:
     """The routes, for an application of their own or beside the partners' routes.
 
@@ -72,6 +77,8 @@ def routes(
         traffic: How much may be sent.
         patience: For each answer of a platform that is looked at.
         explaining: Where messages go; None where nothing is relayed.
+        judged: The verdicts on CDRs; None where nothing is relayed.
+        held: To release and drop CDRs; None where nothing is relayed.
     """
     return guarded(
         key,
@@ -85,6 +92,7 @@ def routes(
             *ObjectPages(objects, clock).routes(),
             *DeliveryPages(directory, pumps).routes(),
             *PullPages(directory, pullers).routes(),
+            *(() if judged is None or held is None else CdrPages(judged, held).routes()),
             *(() if explaining is None else RoutePages(directory, explaining, clock).routes()),
         ],
     )

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from hub.cli.asking import Asking, asks_hub
 from hub.cli.words import pairs, say, shown, table
-from hub.directory.agreements import AgreementState
+from hub.directory.agreements import AgreementState, CdrTreatment
 
 app = typer.Typer(
     help="Sign, look at and end agreements between parties (for `serve --policy agreements`).",
@@ -41,6 +41,9 @@ def add(
     until: Annotated[
         str | None, typer.Option(metavar="MOMENT", help="The moment it ends; never if left out.")
     ] = None,
+    cdrs: Annotated[
+        CdrTreatment, typer.Option(help="What becomes of a CDR with a bad verdict (docs/cdr-verdicts.md).")
+    ] = CdrTreatment.RECORD,
 ) -> None:
     """Sign an agreement: two parties may exchange messages, whoever begins.
 
@@ -52,12 +55,15 @@ def add(
         ocpi-hub agreement add NL/TNM BE/BEC
 
         ocpi-hub agreement add NL/TNM '*' --modules locations,tariffs --until 2027-01-01
+
+        ocpi-hub agreement add NL/TNM DE/ABC --cdrs hold
     """
     body = {
         "parties": [party, other],
         "modules": [each.strip() for each in (modules or "").split(",") if each.strip()],
         "from": begins,
         "until": until,
+        "cdrs": cdrs,
     }
     ask.answer(ask.hub.post("/agreements", body), _signed)
 
@@ -142,6 +148,7 @@ def _one(agreement: Mapping[str, Any]) -> None:
             "state": agreement["state"],
             "from": agreement["from"],
             "until": agreement["until"],
+            "bad CDRs": agreement["cdrs"],
             "signed at": agreement["signed_at"],
             "ended at": agreement["ended_at"],
             "not registered": ", ".join(agreement["unknown_parties"]),

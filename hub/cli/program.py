@@ -7,6 +7,7 @@ import typer
 from hub import __version__
 from hub.cli import (
     agreements,
+    cdrs,
     conformance,
     deliveries,
     journal,
@@ -71,3 +72,4 @@ app.add_typer(partners.app, name="partner")
 app.add_typer(conformance.app, name="conformance")
 app.add_typer(agreements.app, name="agreement")
 app.add_typer(route.app, name="route")
+app.add_typer(cdrs.app, name="cdr")

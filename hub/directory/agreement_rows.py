@@ -3,7 +3,7 @@
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.directory.agreements import ANYBODY, BEGINNING, Agreement, Agreements
+from hub.directory.agreements import ANYBODY, BEGINNING, Agreement, Agreements, CdrTreatment
 from hub.ocpi.party import Party
 from hub.settings import PolicyMode
 from hub.store.tables import AgreementRow, PolicyRow
@@ -33,6 +33,7 @@ def agreement(row: AgreementRow) -> Agreement:
         until=row.until,
         signed_at=row.signed_at,
         ended_at=row.ended_at,
+        cdrs=CdrTreatment(row.cdrs),
     )
 
 
@@ -46,6 +47,7 @@ def agreement_row(signed: Agreement) -> AgreementRow:
         begins_at=signed.begins_at,
         until=signed.until,
         signed_at=signed.signed_at,
+        cdrs=signed.cdrs,
     )
 
 

@@ -22,12 +22,24 @@ ANYBODY = "*"
 MODULES_OF_AGREEMENTS = tuple(sorted(module.id for module in MODULES.values() if module.is_routed))
 #: Whom somebody may know is whom it has any agreement with (HCI-06).
 CLIENT_INFO = "hubclientinfo"
+CDRS = "cdrs"
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 END = datetime.max.replace(tzinfo=UTC)
 
 #: A party as agreements are found by it; None is anybody.
 _Side = tuple[str, str] | None
 _Pair = frozenset[_Side]
+
+
+class CdrTreatment(StrEnum):
+    """What the hub does with a CDR whose verdict is bad, the mildest first (decision 0033)."""
+
+    #: The verdict is recorded and offered; the CDR passes.
+    RECORD = "record"
+    #: With a finding of severity hold or refuse it waits for an operator.
+    HOLD = "hold"
+    #: With a finding of severity refuse it is refused, with one of severity hold it waits.
+    REFUSE = "refuse"
 
 
 class AgreementState(StrEnum):
@@ -58,6 +70,7 @@ class Agreement:
     signed_at: datetime
     #: When an operator ended it.
     ended_at: datetime | None = None
+    cdrs: CdrTreatment = CdrTreatment.RECORD
 
     def state(self, now: datetime) -> AgreementState:
         """Where it stands at this moment."""
@@ -89,7 +102,7 @@ class Agreement:
     @property
     def terms(self) -> tuple[Any, ...]:
         """What was agreed, whoever signed first."""
-        return self.pair, self.modules, self.begins_at, self.until
+        return self.pair, self.modules, self.begins_at, self.until, self.cdrs
 
     @property
     def boundaries(self) -> tuple[datetime, ...]:
@@ -157,6 +170,13 @@ class Agreements:
         for each in self.between(one, other):
             if each.is_about(module) and each.is_in_force(now):
                 yield each
+
+    def treatment(self, one: Party, other: Party, now: datetime) -> CdrTreatment:
+        """What the two want done with CDRs whose verdict is bad: the strictest that one of theirs says."""
+        if self.is_open:
+            return CdrTreatment.RECORD
+        wanted = {each.cdrs for each in self.letting(one, other, CDRS, now)}
+        return next(each for each in reversed(CdrTreatment) if each in wanted | {CdrTreatment.RECORD})
 
     def acquaintance(self, party: Party, others: Iterable[Party], now: datetime) -> Acquaintance:
         """Whether one of the others may know of the party, and since when: it may, or may no more."""

@@ -14,7 +14,14 @@ from datetime import datetime, timedelta
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.directory.agreement_rows import agreement, agreement_row, read_agreements
-from hub.directory.agreements import MODULES_OF_AGREEMENTS, Agreement, Agreements, AgreementState
+from hub.directory.agreements import (
+    CDRS,
+    MODULES_OF_AGREEMENTS,
+    Agreement,
+    Agreements,
+    AgreementState,
+    CdrTreatment,
+)
 from hub.directory.current import CurrentDirectory
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
@@ -99,6 +106,7 @@ class Signing:
         modules: Collection[str] = (),
         begins_at: datetime | None = None,
         until: datetime | None = None,
+        cdrs: CdrTreatment = CdrTreatment.RECORD,
     ) -> Agreement:
         """Let two parties exchange messages; the counterparts are told of each other and of what there is.
 
@@ -107,13 +115,14 @@ class Signing:
             modules: About what; empty for all.
             begins_at: The first moment at which it holds; None for now.
             until: The first moment at which it holds no more; None for never.
+            cdrs: What the hub does with a CDR whose verdict is bad.
 
         Raises:
             NotAnAgreement: a field is wrong.
             SignedAlready: the same is agreed, and not over.
         """
         now = self._clock()
-        wanted = Agreement(0, parties, frozenset(modules), begins_at, until, signed_at=now)
+        wanted = Agreement(0, parties, frozenset(modules), begins_at, until, signed_at=now, cdrs=cdrs)
         _check(wanted, now)
         async with self._changing() as session:
             _check_new(wanted, await read_agreements(session), now)
@@ -208,6 +217,8 @@ def _check(wanted: Agreement, now: datetime) -> None:
         raise NotAnAgreement(
             "modules", f"expected some of {', '.join(MODULES_OF_AGREEMENTS)}; got {', '.join(unknown)}"
         )
+    if wanted.cdrs is not CdrTreatment.RECORD and not wanted.is_about(CDRS):
+        raise NotAnAgreement("cdrs", f"the agreement is not about {CDRS}: there is nothing to {wanted.cdrs}")
     if wanted.until is not None and wanted.until <= now:
         raise NotAnAgreement("until", "expected a moment that is still to come")
     if wanted.until is not None and wanted.begins_at is not None and wanted.until <= wanted.begins_at:

@@ -3,6 +3,7 @@
 what shall become of it?      decision.Deciding.decision      nothing: 400, 2000, 2001, 4000, 4001, 4003
 Direct                        forward.Forwarding.forward      now; the party's answer is the answer
                               keeping.Keeping.passed          a Session or CDR is kept, beside
+                              judging.Judging                 a CDR gets a verdict, beside or before
 AskAll                        asking.Asking.answer            now; the best answer is the answer
 Broadcast                     broadcast.Broadcasting.accept   kept in one transaction, then 1000
 GetAll, GetOne                collect.Collecting              from what the hub keeps
@@ -22,6 +23,7 @@ from hub.relay.collect import Collecting
 from hub.relay.content import token_asked_about
 from hub.relay.decision import Deciding, Decision
 from hub.relay.forward import Forwarding
+from hub.relay.judging import Judging
 from hub.relay.keeping import Keeping
 from hub.relay.learnt import LearntAddressees
 from hub.relay.odd_parties import odd_parties
@@ -40,6 +42,7 @@ class Exchange:
     broadcasting: Broadcasting
     collecting: Collecting
     keeping: Keeping
+    judging: Judging
 
     async def answer(self, message: Message, caller: Platform) -> Reply:
         """The answer to a message of a functional module.
@@ -76,8 +79,12 @@ class Exchange:
         """The answer of one party, with what the hub found wrong with what it was sent."""
         message, value, caller = decided.message, decided.value, decided.caller
         notes = (found_in_body(message, value, to.platform), odd_parties(message, value, to))
+        known = await self.judging.before(message, value, to.party)
+        if known is not None:
+            return known
         reply = await self.forwarding.forward(message, value, caller, to)
         self.keeping.passed(message, value, caller, to.party, reply)
+        self.judging.passed(message, value, to.party, reply)
         return replace(reply, note="; ".join(part for part in (reply.note, *notes) if part))
 
 

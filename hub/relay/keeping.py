@@ -66,7 +66,7 @@ class Keeping:
 
     def passed(self, message: Message, value: Any, caller: Platform, to: Party, reply: Reply) -> None:
         """A message was answered; if its receiver took it, what it says is kept soon. Never waits."""
-        if not message.module.is_kept or not _was_taken(reply):
+        if not message.module.is_kept or not was_taken(reply):
             return
         change = kept_change(message, value, caller, to)
         if change is not None:
@@ -146,7 +146,8 @@ def _size(passed: Passed) -> int:
     return 2 * len(passed.change.body)
 
 
-def _was_taken(reply: Reply) -> bool:
+def was_taken(reply: Reply) -> bool:
+    """Whether the receiver said that it has what it was sent."""
     try:
         return reply.status in HTTP_SUCCESS and read_status_code(reply.body) in SUCCESS_CODES
     except NotAnEnvelope:

@@ -41,6 +41,8 @@ class Purpose(StrEnum):
     HUB = "hub"
     #: A page of a platform's list; or an object in it that was left out, which is no leg.
     PULL = "pull"
+    #: No leg: what the hub finds wrong with a CDR that came.
+    VERDICT = "verdict"
     #: No leg: what the journal says about itself.
     JOURNAL = "journal"
 

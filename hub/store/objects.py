@@ -38,6 +38,7 @@ from hub.store.object_rows import (
     write_objects,
 )
 from hub.store.pages import CLIENT_INFO, ObjectFilter, Page, Pages
+from hub.store.tariff_versions import StoredVersion, forget_versions, keep_versions, read_versions
 from schemas import exact_json
 from schemas.v2_2_1 import ClientInfo, Role
 
@@ -190,6 +191,16 @@ class ObjectStore:
                     self._pages.forgotten(module.id)
         return count
 
+    async def tariff_versions(self, owner: Party, tariff_ids: Iterable[str]) -> tuple[StoredVersion, ...]:
+        """What these tariffs of an owner were, and since when, oldest first."""
+        async with self._database.reading() as connection:
+            return await read_versions(connection, owner, tariff_ids)
+
+    async def forget_replaced_tariffs(self, before: datetime) -> int:
+        """Delete versions of tariffs that were replaced before; how many there were."""
+        async with self._database.writing() as connection:
+            return await forget_versions(connection, microseconds(before))
+
     async def get(self, key: ObjectKey, inner: Sequence[tuple[NestedKind, str]] = ()) -> bytes | None:
         """The JSON text of an object, or of what lies inside it; None where it is not known."""
         async with self._database.reading() as connection:
@@ -295,6 +306,8 @@ class ObjectStore:
             await forget_objects(connection, created & kept.keys())
             writes = {each.change.key: self._object_write(each, seqs.get(id(each))) for each in done}
             await write_objects(connection, writes.values())
+            states = ((each.change.key, each.state) for each in done)
+            await keep_versions(connection, states, microseconds(self._clock()))
         self._notice(done, kept)
         return [
             each if isinstance(each, OcpiError) else Acceptance(each.outcome, seqs.get(id(each)))

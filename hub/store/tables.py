@@ -159,6 +159,8 @@ class AgreementRow(SQLModel, table=True):
     until: datetime | None = None
     signed_at: datetime
     ended_at: datetime | None = None
+    #: A CdrTreatment: record, hold or refuse.
+    cdrs: str = "record"
 
 
 class PolicyRow(SQLModel, table=True):
@@ -239,6 +241,67 @@ class ObjectRow(SQLModel, table=True):
     #: When something between two parties was last kept, by the hub's clock: it is deleted by its age.
     kept_at: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     body: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class TariffVersionRow(SQLModel, table=True):
+    """A tariff as it was from a moment on: what is billed is judged by the one that was valid then."""
+
+    __tablename__ = "tariff_version"
+
+    country_code: str = Field(primary_key=True)
+    party_id: str = Field(primary_key=True)
+    tariff_id: str = Field(primary_key=True)
+    #: Its last_updated; of one that was withdrawn, when the hub heard of that.
+    since: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    #: Empty: it was withdrawn.
+    body: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class JudgedCdrRow(SQLModel, table=True):
+    """The verdict on a CDR that came to the hub, and what became of the CDR (decision 0033)."""
+
+    __tablename__ = "judged_cdr"
+    __table_args__ = (
+        UniqueConstraint("country_code", "party_id", "cdr_id", "digest"),
+        Index("judged_cdr_by_id", "cdr_id", "seq"),
+        Index("judged_cdr_by_evse", "country_code", "party_id", "evse", "ends_at"),
+        Index("judged_cdr_by_token", "token", "ends_at"),
+        Index("judged_cdr_by_original", "country_code", "party_id", "credit_of"),
+        Index("judged_cdr_by_state", "state", "seq"),
+        NEVER_REUSED,
+    )
+
+    #: The order in which they were judged.
+    seq: int | None = Field(default=None, sa_column=Column(SEQUENCE, primary_key=True, autoincrement=True))
+    #: Whom it came from and whom it was for, folded.
+    country_code: str
+    party_id: str
+    emsp_country_code: str
+    emsp_party_id: str
+    #: Folded; empty where it has none.
+    cdr_id: str
+    #: SHA-256 of what it says, however that was laid out: the same again is the same.
+    digest: str
+    at: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+    correlation_id: str
+    #: A CdrState: passed, held, releasing, released, dropped or refused.
+    state: str
+    #: The gravest; empty where there is no finding.
+    severity: str = ""
+    #: The verdict, as JSON.
+    verdict: str = Field(sa_column=Column(Text, nullable=False))
+    #: The CDR as it came, as long as the hub holds it.
+    body: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    #: Why it was dropped, or what its eMSP said when it was released.
+    reason: str = ""
+    #: What others are compared with: EVSE, token, when and where a vehicle was there, what was taken back.
+    evse: str | None = None
+    token: str | None = None
+    starts_at: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    ends_at: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    latitude: str | None = None
+    longitude: str | None = None
+    credit_of: str | None = None
 
 
 class ChangeRow(SQLModel, table=True):

@@ -82,10 +82,12 @@ async def running_hub(
         connected = who_is_connected(ground, written.journal)
         may_exchange = policy(lambda: connected.directory.value, clock)
         soon = what_comes_soon(ground, connected, may_exchange, written.objects)
-        now = what_happens_now(ground, connected, may_exchange, written.objects, soon.pumps.wake)
+        now = what_happens_now(
+            ground, connected, may_exchange, written.objects, written.journal, soon.pumps.wake
+        )
 
         await connected.settle()
-        sweeping = sweep(now.links, now.learnt, written.objects, clock, settings.limits.kept)
+        sweeping = sweep(now, written.objects, clock, settings.limits)
         loops = (*connected.loops(), *soon.loops(), *now.loops(connected.directory), sweeping)
         await stack.enter_async_context(beside(written.objects.run(), *loops))
         await stack.enter_async_context(now.writing())

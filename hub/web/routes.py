@@ -1,7 +1,7 @@
 """Every route that partners can reach. The functional ones are made from MODULES (design D11, D13)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from aiohttp import web
@@ -22,6 +22,7 @@ from hub.ocpi.headers import Routing, claimed_sender
 from hub.ocpi.leniency import forgiven
 from hub.ocpi.modules import MODULES, VERSION
 from hub.ocpi.paging import MAX_OFFSET, PageRequest, page_headers
+from hub.ocpi.party import NotAParty, Party
 from hub.ocpi.timestamps import Clock
 from hub.ocpi.validation import decoded, refusal
 from hub.registry.hubclientinfo import listed
@@ -29,7 +30,9 @@ from hub.registry.neighbours import Neighbours, distant_party
 from hub.relay.exchange import Exchange
 from hub.relay.forward import Forwarding
 from hub.relay.links import Links
+from hub.relay.offering import offered, parties_by_side, sides_of
 from hub.store.journal import Purpose
+from hub.store.judged_cdrs import JudgedCdrs, Wanted
 from hub.store.objects import ObjectStore
 from hub.web.authentication import Authentication
 from hub.web.conversion import json_response, message, raw_target, response, tail_below, whole_body
@@ -44,6 +47,7 @@ SLASHES = "{slashes:/*}"
 #: What a platform sends when something of its own has changed.
 CHANGES = frozenset({"PUT", "PATCH", "DELETE"})
 CREDENTIALS = MODULES["credentials"]
+CDRS = MODULES["cdrs"]
 HUBCLIENTINFO = MODULES["hubclientinfo"]
 #: A page that holds it all.
 EVERYTHING = PageRequest(offset=0, limit=MAX_OFFSET)
@@ -64,6 +68,7 @@ class PartnerRoutes:
     objects: ObjectStore
     rates: RateLimits
     neighbours: Neighbours
+    judged: JudgedCdrs
     page_limit: int
     #: For a request body to arrive whole.
     patience: timedelta
@@ -78,6 +83,10 @@ class PartnerRoutes:
             web.route("*", f"{base}/sender/hubclientinfo{SLASHES}", self.client_infos),
             web.route("*", f"{base}/receiver/hubclientinfo{{tail:/.+}}", self.client_info_of_another_hub),
             web.route("*", f"{base}/via/{{token}}", self.via),
+            web.get(f"{base}/verdicts", self.verdicts, allow_head=False),
+            web.get(
+                f"{base}/verdicts/{{country_code}}/{{party_id}}/{{cdr_id}}", self.verdict, allow_head=False
+            ),
             *(
                 web.route(
                     "*",
@@ -196,6 +205,31 @@ class PartnerRoutes:
             say=passage.say,
         )
         return response(reply)
+
+    async def verdicts(self, request: web.Request) -> web.Response:
+        """The verdicts on CDRs that the caller sent or was sent, the newest first (decision 0033)."""
+        return await self._verdicts(request, Wanted())
+
+    async def verdict(self, request: web.Request) -> web.Response:
+        """The verdicts on one CDR, for its two parties (decision 0033)."""
+        given = request.match_info
+        try:
+            owner = Party(given["country_code"], given["party_id"])
+        except NotAParty as error:
+            raise NotFound("no such path") from error
+        return await self._verdicts(request, Wanted(owner=owner, cdr_id=given["cdr_id"]))
+
+    async def _verdicts(self, request: web.Request, wanted: Wanted) -> web.Response:
+        passage = _passage(request, Purpose.HUB, CDRS)
+        caller = await self._asking(request, passage)
+        self.rates.take(caller, CDRS.id)
+        page = PageRequest.parse(raw_target(request).query, self.page_limit)
+        wanted = replace(wanted, between=parties_by_side(caller))
+        found = await self.judged.some(wanted, page.offset, min(page.limit, self.page_limit))
+        if wanted.cdr_id is not None and not found:
+            raise NotFound("there is no verdict on such a CDR of yours")
+        data = [offered(each, sides_of(each, caller)) for each in found]
+        return json_response(200, success(self.clock(), data), routing=passage.routing)
 
     def _observe(self, seen: Iterable[Seen], caller: Platform) -> None:
         for each in seen:

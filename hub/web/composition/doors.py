@@ -48,6 +48,7 @@ def for_partners(
         objects=written.objects,
         rates=now.traffic.rates,
         neighbours=connected.neighbours,
+        judged=now.judged,
         page_limit=limits.page,
         patience=limits.request,
     )
@@ -86,6 +87,8 @@ def for_operators(
         traffic=now.traffic,
         patience=ground.settings.limits.handshake,
         explaining=Explaining(now.exchange),
+        judged=now.judged,
+        held=now.held,
     )
     metrics = metrics_registry(written.counts, _gauges(written, connected, now))
     app = web.Application()

@@ -16,8 +16,11 @@ from hub.relay.broadcast import Broadcasting
 from hub.relay.collect import Collecting
 from hub.relay.content import Contents
 from hub.relay.decision import Deciding
+from hub.relay.evidence import Evidence
 from hub.relay.exchange import Exchange
 from hub.relay.forward import Forwarding
+from hub.relay.held import Held, HeldParts
+from hub.relay.judging import Judging, JudgingParts
 from hub.relay.keeping import Keeping
 from hub.relay.learnt import LearntAddressees
 from hub.relay.leg import Legs
@@ -25,6 +28,8 @@ from hub.relay.links import Links
 from hub.relay.results import Results
 from hub.relay.token_owners import TokenOwners
 from hub.routing.policy import MayExchange
+from hub.store.journal import Journal
+from hub.store.judged_cdrs import JudgedCdrs
 from hub.store.objects import ObjectStore
 from hub.web.composition.connected import Connected
 from hub.web.composition.ground import Ground
@@ -40,15 +45,22 @@ class Now:
     learnt: LearntAddressees
     keeping: Keeping
     results: Results
+    judging: Judging
+    held: Held
+    judged: JudgedCdrs
 
     def loops(self, directory: CurrentDirectory) -> tuple[Coroutine[Any, Any, None], ...]:
         """What somebody must run."""
-        return (self.results.run(partial(self.exchange.forwarding.tell_no_result, directory)),)
+        return (
+            self.results.run(partial(self.exchange.forwarding.tell_no_result, directory)),
+            self.judging.catch_up(),
+            self.held.run(),
+        )
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
         """Write behind the messages until the end of the block."""
-        async with self.keeping.running(), self.results.writing():
+        async with self.keeping.running(), self.judging.running(), self.results.writing():
             yield
 
 
@@ -57,6 +69,7 @@ def what_happens_now(
     connected: Connected,
     may_exchange: MayExchange,
     objects: ObjectStore,
+    journal: Journal,
     wake: Callable[[], None],
 ) -> Now:
     """The relay.
@@ -66,6 +79,7 @@ def what_happens_now(
         connected: Between whom.
         may_exchange: Who may send what to whom.
         objects: Where accepted objects are kept.
+        journal: Where verdicts are said.
         wake: Called when something was accepted that is owed to others.
     """
     settings, clock, directory = ground.settings, ground.clock, connected.directory
@@ -81,13 +95,37 @@ def what_happens_now(
     token_owners = TokenOwners(
         clock, owner=limits.token_owner, unknown=limits.unknown_token, most=limits.tokens_remembered
     )
+    judged = JudgedCdrs(ground.database)
+    judging = Judging(
+        JudgingParts(
+            Evidence(objects, judged),
+            keeping,
+            journal,
+            clock,
+            lambda: directory.value.agreements,
+            settings.plausibility,
+        )
+    )
+    forwarding = Forwarding(legs, links, may_exchange, clock, limits, results)
     exchange = Exchange(
         Deciding(directory, may_exchange, Contents(objects, learnt, token_owners, keeping), settings.ask_all),
-        Forwarding(legs, links, may_exchange, clock, limits, results),
+        forwarding,
         Asking(token_owners, limits.ask_all, traffic.circuits.failed),
         learnt,
         Broadcasting(objects, clock, wake),
         Collecting(objects, may_exchange, clock, public_url, limits.page),
         keeping,
+        judging,
     )
-    return Now(exchange, traffic, links, learnt, keeping, results)
+    held = Held(
+        HeldParts(
+            judged,
+            forwarding,
+            keeping,
+            lambda: directory.value,
+            may_exchange,
+            ground.new_id,
+            random.random,
+        )
+    )
+    return Now(exchange, traffic, links, learnt, keeping, results, judging, held, judged)

@@ -39,6 +39,7 @@ async def test_what_was_signed_is_shown(admin: AdminHub) -> None:
         "until": "2027-01-01T00:00:00Z",
         "signed_at": "2026-01-02T03:04:05Z",
         "ended_at": None,
+        "cdrs": "record",
         "unknown_parties": ["NL/TNM"],
         "policy": "agreements",
     }

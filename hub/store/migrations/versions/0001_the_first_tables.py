@@ -47,9 +47,59 @@ def upgrade() -> None:
         sa.Column("until", UTCDateTime(), nullable=True),
         sa.Column("signed_at", UTCDateTime(), nullable=False),
         sa.Column("ended_at", UTCDateTime(), nullable=True),
+        sa.Column("cdrs", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
+    op.create_table(
+        "tariff_version",
+        sa.Column("country_code", sa.String(), nullable=False),
+        sa.Column("party_id", sa.String(), nullable=False),
+        sa.Column("tariff_id", sa.String(), nullable=False),
+        sa.Column("since", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("country_code", "party_id", "tariff_id", "since"),
+    )
+    op.create_table(
+        "judged_cdr",
+        sa.Column(
+            "seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("country_code", sa.String(), nullable=False),
+        sa.Column("party_id", sa.String(), nullable=False),
+        sa.Column("emsp_country_code", sa.String(), nullable=False),
+        sa.Column("emsp_party_id", sa.String(), nullable=False),
+        sa.Column("cdr_id", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("correlation_id", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("severity", sa.String(), nullable=False),
+        sa.Column("verdict", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=True),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("evse", sa.String(), nullable=True),
+        sa.Column("token", sa.String(), nullable=True),
+        sa.Column("starts_at", sa.BigInteger(), nullable=True),
+        sa.Column("ends_at", sa.BigInteger(), nullable=True),
+        sa.Column("latitude", sa.String(), nullable=True),
+        sa.Column("longitude", sa.String(), nullable=True),
+        sa.Column("credit_of", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("seq"),
+        sa.UniqueConstraint("country_code", "party_id", "cdr_id", "digest"),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("judged_cdr", schema=None) as batch_op:
+        batch_op.create_index("judged_cdr_by_id", ["cdr_id", "seq"], unique=False)
+        batch_op.create_index(
+            "judged_cdr_by_evse", ["country_code", "party_id", "evse", "ends_at"], unique=False
+        )
+        batch_op.create_index("judged_cdr_by_token", ["token", "ends_at"], unique=False)
+        batch_op.create_index(
+            "judged_cdr_by_original", ["country_code", "party_id", "credit_of"], unique=False
+        )
+        batch_op.create_index("judged_cdr_by_state", ["state", "seq"], unique=False)
+        batch_op.create_index(batch_op.f("ix_judged_cdr_at"), ["at"], unique=False)
     op.create_table(
         "policy",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -427,5 +477,7 @@ def downgrade() -> None:
     op.drop_table("cursor")
     op.drop_table("change")
     op.drop_table("policy")
+    op.drop_table("judged_cdr")
+    op.drop_table("tariff_version")
     op.drop_table("resync")
     op.drop_table("agreement")
