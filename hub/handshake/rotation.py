@@ -14,7 +14,7 @@ the platform has undone the rotation, and so do we.
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,12 +26,10 @@ from hub.directory.tokens import Sealer, TokenPurpose, token_hash
 from hub.ocpi.headers import AUTHORIZATION, TokenEncoding, write_authorization
 from hub.ocpi.transport import HttpRequest
 from hub.registry.records import Records
+from hub.registry.token_rows import GRACE
 from hub.store.tables import InboundTokenRow, PlatformRow
 
 log = logging.getLogger(__name__)
-
-#: After this a platform that still shows its old token is taken at its word.
-GRACE = timedelta(minutes=5)
 
 
 async def retire_tokens(session: AsyncSession, row: PlatformRow, now: datetime) -> None:

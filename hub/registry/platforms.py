@@ -13,7 +13,7 @@ from hub.directory.tokens import Sealer, TokenPurpose, new_token
 from hub.ocpi.timestamps import Clock
 from hub.registry.quirk_watch import pin
 from hub.registry.records import Records
-from hub.registry.token_rows import forget_tokens, give_token
+from hub.registry.token_rows import forget_tokens, give_token, open_offered_tokens
 from hub.store.tables import InboundTokenRow, PlatformRow
 from schemas.v2_2_1 import ConnectionStatus
 
@@ -195,13 +195,16 @@ class Platforms:
             )
 
     async def forget_unfinished(self) -> None:
-        """Forget what is left of our handshakes that a stop of the hub cut short (CR-28); for the start."""
+        """Forget what is left of our handshakes that a stop of the hub cut short (CR-28); for the start.
+
+        But a token that was offered to a platform which is registered may be what it shows from now on.
+        """
         async with self._records.changing() as session:
             pending = col(InboundTokenRow.purpose) == TokenPurpose.PENDING
             begun = select(InboundTokenRow.platform_id).where(pending)
             never_connected = col(PlatformRow.outbound_token).is_(None)
             await session.exec(delete(PlatformRow).where(col(PlatformRow.id).in_(begun), never_connected))
-            await session.exec(delete(InboundTokenRow).where(pending))
+            await open_offered_tokens(session, self._clock())
 
     async def _invited(self, session: AsyncSession, row: PlatformRow) -> Invitation:
         token = self._new_token()

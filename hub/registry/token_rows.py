@@ -1,12 +1,15 @@
 """The credentials tokens that platforms show us, as they stand in the tables: given, found, let die."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.directory.tokens import Sealer, TokenPurpose, token_hash
 from hub.store.tables import InboundTokenRow, PlatformRow
+
+#: After this a platform that still shows its old token is taken at its word.
+GRACE = timedelta(minutes=5)
 
 
 async def forget_tokens(session: AsyncSession, row: PlatformRow) -> None:
@@ -54,3 +57,21 @@ async def open_token(session: AsyncSession, token: str) -> None:
 async def forget_token(session: AsyncSession, token: str) -> None:
     """Let one token die."""
     await session.exec(delete(InboundTokenRow).where(col(InboundTokenRow.token_hash) == token_hash(token)))
+
+
+async def open_offered_tokens(session: AsyncSession, now: datetime) -> None:
+    """Let pending tokens work beside those before: a stop of the hub has cut short what they were offered in.
+
+    Nobody knows whether the platforms have taken them; what they show will tell (AM-15).
+    """
+    is_pending = col(InboundTokenRow.purpose) == TokenPurpose.PENDING
+    await session.exec(
+        update(InboundTokenRow)
+        .where(
+            col(InboundTokenRow.platform_id).in_(select(InboundTokenRow.platform_id).where(is_pending)),
+            col(InboundTokenRow.purpose) == TokenPurpose.CREDENTIALS,
+            col(InboundTokenRow.retires_at).is_(None),
+        )
+        .values(retires_at=now + GRACE)
+    )
+    await session.exec(update(InboundTokenRow).where(is_pending).values(purpose=TokenPurpose.CREDENTIALS))

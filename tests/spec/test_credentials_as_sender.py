@@ -210,6 +210,26 @@ async def test_what_a_stop_of_the_hub_cut_short_is_forgotten_at_the_next_start(
         handshake.cancel()
 
 
+@pytest.mark.holds("AM-15", by="hub")
+@pytest.mark.parametrize("has_taken", [True, False])
+async def test_an_update_that_a_stop_of_the_hub_cut_short_keeps_nobody_out(
+    hub: RegistryHub, msp: Recorder, *, has_taken: bool
+) -> None:
+    """AM-15: the platform has taken the new token, or it never got it; after the start it shows which."""
+    await registered(hub, msp)
+    before = msp.outbound_token
+    msp.answers("PUT", CREDENTIALS, Fault.HANG)
+    async with asyncio.TaskGroup() as tasks:
+        update = tasks.create_task(hub.registering.update_at("BEC"))
+        token_b = (await msp.receives("PUT", CREDENTIALS)).value["token"]
+        await hub.platforms.forget_unfinished()
+        hub.clock.advance(timedelta(minutes=5))
+        shown, other = (token_b, before) if has_taken else (before, token_b)
+        assert await status_shown(hub, msp, shown) == 200
+        assert await status_shown(hub, msp, other) == 401
+        update.cancel()
+
+
 @pytest.mark.holds("CR-16", by="hub")
 async def test_without_a_credentials_endpoint_nothing_is_posted(hub: RegistryHub, msp: Recorder) -> None:
     """CR-16."""
