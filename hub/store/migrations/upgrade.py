@@ -1,9 +1,12 @@
 """Bring the tables of a database up to date."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 MIGRATIONS = Path(__file__).parent
@@ -18,5 +21,12 @@ def configuration(connection: Connection) -> Config:
 
 
 def upgrade(connection: Connection) -> None:
-    """Run the steps that this database has not seen."""
-    command.upgrade(configuration(connection), "head")
+    """Run the steps that this database has not seen; where it has seen all, that is found out at once."""
+    if MigrationContext.configure(connection).get_current_revision() != newest():
+        command.upgrade(configuration(connection), "head")
+
+
+@cache
+def newest() -> str | None:
+    """The revision that all steps together lead to."""
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
