@@ -168,7 +168,7 @@ def test_nothing_is_rounded_before_it_is_told() -> None:
     assert net(found) == Decimal("1.0551")
 
 
-@pytest.mark.holds("TAR-13", by="cpo")
+@pytest.mark.holds("TAR-13", "AM-55", by="cpo")
 def test_hours_are_those_of_the_location() -> None:
     def at(zone: str) -> PriceStatement:
         metered = Metered(NOON, Decimal(0), (), (), NOON + 60 * MINUTE, Decimal(10000))

@@ -1,11 +1,9 @@
 """VAT, bounds and rounding."""
 
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
-import hub.pricing
 from hub.pricing import Amount, Kind, half_up, ocpi_price, price, rounded
 from tests.unit.pricing.in_few_words import (
     charging,
@@ -161,11 +159,3 @@ def test_an_ocpi_price_has_four_decimals_at_most_and_no_vat_where_none_applies()
         "incl_vat": Decimal("1.5"),
     }
     assert ocpi_price(amount("10.00")).to_json() == b'{"excl_vat":10}'
-
-
-def test_no_float_comes_near() -> None:
-    (folder,) = hub.pricing.__path__
-    for file in Path(folder).glob("*.py"):
-        source = file.read_text()
-        assert "float" not in source, file
-        assert ".total_seconds()" not in source, file

@@ -157,3 +157,24 @@ async def test_each_cdr_that_comes_in_has_a_bill_with_the_time_zone_of_its_locat
     await world.call("POST", "cdrs/receiver", cdr())
     (made,) = await world.node.until(world.node.bills)
     assert (made.total, made.agrees, made.remarks) == (Decimal("4.20"), True, ())
+
+
+@pytest.mark.holds("AM-38", by="emsp")
+def test_time_that_the_cpo_calls_parking_is_parking_though_energy_trickles() -> None:
+    """AM-38: the vehicle asks for no power; what its electronics draw makes it no charging."""
+    periods = [
+        {
+            "start_date_time": "2026-01-01T10:00:00Z",
+            "dimensions": [
+                {"type": "ENERGY", "volume": Decimal(10)},
+                {"type": "PARKING_TIME", "volume": Decimal("1.5")},
+            ],
+            "tariff_id": "T1",
+        }
+    ]
+    made = billed(charging_periods=periods, total_cost={"excl_vat": Decimal("5.50")})
+    assert made.agrees
+    assert [(line.text, line.net) for line in made.lines] == [
+        ("Energy", Decimal("2.50")),
+        ("Parking time", Decimal("3.00")),
+    ]
