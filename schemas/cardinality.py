@@ -1,11 +1,14 @@
 """Cardinality of lists: `*` (any number, may be absent or null) and `+` (at least one).
 
 A field of cardinality `1` is plain; one of `?` is `T | None = None`.
+
+Of a list only the first element that is wrong is told, with all that is wrong with it: telling of each of a
+million would keep everybody waiting for minutes.
 """
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import FailFast, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -30,6 +33,6 @@ def _empty_for_null(value: Any) -> Any:
 
 
 #: Cardinality `*`; give the field the default `()`.
-Many = Annotated[tuple[T, ...], NullIsEmpty()]
+Many = Annotated[tuple[T, ...], FailFast(), NullIsEmpty()]
 #: Cardinality `+`.
-AtLeastOne = Annotated[tuple[T, ...], Field(min_length=1)]
+AtLeastOne = Annotated[tuple[T, ...], FailFast(), Field(min_length=1)]

@@ -210,3 +210,18 @@ async def test_without_an_addressee_a_list_is_refused(world: Roaming) -> None:
     """RT-56."""
     answer = await world.emsp.call("GET", world.url("locations", "SENDER"), sender=EMSP)
     assert (answer.status, answer.code) == (200, 2001)
+
+
+@pytest.mark.holds("TR-13", by="hub")
+@pytest.mark.parametrize("to", [HUB, None])
+async def test_a_list_of_nothing_but_wrong_elements_is_told_by_its_first(
+    world: Roaming, to: str | None
+) -> None:
+    """Words for each of them took the hub minutes and gigabytes, in which it answered nobody."""
+    body = LOCATION | {"evses": [{}] * 2_000 + [{"connectors": [{}] * 2_000}]}
+    answer = await world.cpo.call("PUT", pushed(world), body, to=to, sender=CPO)
+    assert answer.code == 2001
+    message = answer.envelope["status_message"]
+    assert "/evses/0/uid" in message
+    assert "/evses/1" not in message
+    assert "more" not in message
