@@ -178,11 +178,9 @@ def _json(path: Path) -> Any:
 
 def _verdicts(answer: Mapping[str, Any]) -> None:
     for each in answer["verdicts"]:
-        say(
-            f"CDR {each['id']} of {each['country_code']}/{each['party_id']} for {_emsp(each)},",
-            f" judged at {each['judged_at']}: {each['state']}",
-            f" ({each['reason']})" if each["reason"] else "",
-        )
+        why = f" ({each['reason']})" if each["reason"] else ""
+        owner = f"{each['country_code']}/{each['party_id']}"
+        say(f"CDR {each['id']} of {owner} for {_emsp(each)}, {each['judged_at']}: {each['state']}{why}")
         _verdict(each)
 
 

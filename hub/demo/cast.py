@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import utc_now
+from hub.pricing.plausibility import Plausibility
 from hub.settings import Settings
 from hub.store.journal import JournalEntry
 from hub.web.app import RunningHub, running_hub
@@ -111,7 +113,14 @@ class Cast:
 async def on_stage(folder: Path, onlooker: Callable[[JournalEntry], None]) -> AsyncIterator[Cast]:
     """Everybody, listening, and knowing nobody yet."""
     time = SimulatedTime(utc_now, SPEED)
-    hub_settings = Settings(data=folder / "hub", port=0, admin_port=0, allow_private_networks=True)
+    hub_settings = Settings(
+        data=folder / "hub",
+        port=0,
+        admin_port=0,
+        allow_private_networks=True,
+        # On the stage a day passes in minutes: sessions end ahead of the hub's own clock.
+        plausibility=Plausibility(clocks=timedelta(days=366)),
+    )
     async with (
         running_hub(hub_settings, log=None, observe=onlooker) as hub,
         CpoNode(cpo_settings(CPO_TABLES, folder), clock=time.now) as cpo,

@@ -104,6 +104,7 @@ class Screen:
             f"{hub} journal --follow",
             f"{hub} objects locations",
             f"{hub} deliveries",
+            f"{hub} cdr list",
             emsp.format("locations"),
             emsp.format("bills"),
         ):

@@ -7,6 +7,7 @@ import shlex
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from rich.console import Console
 import hub.demo
 from hub.demo.cast import APP_USER, LOCATION, Cast
 from hub.demo.story import STORY, Step
+from schemas import exact_json
 from tests.fixtures.processes import Program
 
 #: As long as the issue allows.
@@ -72,15 +74,27 @@ async def test_what_it_says_to_try_works_until_ctrl_c(playing: Playing, tmp_path
             (r" partner list$", "charge-ground"),
             (r" objects locations$", LOCATION),
             (r" emsp bills ", APP_USER),
+            (r" cdr list$", r"passed"),
         ):
             (command,) = [each for each in commands if re.search(asked, each)]
             program, *arguments = shlex.split(command)
             tried = await Program.start(tmp_path / "tried.log", PROGRAMS[program], *arguments)
             assert await tried.ended() == 0, tried.output
             assert answered in tried.output
+            if asked == r" cdr list$":
+                await the_verdicts_are_clean(tmp_path, arguments)
         demo.process.send_signal(signal.SIGINT)
         assert await demo.ended() == 0, demo.output
     assert "Traceback" not in demo.output
+
+
+async def the_verdicts_are_clean(folder: Path, listing: list[str]) -> None:
+    """Both CDRs passed, priced anew to the last digit, and no rule has found anything."""
+    listed = await Program.start(folder / "listed.log", PROGRAMS["ocpi-hub"], *listing, "--json")
+    assert await listed.ended() == 0, listed.output
+    verdicts = exact_json.decode(listed.output)["verdicts"]
+    assert [(each["state"], each["findings"]) for each in verdicts] == [("passed", [])] * 2
+    assert all(Decimal(one["difference"]) == 0 for each in verdicts for one in each["differences"])
 
 
 async def status_of(url: str) -> int:

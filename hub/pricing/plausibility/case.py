@@ -6,19 +6,17 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from hub.pricing.charging_periods import charged_periods
 from hub.pricing.errors import CannotBePriced
 from hub.pricing.plausibility.history import valid_at
 from hub.pricing.plausibility.known import Known, Missing
 from hub.pricing.plausibility.measures import Plausibility
-from hub.pricing.price import price
+from hub.pricing.record import price_cdr
 from hub.pricing.statement import PriceStatement
 from schemas.text import NOT_AVAILABLE
 from schemas.v2_2_1 import CDR, CdrDimensionType, Tariff
 from schemas.v2_2_1.cdrs import ChargingPeriod
 from schemas.v2_2_1.locations import EVSE, Connector
 
-UTC_NAME: Final = "UTC"
 _HOUR: Final = timedelta(hours=1)
 
 
@@ -107,13 +105,12 @@ def reckoned(cdr: CDR, known: Known, measures: Plausibility) -> PriceStatement |
     """
     if cdr.end_date_time < cdr.start_date_time:
         return None
-    tariffs = (*cdr.tariffs, *_missing(cdr, known, measures))
+    missing = _missing(cdr, known, measures)
     named = any(period.tariff_id for period in cdr.charging_periods)
-    if not tariffs and not named and cdr.total_cost.excl_vat == 0:
+    if not cdr.tariffs and not missing and not named and cdr.total_cost.excl_vat == 0:
         return None
     try:
-        periods = charged_periods(cdr.charging_periods, end=cdr.end_date_time)
-        return price(periods, tariffs, time_zone=time_zone(cdr, known) or UTC_NAME)
+        return price_cdr(cdr, tariffs=missing, time_zone=time_zone(cdr, known))
     except CannotBePriced as error:
         return error
 

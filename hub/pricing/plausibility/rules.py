@@ -70,7 +70,7 @@ RULES: Final = (
     Rule(
         "vat",
         HOLD,
-        "With VAT is at least without VAT, and not more than VAT can make it; that it is missing is a note.",
+        "With VAT is what the tariff says, or else between no and much VAT; that it is missing is a note.",
         money.vat,
     ),
     Rule(

@@ -26,6 +26,7 @@ LINES: Final = (
 _PRICING: Final = ("currency", "min_price", "max_price", "elements")
 _NOTHING: Final = Amount(Decimal(0), None)
 _PER_CENT: Final = 100
+_CURRENCY: Final = "/currency"
 
 
 class Difference(NamedTuple):
@@ -44,19 +45,18 @@ class Difference(NamedTuple):
         return self.asked - self.priced
 
 
-def differences(cdr: CDR, statement: PriceStatement, sign: int) -> Iterator[Difference]:
+def differences(cdr: CDR, statement: PriceStatement) -> Iterator[Difference]:
     """Each amount that the CDR tells and that we can tell, equal or not."""
-    yield from _two(TOTAL, cdr.total_cost, statement.total_cost, sign)
+    yield from _two(TOTAL, cdr.total_cost, statement.total_cost)
     for name in LINES:
         if (asked := getattr(cdr, name)) is not None:
-            # Only total_cost is turned around in a Credit CDR (CDR-06).
-            yield from _two(name, asked, getattr(statement, name) or _NOTHING, 1)
+            yield from _two(name, asked, getattr(statement, name) or _NOTHING)
 
 
-def _two(name: str, asked: Price, priced: Amount, sign: int) -> Iterator[Difference]:
-    yield Difference(f"/{name}/excl_vat", asked.excl_vat, half_up(priced.excl_vat) * sign)
+def _two(name: str, asked: Price, priced: Amount) -> Iterator[Difference]:
+    yield Difference(f"/{name}/excl_vat", asked.excl_vat, half_up(priced.excl_vat))
     if asked.incl_vat is not None and priced.incl_vat is not None:
-        yield Difference(f"/{name}/incl_vat", asked.incl_vat, half_up(priced.incl_vat) * sign)
+        yield Difference(f"/{name}/incl_vat", asked.incl_vat, half_up(priced.incl_vat))
 
 
 def price_of_lines(case: Case) -> Iterator[Doubt]:
@@ -66,7 +66,7 @@ def price_of_lines(case: Case) -> Iterator[Doubt]:
 
 def price_of_all(case: Case) -> Iterator[Doubt]:
     """The total is what the tariff says; what cannot be priced is not believed."""
-    if isinstance(case.statement, CannotBePriced):
+    if isinstance(case.statement, CannotBePriced) and case.statement.pointer != _CURRENCY:
         yield Doubt(
             case.statement.pointer,
             f"cannot be priced: {case.statement.reason}",
@@ -77,10 +77,10 @@ def price_of_all(case: Case) -> Iterator[Doubt]:
 
 def _off(case: Case, tolerance: Decimal, which: Callable[[str], bool]) -> Iterator[Doubt]:
     statement = case.statement
-    if not isinstance(statement, PriceStatement) or statement.currency != case.cdr.currency:
+    if not isinstance(statement, PriceStatement):
         return
     assumed = "" if time_zone(case.cdr, case.known) else ", in the time zone UTC, since none is known"
-    for each in differences(case.cdr, statement, case.sign):
+    for each in differences(case.cdr, statement):
         if which(each.pointer) and abs(each.amount) > tolerance:
             yield Doubt(
                 each.pointer,
@@ -126,30 +126,24 @@ def _same_price(one: Tariff, other: Tariff) -> bool:
 def currency(case: Case) -> Iterator[Doubt]:
     """The currency is that of the tariffs."""
     for number, tariff in enumerate(case.cdr.tariffs):
-        if tariff.currency != case.cdr.currency:
+        if tariff.currency.upper() != case.cdr.currency.upper():
             yield Doubt(
                 f"/tariffs/{number}/currency",
                 f"{tariff.currency}, but the CDR is in {case.cdr.currency}",
                 {"tariff": tariff.currency, "cdr": case.cdr.currency},
             )
     statement = case.statement
-    if (
-        not case.cdr.tariffs
-        and isinstance(statement, PriceStatement)
-        and statement.currency != case.cdr.currency
-    ):
-        yield Doubt(
-            "/currency",
-            f"{case.cdr.currency}, but the tariff is in {statement.currency}",
-            {"tariff": statement.currency, "cdr": case.cdr.currency},
-        )
+    is_other = isinstance(statement, CannotBePriced) and statement.pointer == _CURRENCY
+    if is_other and not case.cdr.tariffs:
+        yield Doubt(_CURRENCY, str(statement), {"cdr": case.cdr.currency})
 
 
 def vat(case: Case) -> Iterator[Doubt]:
     """With VAT is not less than without, not by more than VAT can be, and told where the tariff has VAT."""
+    by_tariff = _as_reckoned(case)
     for name in (TOTAL, *LINES):
         cost = getattr(case.cdr, name)
-        if cost is None or cost.incl_vat is None:
+        if cost is None or cost.incl_vat is None or f"/{name}/incl_vat" in by_tariff:
             continue
         without, with_vat = abs(cost.excl_vat), abs(cost.incl_vat)
         tax = with_vat - without
@@ -168,6 +162,14 @@ def vat(case: Case) -> Iterator[Doubt]:
     has_vat = isinstance(statement, PriceStatement) and statement.total_cost.incl_vat is not None
     if has_vat and case.cdr.total_cost.incl_vat is None:
         yield Doubt("/total_cost/incl_vat", "is missing, though the tariff has VAT", {}, Severity.NOTE)
+
+
+def _as_reckoned(case: Case) -> frozenset[str]:
+    """Where the CDR says what the tariff says, odd as that may be: a bound can have any VAT."""
+    if not isinstance(case.statement, PriceStatement):
+        return frozenset()
+    every = differences(case.cdr, case.statement)
+    return frozenset(each.pointer for each in every if abs(each.amount) <= case.measures.line)
 
 
 def _is_total(pointer: str) -> bool:

@@ -63,7 +63,7 @@ def judged(value: Any, known: Known, measures: Plausibility = _DEFAULTS) -> Verd
         found = (*wrong, *(each for rule in RULES for each in _asked(rule, case)))
         if not isinstance(statement, PriceStatement):
             return Verdict(found)
-        return Verdict(found, rounded(statement), tuple(differences(cdr, statement, case.sign)))
+        return Verdict(found, rounded(statement), tuple(differences(cdr, statement)))
 
 
 def _schema(value: Any) -> Iterator[Finding]:

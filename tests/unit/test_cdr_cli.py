@@ -1,0 +1,65 @@
+"""`ocpi-hub cdr check` as somebody runs it who has a CDR in a file, and no hub."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from hub.cli.program import app
+from hub.ocpi.timestamps import utc_now
+from schemas import exact_json
+from tests.fixtures.recorder import to_json
+from tests.fixtures.samples import cdr, location, session, tariff, token
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A CDR of yesterday with all that belongs to it, as files."""
+    yesterday = (utc_now() - timedelta(days=1)).strftime("%Y-%m-%d").encode()
+    over: dict[str, Any] = {"status": "COMPLETED", "kwh": 10, "end_date_time": "2026-01-01T11:30:00Z"}
+    files = {
+        "cdr": cdr(),
+        "dear": cdr(total_cost={"excl_vat": 9}),
+        "tariff": tariff(),
+        "session": session(**over),
+        "token": token(),
+        "other": token(valid=False),
+        "location": location(),
+    }
+    for name, value in files.items():
+        (tmp_path / f"{name}.json").write_bytes(to_json(value).replace(b"2026-01-01", yesterday))
+    return tmp_path
+
+
+def check(folder: Path, name: str, *options: str) -> Result:
+    files = [str(folder / each) if each.endswith(".json") else each for each in options]
+    return CliRunner().invoke(app, ["cdr", "check", str(folder / f"{name}.json"), *files])
+
+
+def test_an_honest_cdr_is_checked_against_all_that_is_given(folder: Path) -> None:
+    given = ("--tariff", "tariff.json", "--session", "session.json", "--location", "location.json")
+    done = check(folder, "cdr", *given, "--token", "token.json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "No findings." in done.stdout
+    assert "/total_cost/excl_vat" in done.stdout
+
+
+def test_a_bad_one_ends_with_exit_code_1_and_says_why_as_data(folder: Path) -> None:
+    done = check(folder, "dear", "--token", "other.json", "--json")
+    assert done.exit_code == 1
+    found = exact_json.decode(done.stdout)
+    rules = [each["rule"] for each in found["findings"]]
+    assert rules == ["price-total", "vat", "token-invalid"]
+    assert found["severity"] == "hold"
+    assert found["recomputed"]["total_cost"] == {"excl_vat": "3.5", "incl_vat": "4.2"}
+
+
+def test_what_is_no_file_no_json_or_no_tariff_is_wrong_usage(folder: Path) -> None:
+    assert (check(folder, "nowhere")).exit_code == 2
+    (folder / "odd.json").write_text("{")
+    assert "is not JSON" in (check(folder, "odd")).stderr
+    wrong = check(folder, "cdr", "--tariff", "token.json")
+    assert (wrong.exit_code, "is no Tariff" in wrong.stderr) == (2, True)
