@@ -9,21 +9,26 @@ from tests.conformance.page import Conformance, State, conformance, page
 from tests.conformance.rows import Checklist, Row, read
 
 
-def test_no_mark_contradicts_the_rows() -> None:
+@pytest.fixture(scope="module")
+def ours() -> Conformance:
+    """The project's own, read once."""
+    return conformance()
+
+
+def test_no_mark_contradicts_the_rows(ours: Conformance) -> None:
     """A mark names a row that exists and is not said to fail, on a test that always runs."""
-    assert conformance().contradictions() == []
+    assert ours.contradictions() == []
 
 
-def test_no_must_is_without_a_test() -> None:
+def test_no_must_is_without_a_test(ours: Conformance) -> None:
     """For none of the roles that it concerns; a reason why it does not apply, or why we deviate, will do."""
-    assert conformance().gaps("M") == []
+    assert ours.gaps("M") == []
 
 
-def test_there_is_a_state_for_every_row_and_role() -> None:
-    told = conformance()
-    written = page(told)
-    assert len(told.checklist.rows) == 391
-    for row in told.checklist.rows:
+def test_there_is_a_state_for_every_row_and_role(ours: Conformance) -> None:
+    written = page(ours)
+    assert len(ours.checklist.rows) == 391
+    for row in ours.checklist.rows:
         assert f"| {row.id} | {row.level} |" in written
 
 

@@ -98,9 +98,8 @@ LINES: list[tuple[str, str, str, Any, str]] = [
 
 
 @pytest.mark.holds("RT-12", "RT-44", "RT-45", "RT-46", "RT-49", "CHP-11", by="hub")
-@pytest.mark.parametrize(("asker", "method", "path", "value", "meant"), LINES)
 async def test_a_request_that_names_nobody_reaches_the_one_whom_its_content_means(
-    world: Crowd, asker: str, method: str, path: str, value: Any, meant: str
+    world: Crowd, subtests: pytest.Subtests
 ) -> None:
     await world.has_location(CPO, "LOC1")
     await world.has_location(OTHER_CPO, "LOC2")
@@ -110,19 +109,26 @@ async def test_a_request_that_names_nobody_reaches_the_one_whom_its_content_mean
     await sets_profile(world, EMSP, CPO, "S1")
     await passes(world, SESSION)
     await passes(world, SESSION | {"country_code": "FR", "party_id": "XYZ"}, OTHER_EMSP)
+    for number, line in enumerate(LINES):
+        with subtests.test(line=line):
+            await check_whom_it_reaches(world, f"story-{number}", *line)
+
+
+async def check_whom_it_reaches(
+    world: Crowd, story: str, asker: str, method: str, path: str, value: Any, meant: str
+) -> None:
     for recorder in world.partners.values():
         recorder.answers("*", path.partition("?")[0], Reply({"made": "up"}))
     if "/commands/" in path or (method, path) == ("PUT", "receiver/chargingprofiles/S1"):
         value = command(world, asker, **value)
     path = path.replace("OWN", f"{world[asker].url}/callbacks/1")
-    ids = {"X-Request-ID": "asked", "X-Correlation-ID": "story"}
+    ids = {"X-Request-ID": "asked", "X-Correlation-ID": story}
     answer = await world.sends(asker, method, path, value, headers=ids)
 
     stories = {
-        party: [each for each in world.got(party) if each.correlation_id == "story"]
-        for party in world.partners
+        party: [each for each in world.got(party) if each.correlation_id == story] for party in world.partners
     }
-    assert {party: len(story) for party, story in stories.items() if story} == {meant: 1}
+    assert {party: len(got) for party, got in stories.items() if got} == {meant: 1}
     (got,) = stories[meant]
     assert got.path == f"/partner/2.2.1/{path.partition('?')[0]}"
     if "response_url" not in path:
