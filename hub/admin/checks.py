@@ -54,7 +54,7 @@ class CheckPage:
         name = request.match_info["name"]
         platform = self.directory.value.named(name)
         if platform is None:
-            raise Unknown(f"no platform has the name {name!r}")
+            raise Unknown(f"no partner has the name {name!r}")
         try:
             checked = await check(platform, self.calls, self.patience)
         except NotConnectedYet as error:

@@ -126,7 +126,7 @@ class DeliveryPages:
             return None
         platform = self.directory.value.named(name)
         if platform is None:
-            raise Unknown(f"no platform has the name {name!r}")
+            raise Unknown(f"no partner has the name {name!r}")
         return platform.id
 
     def _shown(self, letter: DeadLetter) -> DeadLetterShown:

@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from hub.admin.moments import instant_of
 from hub.admin.parties import PartyText
 from hub.admin.problems import FieldError, Unknown, WrongInput
 from hub.admin.wire import Input, Output, Route, query_of
+from hub.ocpi.modules import MODULES
 from hub.ocpi.timestamps import Clock
 from hub.store.database import Database
 from hub.store.journal import Direction
@@ -21,11 +22,17 @@ from hub.store.leg import Leg
 MOST = 1_000
 
 
+def _module(name: str) -> str:
+    if name not in MODULES:
+        raise ValueError(f"expected one of {', '.join(MODULES)}, got {name!r}")
+    return name
+
+
 class JournalQuery(Input):
     """Which legs are wanted; the words are those of `JournalFilter`."""
 
     platform: str | None = None
-    module: str | None = None
+    module: Annotated[str, AfterValidator(_module)] | None = None
     party: PartyText | None = None
     correlation_id: str | None = None
     direction: Direction | None = None

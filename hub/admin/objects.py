@@ -97,7 +97,8 @@ class ObjectPages:
         key = _key(module, query)
         body = await self.objects.get(key)
         if body is None:
-            raise Unknown(f"{module.id}: {query.party} has no {query.id!r} here")
+            of_kind = f" {key.variant}" if module.kind is not None and module.kind.variant else ""
+            raise Unknown(f"{module.id}: {query.party} has no{of_kind} {query.id!r} here")
         return OneObject(module=module.id, party=query.party, object=exact_json.decode(body))
 
 

@@ -1,5 +1,6 @@
 """Platforms, as an operator sees and changes them."""
 
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,12 +33,22 @@ from hub.registry.platforms import (
 from hub.registry.quirk_watch import known_quirks
 from hub.store.database import Database
 
+_PRINTABLE = re.compile(r"[!-~]+")
+#: More than any partner may send; also what the database can hold.
+MOST_REQUESTS_A_SECOND = 1_000_000
+
 
 def _http_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in {"https", "http"} or not parts.hostname:
         raise ValueError("expected a URL such as https://partner.example/ocpi/versions")
     return text
+
+
+def _printable(token: str) -> str:
+    if not _PRINTABLE.fullmatch(token):
+        raise ValueError("expected printable ASCII characters without spaces, as the partner gave them")
+    return token
 
 
 class NewPlatform(Input):
@@ -54,7 +65,7 @@ class Registration(Input):
     name: str
     versions_url: Annotated[str, AfterValidator(_http_url)]
     #: Token A, which the platform gave the operator.
-    token: Annotated[str, Field(min_length=1, pattern=r"^[!-~]+$")]
+    token: Annotated[str, AfterValidator(_printable)]
     #: How the platform wants tokens: a few old ones take them raw only (AM-02).
     token_encoding: TokenEncoding = TokenEncoding.BASE64
     #: Whether it may answer with the role HUB (RT-10).
@@ -69,7 +80,7 @@ class Arrangement(Input):
     pull: Pull | None = None
     hub_role: HubRole | None = None
     #: Requests a second of each module, zero for the hub's own limit.
-    rate_limit: Annotated[int, Field(ge=0)] | None = None
+    rate_limit: Annotated[int, Field(ge=0, le=MOST_REQUESTS_A_SECOND)] | None = None
     quirks: Pins = Field(default_factory=dict)
 
 
@@ -188,7 +199,7 @@ class PlatformPages:
     async def _named(self, name: str) -> PlatformShown:
         platform = self.directory.value.named(name)
         if platform is None:
-            raise Unknown(f"no platform has the name {name!r}")
+            raise Unknown(f"no partner has the name {name!r}")
         return await self._shown(platform)
 
     async def _shown(self, platform: Platform) -> PlatformShown:

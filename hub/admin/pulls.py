@@ -113,7 +113,7 @@ class PullPages:
     def _named(self, name: str) -> Platform:
         platform = self.directory.value.named(name)
         if platform is None:
-            raise Unknown(f"no platform has the name {name!r}")
+            raise Unknown(f"no partner has the name {name!r}")
         return platform
 
 

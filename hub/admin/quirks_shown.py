@@ -61,9 +61,12 @@ def _shown(place: Place, known: Known, row: QuirkRow | None) -> QuirkShown:
     )
 
 
-def _pinnable(pins: dict[Quirk, str]) -> dict[Quirk, str | None]:
-    return {quirk: None if value == AUTO else value for quirk, value in pins.items()}
+def _pinnable(pins: dict[str, str]) -> dict[Quirk, str | None]:
+    unknown = [name for name in pins if name not in set(Quirk)]
+    if unknown:
+        raise ValueError(f"{unknown[0]}: expected one of {', '.join(Quirk)}")
+    return {Quirk(name): None if value == AUTO else value for name, value in pins.items()}
 
 
 #: Values to pin, by quirk; `auto` lets one be found out again.
-Pins = Annotated[dict[Quirk, str], AfterValidator(_pinnable)]
+Pins = Annotated[dict[str, str], AfterValidator(_pinnable)]

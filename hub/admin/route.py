@@ -136,6 +136,8 @@ class RoutePages:
         return ", ".join(f"agreement {number}" for number in sorted(each.id for each in letting))
 
     def _notes(self, question: RouteQuestion, caller: Platform) -> Iterator[str]:
+        if not question.body and question.method in {"POST", "PUT", "PATCH"}:
+            yield "no body was given: what its content decides is not said here"
         if caller.is_blocked:
             yield f"{caller.name} is suspended: its requests are refused with HTTP 403"
         if question.to is None or question.to == str(self.directory.value.hub):

@@ -50,7 +50,7 @@ class TokenPages:
         name = request.match_info["name"]
         platform = self.directory.value.named(name)
         if platform is None:
-            raise Unknown(f"no platform has the name {name!r}")
+            raise Unknown(f"no partner has the name {name!r}")
         found = await self.overview.of(platform)
         return TokensShown(name=name, tokens=[self._shown(each) for each in found])
 

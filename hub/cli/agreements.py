@@ -115,7 +115,8 @@ def end(ask: Asking, number: IdArgument) -> None:
 
 
 def _signed(agreement: Mapping[str, Any]) -> None:
-    say(f"Agreement {agreement['id']} is {agreement['state']}: {_between(agreement)}, {_about(agreement)}.")
+    state = agreement["state"].replace("-", " ")
+    say(f"Agreement {agreement['id']} is {state}: {_between(agreement)}, {_about(agreement)}.")
     for party in agreement["unknown_parties"]:
         say(Text(f"No partner has registered {party} yet.", style="yellow"))
     _warn_if_open(agreement)
@@ -136,6 +137,8 @@ def _list(answer: Mapping[str, Any]) -> None:
             for each in answer["agreements"]
         ),
     )
+    if not answer["agreements"]:
+        say("There is no such agreement.")
     _warn_if_open(answer)
 
 
@@ -146,7 +149,7 @@ def _one(agreement: Mapping[str, Any]) -> None:
             "between": _between(agreement),
             "about": _about(agreement),
             "state": agreement["state"],
-            "from": agreement["from"],
+            "from": agreement["from"] or agreement["signed_at"],
             "until": agreement["until"],
             "bad CDRs": agreement["cdrs"],
             "signed at": agreement["signed_at"],
@@ -167,4 +170,9 @@ def _about(agreement: Mapping[str, Any]) -> str:
 
 def _warn_if_open(answer: Mapping[str, Any]) -> None:
     if answer["policy"] == "open":
-        say(Text("This hub is open: agreements mean nothing to it. See serve --policy.", style="yellow"))
+        say(
+            Text(
+                "This hub is open: agreements mean nothing to it. See serve --policy agreements.",
+                style="yellow",
+            )
+        )

@@ -1,15 +1,19 @@
 """`ocpi-hub conformance …`: test a partner's platform."""
 
 import asyncio
+import os
+import socket
 import uuid
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from hub.cli.asking import JsonOption, failing_in_words
+from hub.cli.connection import CommandFailed
 from hub.cli.words import say, tell, write_json
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.party import NotAParty, Party
@@ -81,17 +85,17 @@ def run_tests(
     from hub.conformance.formats import as_json as report_as_json  # noqa: PLC0415
     from hub.conformance.formats import as_junit, as_text  # noqa: PLC0415
     from hub.conformance.run import Plan  # noqa: PLC0415
-    from hub.http.serving import listening  # noqa: PLC0415
 
     with failing_in_words(), ExitStack() as stack:
         host, port = _address(listen)
+        _check_report(junit)
         plan = Plan(
-            versions_url=url,
+            versions_url=_http_url(url, "URL"),
             token=token,
             party=_party(party),
             encoding=TokenEncoding.RAW if raw_token else TokenEncoding.BASE64,
-            port=stack.enter_context(listening(host, port)) if handshake else None,
-            public_url=None if public_url is None else public_url.rstrip("/"),
+            port=_listening(stack, host, port) if handshake else None,
+            public_url=None if public_url is None else _http_url(public_url, "--public-url").rstrip("/"),
             writes=write,
             patience=timedelta(seconds=timeout),
         )
@@ -106,6 +110,30 @@ def run_tests(
             say(line)
     if report.has_failed:
         raise typer.Exit(1)
+
+
+def _listening(stack: ExitStack, host: str, port: int) -> socket.socket:
+    from hub.http.serving import listening  # noqa: PLC0415 as above
+
+    try:
+        return stack.enter_context(listening(host, port))
+    except OSError as error:
+        raise CommandFailed(f"cannot listen at {host}:{port}: {error.strerror or error}") from error
+
+
+def _check_report(junit: Path | None) -> None:
+    """Complain of a folder that is missing now, and not after the test of a whole platform."""
+    if junit is not None and not os.access(junit.parent, os.W_OK):
+        raise typer.BadParameter(f"{junit.parent} is no folder to write to", param_hint="--junit")
+
+
+def _http_url(text: str, where: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise typer.BadParameter(
+            f"expected a URL such as https://acme.example/ocpi/versions, got {text!r}", param_hint=where
+        )
+    return text
 
 
 async def _run(plan: "Plan", *, allow_private_networks: bool) -> "Report":

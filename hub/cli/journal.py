@@ -28,7 +28,9 @@ class DirectionChoice(StrEnum):
 def journal(
     ask: Asking,
     *,
-    platform: Annotated[str | None, typer.Option(help="Legs to or from this partner.")] = None,
+    platform: Annotated[
+        str | None, typer.Option("--partner", "--platform", help="Legs to or from this partner.")
+    ] = None,
     module: Annotated[str | None, typer.Option(help="locations, sessions, commands, …")] = None,
     party: Annotated[str | None, typer.Option(help="Sent by or to this party, such as NL/TNM.")] = None,
     correlation_id: Annotated[str | None, typer.Option(help="Legs of this exchange.")] = None,

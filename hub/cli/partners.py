@@ -211,7 +211,11 @@ def arrange(
     ] = None,
     rate_limit: Annotated[
         int | None,
-        typer.Option(min=0, help="Requests a second that it may send of each module; 0 for the hub's limit."),
+        typer.Option(
+            min=0,
+            max=1_000_000,
+            help="Requests a second that it may send of each module; 0 for the hub's limit.",
+        ),
     ] = None,
     hub: Annotated[
         HubRole | None,
@@ -242,6 +246,8 @@ def arrange(
     body: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
     if quirk:
         body["quirks"] = dict(map(_named_value, quirk))
+    if not body:
+        raise typer.BadParameter("say what shall be set, such as --pull always; see --help")
     ask.answer(ask.hub.patch(f"/platforms/{_quoted(name)}", body), _platform)
 
 
@@ -365,7 +371,7 @@ def _quirks(platform: Mapping[str, Any]) -> None:
 def _named_value(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals and value):
-        raise typer.BadParameter(f"expected NAME=VALUE, got {text!r}")
+        raise typer.BadParameter(f"expected NAME=VALUE, got {text!r}", param_hint="--quirk")
     return name, value
 
 

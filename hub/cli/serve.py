@@ -4,13 +4,14 @@ import logging
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from hub.cli.asking import DEFAULT_DATA, WhichHub, failing_in_words
 from hub.cli.connection import CommandFailed
 from hub.cli.words import tell
-from hub.ocpi.party import NotAParty, Party
+from hub.ocpi.party import COUNTRY_CODE_LENGTH, NotAParty, Party
 from hub.settings import PolicyMode, Settings
 
 _PARTNERS = "Towards partners"
@@ -154,7 +155,7 @@ def serve(
             admin_host=admin_host,
             admin_port=admin_port,
             database=database,
-            public_url=public_url,
+            public_url=_http_url(public_url) if public_url else None,
             party=_party(country_code, party_id),
             name=name,
             ask_all=ask_all is Switch.ON,
@@ -188,10 +189,24 @@ def demo(
 
 
 def _party(country_code: str, party_id: str) -> Party:
+    if len(country_code) != COUNTRY_CODE_LENGTH:
+        raise typer.BadParameter(
+            f"expected a country code of two letters, such as NL, got {country_code!r}",
+            param_hint="--country-code",
+        )
     try:
         return Party(country_code, party_id)
     except NotAParty as error:
         raise typer.BadParameter(str(error), param_hint="--country-code, --party-id") from error
+
+
+def _http_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"https", "http"} or not parts.hostname or parts.query or parts.fragment:
+        raise typer.BadParameter(
+            f"expected a URL such as https://hub.example, got {text!r}", param_hint="--public-url"
+        )
+    return text
 
 
 def _run(settings: Settings) -> None:

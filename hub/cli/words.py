@@ -26,7 +26,7 @@ def say(*parts: str | Text) -> None:
     """Print a line."""
     line = Text()
     for part in parts:
-        line.append(part if isinstance(part, Text) else shown(part))
+        line.append(part if isinstance(part, Text) else plain(part))
     console().print(line)
 
 
@@ -54,12 +54,15 @@ def say_json(value: Any) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print a table; its cells are texts, numbers or None."""
+    """Print a table; its cells are texts, numbers or None. Without rows nothing is printed."""
+    cells = [[each if isinstance(each, Text) else shown(each) for each in row] for row in rows]
+    if not cells:
+        return
     made = Table(box=SIMPLE_HEAD, pad_edge=False, expand=False)
     for column in columns:
         made.add_column(column, overflow="fold")
-    for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else shown(cell) for cell in row))
+    for row in cells:
+        made.add_row(*row)
     console().print(made, soft_wrap=False)
 
 

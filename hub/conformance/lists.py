@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from pydantic import ValidationError
 
-from hub.conformance.report import Check
+from hub.conformance.report import Check, json_word
 from hub.conformance.visit import Visit
 from hub.ocpi.client import Answer
 from hub.ocpi.description import Module
@@ -73,7 +73,7 @@ class Listed:
             return None
         data = answer.envelope.data
         if not isinstance(data, list):
-            check.fails(f"expected a list in data, got {type(data).__name__}", url)
+            check.fails(f"expected a list in data, got {json_word(data)}", url)
             return None
         return answer, [self._item(each) for each in data]
 

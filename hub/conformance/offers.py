@@ -12,7 +12,7 @@ from hub.conformance.findings import (
     wrong_with_url,
     wrong_with_versions,
 )
-from hub.conformance.report import Check
+from hub.conformance.report import Check, json_word
 from hub.conformance.visit import Visit
 from hub.ocpi.modules import VERSION
 from hub.ocpi.party import NotAParty, Party, PartyRole
@@ -50,7 +50,7 @@ async def _versions(visit: Visit, url: str) -> str | None:
     _adopt(visit, listed, wrong_with_url(VERSIONS, url))
     data = await _data(visit, url, listed)
     if not isinstance(data, list):
-        listed.fails(f"expected a list of versions in data, got {type(data).__name__}", url)
+        listed.fails(f"expected a list of versions in data, got {json_word(data)}", url)
         return None
     offered = [each for item in data if (each := _read(Version, item, listed, url)) is not None]
     _adopt(visit, listed, wrong_with_versions(offered))
@@ -63,7 +63,7 @@ async def _details(visit: Visit, url: str) -> bool:
     )
     data = await _data(visit, url, check)
     if not isinstance(data, dict):
-        check.fails(f"expected an object in data, got {type(data).__name__}", url)
+        check.fails(f"expected an object in data, got {json_word(data)}", url)
         return False
     listed = data.get("endpoints")
     items = listed if isinstance(listed, list) else []

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from hub.conformance.findings import Finding, Weight
 
@@ -124,3 +125,9 @@ class Report:
     def has_failed(self) -> bool:
         """Whether something is against the specification."""
         return self.count(Outcome.FAILED) > 0
+
+
+def json_word(value: Any) -> str:
+    """What a decoded JSON value is, in a word for people."""
+    words = {bool: "a boolean", str: "a string", list: "a list", dict: "an object"}
+    return "nothing" if value is None else words.get(type(value), "a number")

@@ -6,6 +6,7 @@ WebSocket to the chargers, SQLite files in a temporary folder. Only time runs fa
 
 import asyncio
 import signal
+import sys
 import tempfile
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -17,6 +18,8 @@ from hub.demo.cast import on_stage
 from hub.demo.screen import Screen
 from hub.demo.story import STORY, StoryFailed, told
 
+#: Where nobody watches, lines are not cut to the width of a terminal.
+_PIPE_WIDTH = 200
 #: The story must be over by then.
 PATIENCE = timedelta(seconds=60)
 
@@ -33,9 +36,13 @@ def run(*, keep: bool = False, console: Console | None = None) -> int:
         the end of the story.
     """
     try:
-        return asyncio.run(_play(keep=keep, screen=Screen(console or Console())))
+        return asyncio.run(_play(keep=keep, screen=Screen(console or _console())))
     except KeyboardInterrupt:
         return 130
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
 async def _play(*, keep: bool, screen: Screen) -> int:

@@ -89,7 +89,7 @@ class Registering:
         """
         check_name(name)
         if self._on.directory.value.named(name) is not None:
-            raise NameTaken(f"a platform has the name {name!r}")
+            raise NameTaken(f"a partner has the name {name!r} already")
         stranger = Platform(0, name, ConnectionStatus.PLANNED, versions_url=versions_url)
         talk = self._talk(stranger, token_a, encoding, platform_id=None)
         endpoint = await talk.read(versions_url)
@@ -177,7 +177,7 @@ class Registering:
     def _registered(self, name: str) -> tuple[Platform, str]:
         platform = self._on.directory.value.named(name)
         if platform is None:
-            raise UnknownPlatform(f"no platform has the name {name!r}")
+            raise UnknownPlatform(f"no partner has the name {name!r}")
         if platform.outbound_token is None:
             raise NotConnectedYet(f"{name} is not registered")
         return platform, platform.outbound_token

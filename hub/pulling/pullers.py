@@ -74,7 +74,10 @@ class Pullers:
             raise NotPullable(f"{platform.name} is not connected")
         wanted = [which for which in lists(platform) if module in {None, which.module}]
         if not wanted:
-            raise NotPullable(f"{platform.name} has no list of {module or 'anything'} to pull")
+            offered = ", ".join(dict.fromkeys(which.module for which in lists(platform))) or "none"
+            raise NotPullable(
+                f"{platform.name} has no list of {module or 'anything'} to pull; it has: {offered}"
+            )
         for which in wanted:
             found[0].ask(which, is_full=is_full)
 

@@ -224,7 +224,7 @@ async def planned(
     """
     check_name(name)
     if (await session.exec(select(PlatformRow).where(PlatformRow.name == name))).first() is not None:
-        raise NameTaken(f"a platform has the name {name!r}")
+        raise NameTaken(f"a partner has the name {name!r} already")
     row = PlatformRow(name=name, status=ConnectionStatus.PLANNED, created_at=clock(), hub_role=hub_role)
     session.add(row)
     await session.flush()
@@ -239,7 +239,7 @@ async def named(session: AsyncSession, name: str) -> PlatformRow:
     """
     row = (await session.exec(select(PlatformRow).where(PlatformRow.name == name))).first()
     if row is None:
-        raise UnknownPlatform(f"no platform has the name {name!r}")
+        raise UnknownPlatform(f"no partner has the name {name!r}")
     return row
 
 

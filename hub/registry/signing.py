@@ -146,7 +146,7 @@ class Signing:
                 raise UnknownAgreement(f"there is no agreement {number}")
             state = agreement(row).state(now)
             if state in {AgreementState.OVER, AgreementState.ENDED}:
-                raise NothingToEnd(f"agreement {number} is {state}")
+                raise NothingToEnd(f"agreement {number} is {state} already")
             row.ended_at = now
         self._news.set()
         return agreement(row)
@@ -212,6 +212,9 @@ async def _told(session: AsyncSession) -> Standing | None:
 
 
 def _check(wanted: Agreement, now: datetime) -> None:
+    first, second = wanted.parties
+    if first is not None and first == second:
+        raise NotAnAgreement("parties", f"expected two: {first} needs no agreement with itself")
     unknown = sorted(wanted.modules - set(MODULES_OF_AGREEMENTS))
     if unknown:
         raise NotAnAgreement(

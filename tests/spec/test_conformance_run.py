@@ -1,6 +1,7 @@
 """The tester for partners' platforms: it finds what is wrong, and nothing where nothing is."""
 
 import asyncio
+import socket
 import uuid
 import xml.etree.ElementTree as ET
 from datetime import timedelta
@@ -206,10 +207,34 @@ async def test_the_command_ends_with_1_where_something_is_wrong(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--party", "nobody"), ("--listen", "here"), ("--timeout", "0")]
+    ("option", "value"),
+    [
+        ("--party", "nobody"),
+        ("--listen", "here"),
+        ("--timeout", "0"),
+        ("--public-url", "here"),
+        ("--junit", "/no/such/folder/report.xml"),
+    ],
 )
 async def test_an_argument_that_makes_no_sense_is_named(option: str, value: str) -> None:
     arguments = ["conformance", "run", "http://x.example", "--token", "t", "--handshake", option, value]
     done = await asyncio.to_thread(CliRunner().invoke, app, arguments)
     assert done.exit_code == 2
     assert option in done.output
+
+
+async def test_what_is_no_url_is_wrong_usage() -> None:
+    done = await asyncio.to_thread(
+        CliRunner().invoke, app, ["conformance", "run", "x.example", "--token", "t"]
+    )
+    assert done.exit_code == 2
+    assert "got 'x.example'" in done.output
+
+
+async def test_a_port_that_is_taken_is_said_in_a_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        where = f"127.0.0.1:{taken.getsockname()[1]}"
+        arguments = ["conformance", "run", "http://x.example", "--token", "t", "--handshake", "--listen"]
+        done = await asyncio.to_thread(CliRunner().invoke, app, [*arguments, where])
+    assert done.exit_code == 1
+    assert f"ocpi-hub: cannot listen at {where}: Address already in use" in done.output

@@ -21,7 +21,7 @@ async def test_add_list_show_and_end(admin: AdminHub) -> None:
     added = await admin.run("agreement", "add", "NL/TNM", "*", *about)
     assert (added.code, added.err) == (0, "")
     assert added.out.splitlines() == [
-        "Agreement 1 is in-force: NL/TNM and *, locations, tariffs.",
+        "Agreement 1 is in force: NL/TNM and *, locations, tariffs.",
         "No partner has registered NL/TNM yet.",
     ]
     listed = await admin.run("agreement", "list", "--party", "NL/TNM")
@@ -45,6 +45,7 @@ async def test_each_answers_json(admin: AdminHub) -> None:
     [
         (("add", "NL/TNM", "somebody"), 2, "parties.1: expected"),
         (("add", "NL/TNM", "BE/BEC", "--from", "soon"), 2, "from: expected 2027-01-01T00:00:00Z"),
+        (("add", "NL/TNM", "nl/tnm"), 2, "NL/TNM needs no agreement with itself"),
         (("end", "7"), 1, "there is no agreement 7"),
     ],
 )

@@ -176,7 +176,7 @@ class TestPartner:
         more = ("--yes",) if command == "remove" else ()
         done = await admin.run("partner", command, "nobody", *more)
         assert (done.code, done.out) == (1, "")
-        assert "no platform has the name 'nobody'" in done.err
+        assert "no partner has the name 'nobody'" in done.err
 
     async def test_a_name_that_is_taken_ends_with_1_and_one_that_cannot_be_with_2(
         self, admin: AdminHub
@@ -194,6 +194,8 @@ class TestJournal:
         [line] = done.out.splitlines()
         for part in ("31 ms", "← abc", "POST /ocpi/2.2.1", "HTTP 200 OCPI 1000", "DE/ABC → NL/TNM", "corr-1"):
             assert part in line
+        # To be copied into the next command.
+        assert line.endswith("  corr-1")
 
     async def test_filters_reach_the_hub(self, admin: AdminHub) -> None:
         await admin.write_down(
@@ -314,10 +316,39 @@ class TestUsage:
         assert "Usage: ocpi-hub" in done.err + done.out
 
     async def test_what_only_the_hub_can_refuse_is_wrong_usage_too(self, admin: AdminHub) -> None:
-        for arguments in (("--outcome", "bad"), ("--since", "yesterday"), ("--party", "x")):
+        for arguments in (
+            ("--outcome", "bad"),
+            ("--since", "soon"),
+            ("--party", "x"),
+            ("--module", "comands"),
+        ):
             done = await admin.run("journal", *arguments)
             assert done.code == 2
             assert f"{arguments[0].removeprefix('--')}: expected" in done.err
+
+    async def test_a_setting_that_cannot_be_is_named(self, admin: AdminHub) -> None:
+        await admin.run("partner", "invite", "tnm")
+        for arguments, said in (
+            ((), "what shall be set"),
+            (("--quirk", "patch"), "--quirk"),
+            (("--quirk", "pach=no"), "pach: expected one of token,"),
+            (("--rate-limit", "99999999999999999999"), "--rate-limit"),
+        ):
+            done = await admin.run("partner", "set", "tnm", *arguments)
+            assert done.code == 2
+            assert said in done.err
+
+    @pytest.mark.parametrize(
+        ("option", "value"),
+        [("--public-url", "hub.example"), ("--country-code", "N"), ("--party-id", "LONG")],
+    )
+    async def test_a_hub_is_not_started_as_it_cannot_be(
+        self, option: str, value: str, tmp_path: Path
+    ) -> None:
+        done = await run("serve", "--data", str(tmp_path / "data"), option, value)
+        assert done.code == 2
+        assert option in done.err
+        assert not (tmp_path / "data").exists()
 
     @pytest.mark.parametrize("command", [(), ("partner", "register"), ("journal",), ("trace",)])
     async def test_help_teaches_by_example(self, command: tuple[str, ...]) -> None:

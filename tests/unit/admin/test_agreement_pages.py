@@ -71,7 +71,7 @@ async def test_an_agreement_is_ended_once(admin: AdminHub) -> None:
     ended = await admin.ask("POST", f"{AGREEMENTS}/1/end")
     assert (ended.content["state"], ended.content["ended_at"]) == ("ended", "2026-01-02T03:04:05Z")
     again = await admin.ask("POST", f"{AGREEMENTS}/1/end")
-    assert (again.status, again.content["detail"]) == (409, "agreement 1 is ended")
+    assert (again.status, again.content["detail"]) == (409, "agreement 1 is ended already")
 
 
 async def test_the_same_is_not_signed_twice_unless_the_first_is_over(admin: AdminHub) -> None:

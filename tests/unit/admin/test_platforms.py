@@ -136,7 +136,7 @@ async def test_a_body_that_is_not_json_is_refused(admin: AdminHub, raw: bytes) -
 async def test_a_platform_that_nobody_knows_is_named(admin: AdminHub, method: str, path: str) -> None:
     answer = await admin.ask(method, f"/admin/v1/platforms/no%20body{path}")
     assert answer.status == 404
-    assert answer.content["detail"] == "no platform has the name 'no body'"
+    assert answer.content["detail"] == "no partner has the name 'no body'"
 
 
 async def registered_at(admin: AdminHub, partner: Recorder) -> None:
