@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from hub.admin.platform_shown import Invited, PlatformShown, PlatformsShown, Removed, Traffic, shown
 from hub.admin.problems import Conflict, FieldError, PartnerFailed, Unknown, WrongInput
-from hub.admin.quirks_shown import Pins
+from hub.admin.quirks_shown import Pins, pinned
 from hub.admin.wire import Input, Output, Route, body_of
 from hub.delivery.overview import overview
 from hub.delivery.pumps import Pumps
@@ -174,7 +174,7 @@ class PlatformPages:
                 rate_limit=asked.rate_limit,
                 pull=asked.pull,
                 hub_role=asked.hub_role,
-                quirks=asked.quirks,
+                quirks=pinned(asked.quirks),
             )
         return await self._named(name)
 

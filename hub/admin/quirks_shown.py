@@ -1,6 +1,6 @@
 """Quirks as the administration API shows them: what, how it is known, and what the hub does about it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -61,12 +61,17 @@ def _shown(place: Place, known: Known, row: QuirkRow | None) -> QuirkShown:
     )
 
 
-def _pinnable(pins: dict[str, str]) -> dict[Quirk, str | None]:
+def _known_names(pins: dict[str, str]) -> dict[str, str]:
     unknown = [name for name in pins if name not in set(Quirk)]
     if unknown:
         raise ValueError(f"{unknown[0]}: expected one of {', '.join(Quirk)}")
+    return pins
+
+
+def pinned(pins: Mapping[str, str]) -> dict[Quirk, str | None]:
+    """What to pin, by quirk; None for what is to be found out again."""
     return {Quirk(name): None if value == AUTO else value for name, value in pins.items()}
 
 
 #: Values to pin, by quirk; `auto` lets one be found out again.
-Pins = Annotated[dict[str, str], AfterValidator(_pinnable)]
+Pins = Annotated[dict[str, str], AfterValidator(_known_names)]
