@@ -7,7 +7,7 @@ from decimal import Context, Decimal
 from typing import Final, NamedTuple, TypeAlias
 
 from hub.pricing.errors import CannotBePriced
-from hub.pricing.exact import MICROSECONDS_AN_HOUR, microseconds, plausible
+from hub.pricing.exact import MICROSECONDS_AN_HOUR, is_plausible, microseconds, out_of_proportion
 from hub.pricing.periods import UNMEASURED, Activity, ChargedPeriod, Level
 from schemas.v2_2_1.cdrs import CdrDimensionType, ChargingPeriod
 
@@ -104,14 +104,18 @@ def _in_one_activity_each(period: ChargingPeriod, end: datetime, pointer: str) -
 def _volumes(period: ChargingPeriod, pointer: str) -> _Volumes:
     volumes: _Volumes = {}
     for number, dimension in enumerate(period.dimensions):
-        where = f"{pointer}/dimensions/{number}"
-        if not isinstance(dimension.type, CdrDimensionType):
-            raise CannotBePriced(f"{where}/type", f"{dimension.type} is no dimension of OCPI 2.2.1")
-        if dimension.type in volumes:
-            raise CannotBePriced(f"{where}/type", f"{dimension.type} is told twice in one charging period")
-        if dimension.type in _NEVER_NEGATIVE and dimension.volume < 0:
-            raise CannotBePriced(f"{where}/volume", f"{dimension.type} of {dimension.volume} is negative")
-        volumes[dimension.type] = plausible(dimension.volume, f"{where}/volume")
+        kind, volume = dimension.type, dimension.volume
+        if not isinstance(kind, CdrDimensionType):
+            raise CannotBePriced(
+                f"{pointer}/dimensions/{number}/type", f"{kind} is no dimension of OCPI 2.2.1"
+            )
+        if kind in volumes:
+            raise CannotBePriced(f"{pointer}/dimensions/{number}/type", f"{kind} is told twice in one period")
+        if not is_plausible(volume):
+            raise CannotBePriced(f"{pointer}/dimensions/{number}/volume", out_of_proportion(volume))
+        if volume < 0 and kind in _NEVER_NEGATIVE:
+            raise CannotBePriced(f"{pointer}/dimensions/{number}/volume", f"{kind} of {volume} is negative")
+        volumes[kind] = volume
     if CdrDimensionType.ENERGY not in volumes and any(volumes.get(other) for other in _ENERGY_TOLD_OTHERWISE):
         raise CannotBePriced(f"{pointer}/dimensions", "energy is told as import or export, but not as ENERGY")
     return volumes

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from hub.pricing.errors import CannotBePriced
 
-#: What is exact: time in microseconds is whole until a period is divided at an amount of energy.
+#: What is exact: time and energy are whole numbers of their least unit, until a period is divided inside one.
 Exact: TypeAlias = int | Fraction
 
 #: As many digits as IEEE 754 decimal128 has. A value that has a finite decimal form of at most so many digits
@@ -27,16 +27,28 @@ _ROOMY: Final = Context(prec=3 * _PLACES)
 _MICROSECOND: Final = timedelta(microseconds=1)
 MICROSECONDS_A_SECOND: Final = 1_000_000
 MICROSECONDS_AN_HOUR: Final = 3600 * MICROSECONDS_A_SECOND
+#: The least unit of energy is the last place of a kWh that a plausible number has.
+UNITS_A_KWH: Final = 10**_PLACES
+
+
+def is_plausible(value: Decimal) -> bool:
+    """Whether a number can be money, energy, time, power or current: at most 20 places on either side."""
+    return value.is_finite() and value.adjusted() < _PLACES and int(value.as_tuple().exponent) >= -_PLACES
+
+
+def out_of_proportion(value: Decimal) -> str:
+    """What is said of a number that is not plausible."""
+    return f"{value} is out of all proportion"
 
 
 def plausible(value: Decimal, pointer: str) -> Decimal:
-    """The same number, if it can be money, energy, time, power or current.
+    """The same number, if it is plausible.
 
     Raises:
         CannotBePriced: It is no number at all, or one with more than 20 places before or after the point.
     """
-    if not value.is_finite() or value.adjusted() >= _PLACES or int(value.as_tuple().exponent) < -_PLACES:
-        raise CannotBePriced(pointer, f"{value} is out of all proportion")
+    if not is_plausible(value):
+        raise CannotBePriced(pointer, out_of_proportion(value))
     return value
 
 
@@ -54,6 +66,16 @@ def figures(value: Decimal | Exact) -> str:
     """The number as people write it: every digit it has, no exponent, no zeros at the end."""
     text = f"{value if isinstance(value, Decimal) else as_decimal(value):f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def energy_units(kilowatt_hours: Decimal) -> int:
+    """A plausible amount of energy in its least unit."""
+    return int(_ROOMY.scaleb(kilowatt_hours, _PLACES))
+
+
+def kwh(energy: Exact) -> Fraction:
+    """Least units of energy as kWh, in which OCPI prices and counts it."""
+    return Fraction(energy, UNITS_A_KWH)
 
 
 def hours(duration: Exact) -> Fraction:

@@ -1,7 +1,6 @@
 """An instant of the session, with all that a restriction of a tariff may ask about it."""
 
 from datetime import datetime
-from fractions import Fraction
 from typing import NamedTuple
 
 from hub.pricing.exact import Exact
@@ -13,8 +12,8 @@ class Moment(NamedTuple):
 
     #: On the clock at the location, without a zone.
     local: datetime
-    #: kWh since the charging session began.
-    energy: Fraction
+    #: Since the charging session began, in the least unit of energy.
+    energy: Exact
     #: Microseconds since the charging session began; before it, since the reservation was made.
     elapsed: Exact
     period: ChargedPeriod

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from hub.pricing.bounds import Money, adjustments, money
 from hub.pricing.clock import zone
 from hub.pricing.errors import CannotBePriced
-from hub.pricing.exact import Exact, as_decimal, hours, microseconds, total
+from hub.pricing.exact import Exact, as_decimal, hours, kwh, microseconds, total
 from hub.pricing.periods import Activity, ChargedPeriod, in_order
 from hub.pricing.restrictions import Turns
 from hub.pricing.segments import segments
@@ -118,9 +118,14 @@ def _not_priced(unpriced: Unpriced) -> NotPriced:
 
 
 def _in_units(dimension: TariffDimensionType, quantity: Exact) -> Exact:
-    """Time in hours; the other dimensions are counted as they are priced."""
-    is_time = dimension in (TariffDimensionType.TIME, TariffDimensionType.PARKING_TIME)
-    return hours(quantity) if is_time else quantity
+    """A quantity as it is priced: kWh, hours, or a fee once."""
+    match dimension:
+        case TariffDimensionType.ENERGY:
+            return kwh(quantity)
+        case TariffDimensionType.FLAT:
+            return quantity
+        case _:
+            return hours(quantity)
 
 
 def _bounds(one: PriceList, charges: Sequence[_Charge], session: Sequence[ChargedPeriod]) -> list[_Charge]:

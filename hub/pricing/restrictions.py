@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
-from fractions import Fraction
 from typing import Final, NamedTuple
 
 from hub.pricing.errors import CannotBePriced
-from hub.pricing.exact import MICROSECONDS_A_SECOND, figures, plausible
+from hub.pricing.exact import MICROSECONDS_A_SECOND, energy_units, figures, kwh, plausible
 from hub.pricing.flow import current_reaches, current_shown, power_reaches, power_shown
 from hub.pricing.moment import Moment
 from schemas.v2_2_1.tariffs import DayOfWeek, ReservationRestrictionType, TariffRestrictions
@@ -45,8 +44,8 @@ class Turns:
 
     #: Times of day at the location: a period is divided there.
     clock: frozenset[time] = frozenset()
-    #: kWh: a period is divided there.
-    energy: frozenset[Fraction] = frozenset()
+    #: Least units of energy: a period is divided there.
+    energy: frozenset[int] = frozenset()
     #: Seconds: a period is divided there.
     elapsed: frozenset[int] = frozenset()
     #: kW: a period lies on one side as a whole.
@@ -118,7 +117,7 @@ def _turns(restrictions: TariffRestrictions) -> Turns:
         clock.add(_MIDNIGHT)
     return Turns(
         clock=frozenset(clock),
-        energy=frozenset(Fraction(kwh) for kwh in _known(restrictions.min_kwh, restrictions.max_kwh)),
+        energy=frozenset(map(energy_units, _known(restrictions.min_kwh, restrictions.max_kwh))),
         elapsed=frozenset(
             bound for bound in (restrictions.min_duration, restrictions.max_duration) if bound is not None
         ),
@@ -217,17 +216,23 @@ def _durations(restrictions: TariffRestrictions) -> Iterator[Condition]:
 
 def _energies(restrictions: TariffRestrictions) -> Iterator[Condition]:
     def shown(moment: Moment) -> str:
-        return f"{figures(moment.energy)} kWh"
+        return f"{figures(kwh(moment.energy))} kWh"
 
     if restrictions.min_kwh is not None:
-        least = Fraction(restrictions.min_kwh)
+        least = energy_units(restrictions.min_kwh)
         yield Condition(
-            "min_kwh", lambda moment: moment.energy >= least, f"{figures(least)} kWh or more", shown
+            "min_kwh",
+            lambda moment: moment.energy >= least,
+            f"{figures(restrictions.min_kwh)} kWh or more",
+            shown,
         )
     if restrictions.max_kwh is not None:
-        most = Fraction(restrictions.max_kwh)
+        most = energy_units(restrictions.max_kwh)
         yield Condition(
-            "max_kwh", lambda moment: moment.energy < most, f"less than {figures(most)} kWh", shown
+            "max_kwh",
+            lambda moment: moment.energy < most,
+            f"less than {figures(restrictions.max_kwh)} kWh",
+            shown,
         )
 
 

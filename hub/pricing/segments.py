@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from hub.pricing.clock import local, strikes
-from hub.pricing.exact import MICROSECONDS_A_SECOND, Exact, microseconds
+from hub.pricing.exact import MICROSECONDS_A_SECOND, Exact, energy_units, microseconds
 from hub.pricing.moment import Moment
 from hub.pricing.periods import Activity, ChargedPeriod
 from hub.pricing.restrictions import Turns
@@ -27,8 +27,8 @@ class Segment(NamedTuple):
     moment: Moment
     start: datetime
     end: datetime
-    #: kWh
-    energy: Fraction
+    #: In the least unit of energy.
+    energy: Exact
     #: Microseconds
     duration: Exact
     #: Whether the period was divided here at an amount of energy, so that the time of it is interpolated.
@@ -47,8 +47,8 @@ class _Course:
     reservation_start: datetime | None
     #: Ordered instants at which the clock or the elapsed time may matter.
     instants: tuple[datetime, ...]
-    #: kWh since the session began.
-    amounts: frozenset[Fraction]
+    #: Since the session began, in the least unit of energy.
+    amounts: frozenset[int]
     time_zone: ZoneInfo
 
     def elapsed(self, period: ChargedPeriod) -> int:
@@ -61,7 +61,7 @@ class _Course:
         first = bisect_right(self.instants, period.start)
         return self.instants[first : bisect_left(self.instants, period.end, first)]
 
-    def amounts_between(self, before: Fraction, after: Fraction) -> Sequence[Fraction]:
+    def amounts_between(self, before: int, after: int) -> Sequence[int]:
         """The amounts of energy between two, exclusive."""
         return [amount for amount in self.amounts if before < amount < after]
 
@@ -79,12 +79,11 @@ def segments(periods: Sequence[ChargedPeriod], turns: Turns, time_zone: ZoneInfo
     """
     course = _course(periods, turns, time_zone)
     expiring = next((period for period in reversed(periods) if period.activity is Activity.EXPIRED), None)
-    charged = _BEGIN
+    charged = 0
     for period in periods:
-        before = charged
-        if period.energy:
-            charged += Fraction(period.energy)
-        yield from _divided(period, before, charged, course)
+        energy = energy_units(period.energy)
+        yield from _divided(period, charged, energy, course)
+        charged += energy
         if period is expiring:
             yield _expiry(period, course)
 
@@ -109,29 +108,28 @@ def _first(starts: Iterable[datetime]) -> datetime | None:
     return next(iter(starts), None)
 
 
-def _divided(period: ChargedPeriod, before: Fraction, after: Fraction, course: _Course) -> Iterator[Segment]:
-    """The segments of one period, before and after which so much was charged.
+def _divided(period: ChargedPeriod, charged: int, energy: int, course: _Course) -> Iterator[Segment]:
+    """The segments of one period with so much energy, before which so much was charged.
 
     A place in it is a fraction of its way from start to end.
     """
-    energy = Fraction(period.energy)
     duration = microseconds(period.end - period.start)
     elapsed = course.elapsed(period)
     instants = course.instants_within(period)
-    amounts = course.amounts_between(before, after) if course.amounts else ()
+    amounts = course.amounts_between(charged, charged + energy)
     if not instants and not amounts:  # most periods by far
-        moment = Moment(local(period.start, course.time_zone), before, elapsed, period)
+        moment = Moment(local(period.start, course.time_zone), charged, elapsed, period)
         yield Segment(moment, period.start, period.end, energy, duration)
         return
     at_times = {Fraction(microseconds(instant - period.start), duration) for instant in instants}
-    at_amounts = {(amount - before) / energy for amount in amounts}
+    at_amounts = {Fraction(amount - charged, energy) for amount in amounts}
     places = (_BEGIN, *sorted(at_times | at_amounts), _WHOLE)
     for place, until in pairwise(places):
         start = _instant(period, place)
         yield Segment(
             moment=Moment(
                 local=local(start, course.time_zone),
-                energy=before + place * energy,
+                energy=charged + place * energy,
                 elapsed=elapsed + place * duration,
                 period=period,
             ),
@@ -147,11 +145,11 @@ def _divided(period: ChargedPeriod, before: Fraction, after: Fraction, course: _
 def _expiry(period: ChargedPeriod, course: _Course) -> Segment:
     moment = Moment(
         local=local(period.end, course.time_zone),
-        energy=Fraction(0),
+        energy=0,
         elapsed=course.elapsed(period) + microseconds(period.duration),
         period=period,
     )
-    return Segment(moment, period.end, period.end, Fraction(0), 0, expiry=True)
+    return Segment(moment, period.end, period.end, 0, 0, expiry=True)
 
 
 def _instant(period: ChargedPeriod, place: Fraction) -> datetime:

@@ -1,16 +1,15 @@
 """step_size: what is billed beyond what was used, once a session for energy and once for time (CDR-12)."""
 
-from collections.abc import Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Sequence
 from typing import Final
 
-from hub.pricing.exact import MICROSECONDS_A_SECOND, Exact
+from hub.pricing.exact import MICROSECONDS_A_SECOND, UNITS_A_KWH, Exact
 from hub.pricing.usage import Kind, Usage
 from schemas.v2_2_1.tariffs import TariffDimensionType
 
-#: A Wh in kWh, a second in microseconds: what steps are counted in, and what quantities (TAR-16).
-_UNIT: Final[Mapping[TariffDimensionType, Exact]] = {
-    TariffDimensionType.ENERGY: Fraction(1, 1000),
+#: A Wh and a second, in which steps are counted, in the least units, in which quantities are (TAR-16).
+_UNIT: Final = {
+    TariffDimensionType.ENERGY: UNITS_A_KWH // 1000,
     TariffDimensionType.TIME: MICROSECONDS_A_SECOND,
     TariffDimensionType.PARKING_TIME: MICROSECONDS_A_SECOND,
 }

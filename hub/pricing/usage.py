@@ -58,7 +58,7 @@ class _Stretch:
     component: Component | None
     tariff_id: str | None
     passed_over: tuple[PassedOver, ...]
-    #: kWh, microseconds, or 1 for a fee.
+    #: In the least unit of energy, in microseconds, or 1 for a fee.
     quantity: Exact
     start: datetime
     end: datetime
@@ -70,7 +70,7 @@ class Usage(NamedTuple):
     kind: Kind
     component: Component
     passed_over: tuple[PassedOver, ...]
-    #: kWh, microseconds, or 1 for a fee.
+    #: In the least unit of energy, in microseconds, or 1 for a fee.
     quantity: Exact
     start: datetime
     end: datetime
@@ -90,7 +90,7 @@ class Unpriced(NamedTuple):
     tariff_id: str | None
     #: Why none of its elements applied at the start.
     passed_over: tuple[PassedOver, ...]
-    #: kWh or microseconds.
+    #: In the least unit of energy, or in microseconds.
     quantity: Exact
     start: datetime
     end: datetime
