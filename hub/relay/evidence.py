@@ -42,6 +42,26 @@ class Footprint(NamedTuple):
 NO_FOOTPRINT: Final = Footprint(None, None, None, None, None, None, None)
 
 
+class ReadCdr(NamedTuple):
+    """A CDR that came, as far as it can be read."""
+
+    value: Any
+    #: The same for the same content, however it is laid out and its numbers are spelled.
+    digest: str
+    #: None where it cannot be read.
+    cdr: CDR | None
+    footprint: Footprint
+
+
+def read_cdr(value: Any) -> ReadCdr:
+    """Read a CDR; of a large one that takes a while."""
+    try:
+        cdr = CDR.model_validate(value, context=TOLERANT)
+    except ValidationError:
+        return ReadCdr(value, digest_of(value), None, NO_FOOTPRINT)
+    return ReadCdr(value, digest_of(value), cdr, footprint_of(cdr))
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Finds what there is."""
@@ -49,12 +69,11 @@ class Evidence:
     objects: ObjectStore
     judged: JudgedCdrs
 
-    async def known(self, value: Any, sender: Party, now: datetime) -> Known:
+    async def known(self, read: ReadCdr, sender: Party, now: datetime) -> Known:
         """What is known beside a CDR that came from this party at this moment."""
-        cdr = read_cdr(value)
+        cdr, footprint = read.cdr, read.footprint
         if cdr is None:
             return Known(now=now, sender=sender.folded)
-        footprint = footprint_of(cdr)
         return Known(
             now=now,
             sender=sender.folded,
@@ -62,7 +81,7 @@ class Evidence:
             token=await self._token(cdr),
             location=await self._one(Location, "locations", sender, cdr.cdr_location.id),
             tariffs=await self._tariffs(cdr, sender),
-            same_id=await self._same_id(value, cdr, sender),
+            same_id=await self._same_id(read.digest, cdr, sender),
             original=await self._original(cdr, sender),
             other_credits=await self._other_credits(cdr, sender),
             at_evse=await self._at_evse(cdr, sender, footprint),
@@ -108,8 +127,7 @@ class Evidence:
             found.append(TariffVersion(each.tariff_id, moment(each.since), tariff))
         return tuple(found)
 
-    async def _same_id(self, value: Any, cdr: CDR, sender: Party) -> Any:
-        digest = digest_of(value)
+    async def _same_id(self, digest: str, cdr: CDR, sender: Party) -> Any:
         before = await self.judged.same_id(sender, cdr.id.upper(), digest)
         kept = await self.objects.get(ObjectKey("cdrs", *sender.folded, cdr.id.upper()))
         body = kept if kept is not None else None if before is None else before.body
@@ -146,14 +164,6 @@ class Evidence:
             until=footprint.ends_at + margin,
         )
         return tuple(map(_charge, others))
-
-
-def read_cdr(value: Any) -> CDR | None:
-    """The CDR, None where it cannot be read."""
-    try:
-        return CDR.model_validate(value, context=TOLERANT)
-    except ValidationError:
-        return None
 
 
 def footprint_of(cdr: CDR) -> Footprint:

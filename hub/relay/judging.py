@@ -21,7 +21,7 @@ from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
 from hub.pricing.plausibility import Plausibility, Severity, Side, Verdict, judged
 from hub.pricing.plausibility.shown import as_data, for_sides
-from hub.relay.evidence import NO_FOOTPRINT, Evidence, digest_of, footprint_of, read_cdr
+from hub.relay.evidence import Evidence, ReadCdr, read_cdr
 from hub.relay.keeping import Keeping, was_taken
 from hub.store.database import microseconds, moment
 from hub.store.journal import Direction, Journal, JournalEntry, Purpose
@@ -32,7 +32,7 @@ from schemas.v2_2_1 import InterfaceRole
 
 #: CDRs of former runs that are judged at a time.
 _AT_ONCE: Final = 100
-#: Findings that an answer names.
+#: Findings that an answer, or the journal, names.
 _NAMED: Final = 5
 _POST: Final = "POST"
 
@@ -112,13 +112,14 @@ class Judging:
         await self._parts.keeping.caught_up()
         await self._behind.caught_up()
         async with self._alone:
-            earlier = await self._judged.find(sender, passage.cdr_id, digest_of(value))
+            read = await asyncio.to_thread(read_cdr, value)
+            earlier = await self._judged.find(sender, passage.cdr_id, read.digest)
             if earlier is not None and (known := self._as_before(earlier, message)) is not None:
                 return known
-            verdict = await self._verdict(passage)
+            verdict = await self._verdict(passage, read)
             state = treated(verdict, treatment)
             if state is not CdrState.PASSED:
-                await self._write(passage, verdict, state)
+                await self._write(passage, read, verdict, state)
                 raise _said(verdict, state)
         return None
 
@@ -167,20 +168,20 @@ class Judging:
                 log.exception("there is no verdict on CDR %s of %s", each.cdr_id, each.sender)
 
     async def _judge(self, passage: Passage) -> None:
-        earlier = await self._judged.find(passage.sender, passage.cdr_id, digest_of(passage.value))
+        read = await asyncio.to_thread(read_cdr, passage.value)
+        earlier = await self._judged.find(passage.sender, passage.cdr_id, read.digest)
         if earlier is not None and earlier.state in {CdrState.PASSED, CdrState.RELEASED}:
             return
         if earlier is not None and earlier.state is CdrState.RELEASING:
             return  # whoever sends it says when it has arrived
-        await self._write(passage, await self._verdict(passage), CdrState.PASSED)
+        await self._write(passage, read, await self._verdict(passage, read), CdrState.PASSED)
 
-    async def _verdict(self, passage: Passage) -> Verdict:
-        known = await self._parts.evidence.known(passage.value, passage.sender, passage.at)
+    async def _verdict(self, passage: Passage, read: ReadCdr) -> Verdict:
+        known = await self._parts.evidence.known(read, passage.sender, passage.at)
+        # In a thread, as reading is: a partner may send a CDR of megabytes, and messages go on meanwhile.
         return await asyncio.to_thread(judged, passage.value, known, self._parts.measures)
 
-    async def _write(self, passage: Passage, verdict: Verdict, state: CdrState) -> None:
-        cdr = read_cdr(passage.value)
-        footprint = NO_FOOTPRINT if cdr is None else footprint_of(cdr)
+    async def _write(self, passage: Passage, read: ReadCdr, verdict: Verdict, state: CdrState) -> None:
         country_code, party_id = passage.sender.folded
         emsp_country_code, emsp_party_id = passage.emsp.folded
         await self._judged.write(
@@ -190,14 +191,14 @@ class Judging:
                 emsp_country_code=emsp_country_code,
                 emsp_party_id=emsp_party_id,
                 cdr_id=passage.cdr_id,
-                digest=digest_of(passage.value),
+                digest=read.digest,
                 at=microseconds(passage.at),
                 correlation_id=passage.correlation_id,
                 state=state,
                 severity=verdict.severity or "",
                 verdict=exact_json.encode(as_data(verdict)).decode(),
                 body=passage.body.decode() if state in WAITING else None,
-                **footprint._asdict(),
+                **read.footprint._asdict(),
             )
         )
         if verdict.findings or state is not CdrState.PASSED:
@@ -205,7 +206,8 @@ class Judging:
 
     def _note(self, passage: Passage, verdict: Verdict, state: CdrState) -> None:
         """Say it in the journal, beside the legs of the exchange."""
-        said = "; ".join(f"{each.severity} {each}" for each in verdict.findings)
+        said = "; ".join(f"{each.severity} {each}" for each in verdict.findings[:_NAMED])
+        more = len(verdict.findings) - _NAMED
         self._parts.journal.record(
             JournalEntry(
                 at=self._parts.clock(),
@@ -219,7 +221,7 @@ class Judging:
                 module=CDRS,
                 to_party=str(passage.emsp),
                 from_party=str(passage.sender),
-                note=f"CDR {passage.cdr_id}, {state}: {said}",
+                note=f"CDR {passage.cdr_id}, {state}: {said}{f'; and {more} more' if more > 0 else ''}",
             )
         )
 

@@ -1,6 +1,7 @@
 """Rules about how much: energy against time, the connector, the periods and reason."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -58,7 +59,7 @@ def duration_against_energy(case: Case) -> Iterator[Doubt]:
 def energy_against_power(case: Case) -> Iterator[Doubt]:
     """The connector can have given so much energy in the time."""
     connector, energy = case.connector, case.cdr.total_energy
-    if connector is None or energy <= 0 or case.duration.total_seconds() < 0:
+    if connector is None or energy <= 0 or case.duration < timedelta():
         return
     power = kilowatts(connector)
     most = power * in_hours(case.duration)

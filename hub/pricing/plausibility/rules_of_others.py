@@ -50,12 +50,12 @@ def two_places(case: Case) -> Iterator[Doubt]:
     """Nobody is at two places at a time, nor drives from one to the next faster than a car can."""
     if case.cdr.credit:
         return
-    here = case.cdr.cdr_location.coordinates
+    here, start = case.cdr.cdr_location.coordinates, case.occupied_from
     for other in case.known.of_token:
         if other.latitude is None or other.longitude is None:
             continue
         far = kilometres((Decimal(here.latitude), Decimal(here.longitude)), (other.latitude, other.longitude))
-        hours = in_hours(_gap(case.occupied_from, case.cdr.end_date_time, other))
+        hours = in_hours(_gap(start, case.cdr.end_date_time, other))
         if far > case.measures.near and far > case.measures.fastest * hours:
             yield Doubt(
                 "/cdr_token/uid",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import localcontext
+from itertools import islice
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -21,6 +22,8 @@ from schemas.v2_2_1 import CDR
 
 #: Digits that are enough for every comparison.
 _DIGITS: Final = 60
+#: Findings of one rule that are told; a CDR can be wrong in a million places.
+MOST_OF_A_RULE: Final = 20
 _DEFAULTS: Final = Plausibility()
 
 
@@ -69,7 +72,7 @@ def judged(value: Any, known: Known, measures: Plausibility = _DEFAULTS) -> Verd
 def _schema(value: Any) -> Iterator[Finding]:
     """What is wrong with the CDR as such: a note if it can be read all the same."""
     strict, tolerant = _wrong(value, None), _wrong(value, TOLERANT)
-    for each in tolerant or strict:
+    for each in (tolerant or strict)[:MOST_OF_A_RULE]:
         severity = SCHEMA.severity if tolerant else Severity.NOTE
         yield Finding(SCHEMA.id, severity, each.pointer, each.message)
 
@@ -85,7 +88,7 @@ def _wrong(value: Any, context: Any) -> tuple[Any, ...]:
 def _asked(rule: Rule, case: Case) -> Iterator[Finding]:
     """What a rule finds; numbers that no arithmetic can hold are found as well."""
     try:
-        doubts = list(rule.check(case))
+        doubts = list(islice(rule.check(case), MOST_OF_A_RULE))
     except ArithmeticError:
         yield _beyond_reckoning(rule)
         return

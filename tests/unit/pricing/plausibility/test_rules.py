@@ -569,6 +569,11 @@ def test_at_the_boundary_it_finds_nothing(example: Example) -> None:
     assert [each for each in found if each.rule == example.rule] == []
 
 
+def test_what_is_wrong_in_thousands_of_places_is_told_in_few() -> None:
+    found = verdict(cdr(charging_periods=[period(ENERGY="-1")] * 3_000)).findings
+    assert len([each for each in found if each.rule == "negative"]) == 20
+
+
 def test_every_rule_has_an_example() -> None:
     assert {each.rule for each in EXAMPLES} == {rule.id for rule in RULES}
     assert len({rule.id for rule in RULES}) == len(RULES)
