@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlmodel import func, select
 
 from hub.directory.agreements import MODULES_OF_AGREEMENTS, Agreement
 from hub.directory.directory import WhenUnreachable
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import utc_now
 from hub.settings import PolicyMode
+from hub.store.tables import ResyncRow
 from hub.web.app import RunningHub, running_hub
 from tests.fixtures.admin_hub import asked
 from tests.fixtures.recorder import Answered, Recorder, Reply
@@ -62,6 +64,16 @@ async def broadcast(world: Roaming, *modules: str) -> None:
         url = world.url(module, "RECEIVER", tail)
         sender = world.cpo if party == CPO else world.emsp
         assert (await sender.call("PUT", url, value, to=HUB, sender=party)).code == 1000
+
+
+async def told_anew(hub: RunningHub) -> None:
+    """Wait until all have heard what an agreement lets them hear; what comes meanwhile may come twice."""
+
+    async def is_done() -> bool:
+        async with hub.signing._records._database.reading() as connection:
+            return (await connection.execute(select(func.count()).select_from(ResyncRow))).scalar_one() == 0
+
+    await soon(is_done)
 
 
 async def at_rest(hub: RunningHub, platform: str | None = None) -> None:
@@ -272,6 +284,7 @@ async def test_signing_means_nothing_to_an_open_hub(tmp_path: Path) -> None:
 async def agreed(world: Roaming) -> Agreement:
     """An agreement of which everybody has heard everything."""
     made = await sign(world.hub, EMSP, CPO)
+    await told_anew(world.hub)
     await broadcast(world)
     await world.emsp.receives("PUT", f"/receiver/tariffs{T1}")
     await world.cpo.receives("PUT", f"/receiver/tokens{TOKEN1}")
