@@ -270,6 +270,8 @@ async def test_signing_means_nothing_to_an_open_hub(tmp_path: Path) -> None:
     async with roaming(tmp_path) as world:
         await broadcast(world)
         await world.emsp.receives("PUT", "/receiver/tariffs")
+        await world.emsp.receives("PUT", "/receiver/locations")
+        await world.cpo.receives("PUT", "/receiver/tokens")
         await at_rest(world.hub)
         before = [len(world.emsp.received), len(world.cpo.received)]
         await world.hub.signing.end((await sign(world.hub, EMSP, CPO)).id)
