@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from tests.fixtures.roaming import Roaming, roaming
 
@@ -19,6 +20,25 @@ async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
     """A hub with a CPO and an eMSP; a chapter with a world of its own says so itself."""
     async with roaming(tmp_path) as made:
         yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def _standing_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Roaming]:
+    async with roaming(tmp_path_factory.mktemp("hub")) as made:
+        yield made
+
+
+@pytest.fixture
+def standing_world(_standing_world: Roaming) -> Roaming:
+    """One world for a whole file: for the many cases of a test that changes nothing in it.
+
+    Partners are honest again and remember nothing. Such a test runs in the file's event loop:
+    `@pytest.mark.asyncio(loop_scope="module")`.
+    """
+    for partner in (_standing_world.cpo, _standing_world.emsp):
+        partner.is_honest_again()
+        partner.received.clear()
+    return _standing_world
 
 
 @pytest.fixture

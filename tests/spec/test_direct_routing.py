@@ -149,37 +149,51 @@ async def test_an_answer_comes_back_byte_for_byte(world: Roaming) -> None:
 
 @pytest.mark.holds("RT-26", "AM-35", by="hub")
 @pytest.mark.parametrize("tail", ["/a%2Fb", "/BE*BEC*E1", "/%C3%A9", "/a%20b", "/..x", "/a;b=c"])
-async def test_odd_ids_go_through_as_they_are_spelled(world: Roaming, tail: str) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_odd_ids_go_through_as_they_are_spelled(standing_world: Roaming, tail: str) -> None:
     """RT-26, AM-35."""
-    await world.emsp.call("GET", world.url("locations", "SENDER", tail), to=CPO, sender=EMSP)
-    got = await world.cpo.receives("GET", "/sender/locations")
+    await standing_world.emsp.call(
+        "GET", standing_world.url("locations", "SENDER", tail), to=CPO, sender=EMSP
+    )
+    got = await standing_world.cpo.receives("GET", "/sender/locations")
     assert got.path == f"/partner/2.2.1/sender/locations{tail}"
 
 
 @pytest.mark.parametrize(
     "tail", ["/..", "/%2e%2e/credentials", "/..%2Fcredentials", "/%252e%252e", "/a/../..", "/..%5Cx"]
 )
-async def test_nobody_climbs_out_of_a_module(world: Roaming, tail: str) -> None:
-    seen = len(world.cpo.received)
-    answer = await world.emsp.call("GET", world.url("locations", "SENDER", tail), to=CPO, sender=EMSP)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_nobody_climbs_out_of_a_module(standing_world: Roaming, tail: str) -> None:
+    seen = len(standing_world.cpo.received)
+    answer = await standing_world.emsp.call(
+        "GET", standing_world.url("locations", "SENDER", tail), to=CPO, sender=EMSP
+    )
     assert (answer.status, answer.code) == (404, 2001)
-    assert len(world.cpo.received) == seen
+    assert len(standing_world.cpo.received) == seen
 
 
 @pytest.mark.holds("AM-35", by="hub")
 @pytest.mark.parametrize("slashes", ["//LOC1", "/LOC1/"])
-async def test_doubled_and_trailing_slashes_are_put_up_with(world: Roaming, slashes: str) -> None:
-    world.cpo.answers("GET", "/sender/locations", Reply({}))
-    answer = await world.emsp.call("GET", world.url("locations", "SENDER", slashes), to=CPO, sender=EMSP)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_doubled_and_trailing_slashes_are_put_up_with(standing_world: Roaming, slashes: str) -> None:
+    standing_world.cpo.answers("GET", "/sender/locations", Reply({}))
+    answer = await standing_world.emsp.call(
+        "GET", standing_world.url("locations", "SENDER", slashes), to=CPO, sender=EMSP
+    )
     assert answer.code == 1000
 
 
 @pytest.mark.holds("RT-04", "AM-34", by="hub")
 @pytest.mark.parametrize("to", ["be/bec", "Be/bEc"])
-async def test_parties_are_the_same_whatever_their_case_and_go_on_as_spelled(world: Roaming, to: str) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_parties_are_the_same_whatever_their_case_and_go_on_as_spelled(
+    standing_world: Roaming, to: str
+) -> None:
     """RT-04."""
-    await world.emsp.call("GET", world.url("locations", "SENDER", "/LOC1"), to=to, sender="nl/TNM")
-    got = await world.cpo.receives("GET", "/sender/locations")
+    await standing_world.emsp.call(
+        "GET", standing_world.url("locations", "SENDER", "/LOC1"), to=to, sender="nl/TNM"
+    )
+    got = await standing_world.cpo.receives("GET", "/sender/locations")
     assert (got.to, got.sender) == (to, "nl/TNM")
 
 
@@ -187,11 +201,14 @@ async def test_parties_are_the_same_whatever_their_case_and_go_on_as_spelled(wor
 @pytest.mark.parametrize(
     ("status", "code"), [(200, 2003), (404, 2003), (201, 1000), (200, 3000), (405, 2000), (500, 3000)]
 )
-async def test_the_addressees_own_word_is_handed_on(world: Roaming, status: int, code: int) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_addressees_own_word_is_handed_on(standing_world: Roaming, status: int, code: int) -> None:
     """RT-17, ST-12."""
     reply = Reply(status=status, status_code=code, status_message="its own words")
-    world.cpo.answers("GET", "/sender/locations", reply)
-    answer = await world.emsp.call("GET", world.url("locations", "SENDER", "/X"), to=CPO, sender=EMSP)
+    standing_world.cpo.answers("GET", "/sender/locations", reply)
+    answer = await standing_world.emsp.call(
+        "GET", standing_world.url("locations", "SENDER", "/X"), to=CPO, sender=EMSP
+    )
     assert (answer.status, answer.code, answer.envelope["status_message"]) == (status, code, "its own words")
 
 

@@ -27,14 +27,22 @@ LATER = "2026-01-01T12:00:00Z"
     ],
 )
 @pytest.mark.parametrize("names_itself", [True, False])
+@pytest.mark.asyncio(loop_scope="module")
 async def test_every_refusal_of_a_functional_module_is_from_the_hub_to_the_asker(
-    world: Roaming, method: str, module: str, interface: str, tail: str, status: int, *, names_itself: bool
+    standing_world: Roaming,
+    method: str,
+    module: str,
+    interface: str,
+    tail: str,
+    status: int,
+    *,
+    names_itself: bool,
 ) -> None:
     """RT-01, RT-07."""
     body = b"" if status == 400 else b'{"id":"LOC1"}'
     sender = CPO if names_itself else None
-    answer = await world.cpo.call(
-        method, world.url(module, interface, tail), body=body, to=EMSP, sender=sender
+    answer = await standing_world.cpo.call(
+        method, standing_world.url(module, interface, tail), body=body, to=EMSP, sender=sender
     )
     assert answer.status == status
     assert answer.code >= 2000
