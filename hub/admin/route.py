@@ -122,7 +122,7 @@ class RoutePages:
             interface=interface,
             rule=found.rule,
             ways=[_way_shown(each, self._agreement(sender, each.party, module)) for each in found.ways],
-            notes=[*found.notes, *self._notes(question, caller)],
+            notes=[*found.notes, *_without_body(question, found.refusal), *self._notes(question, caller)],
             refusal=None if found.refusal is None else _refusal(found.refusal),
             rows=list(dict.fromkeys(found.rows)),
         )
@@ -136,8 +136,6 @@ class RoutePages:
         return ", ".join(f"agreement {number}" for number in sorted(each.id for each in letting))
 
     def _notes(self, question: RouteQuestion, caller: Platform) -> Iterator[str]:
-        if not question.body and question.method in {"POST", "PUT", "PATCH"}:
-            yield "no body was given: what its content decides is not said here"
         if caller.is_blocked:
             yield f"{caller.name} is suspended: its requests are refused with HTTP 403"
         if question.to is None or question.to == str(self.directory.value.hub):
@@ -174,6 +172,10 @@ class RoutePages:
             body=question.body.encode(),
         )
         return await self.explaining.explanation(message, caller)
+
+
+#: What a body that is not JSON is answered with (TR-12).
+_NOT_JSON = 400
 
 
 def _module(name: str) -> Module:
@@ -229,6 +231,11 @@ def _way_shown(way: Way, agreement: str) -> WayShown:
         agreement=agreement,
         quirks=[QuirkOfWay(name=name, value=value, done=done) for name, value, done in way.quirks],
     )
+
+
+def _without_body(question: RouteQuestion, refusal: OcpiError | None) -> Iterator[str]:
+    if not question.body and refusal is not None and refusal.http_status == _NOT_JSON:
+        yield "no body was given, and this request needs one"
 
 
 def _refusal(refusal: OcpiError) -> RefusalShown:

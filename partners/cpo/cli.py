@@ -167,7 +167,7 @@ def cancel_reservation(
 ) -> None:
     """Give up a reservation that cannot be kept; its eMSP is told."""
     done = RemoteNode(node, key).ask("DELETE", f"/reservations/{number}")
-    show(done, as_json=as_json, table=fields)
+    show(done, as_json=as_json, table=lambda _: f"Reservation {number} is given up; its eMSP is told.")
 
 
 @app.command()

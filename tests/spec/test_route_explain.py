@@ -223,6 +223,15 @@ async def test_a_body_that_the_addressee_refuses_is_said_before(world: Crowd) ->
     assert "403" in (await explained(world, CPO, "PUT", path, LOCATION, OTHER_EMSP))["notes"][-1]
 
 
+async def test_a_body_that_was_forgotten_is_named(world: Crowd) -> None:
+    """A request that may lack one is not blamed for it."""
+    needed = await explained(world, EMSP, "POST", START, None, CPO)
+    assert needed["refusal"]["http_status"] == 400
+    assert "no body was given, and this request needs one" in needed["notes"]
+    optional = await explained(world, CPO, "POST", "sender/tokens/X/authorize", None, EMSP)
+    assert not any("no body" in note for note in optional["notes"])
+
+
 async def test_the_agreement_that_lets_it_pass_is_named(tmp_path: Path) -> None:
     async with crowd(tmp_path, *EVERYBODY, policy=PolicyMode.AGREEMENTS) as world:
         signed = await world.agree(EMSP, CPO, "locations")
