@@ -540,7 +540,8 @@ Paper = tuple[str, str, tuple[str, ...]]
 def random_papers(chance: random.Random, parties: tuple[str, ...]) -> Iterator[Paper]:
     for _ in range(3):
         modules = chance.sample(MODULES_OF_AGREEMENTS, 4) if chance.random() < 0.7 else ()
-        yield chance.choice(parties), chance.choice(parties), tuple(modules)
+        one, other = chance.sample(parties, 2)
+        yield one, other, tuple(modules)
 
 
 async def check_what_it_sees(
