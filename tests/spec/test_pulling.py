@@ -283,9 +283,10 @@ async def test_a_hub_that_is_started_anew_confirms_no_empty_list(tmp_path: Path)
             await world.ended()
             url = f"{world.hub.public_url}/ocpi/2.2.1/receiver/locations/BE/BEC/LOC1"
             assert (await cpo.call("PUT", url, LOCATION, to=HUB, sender=CPO)).code == 1000
+            public_url = world.hub.public_url
         rules, seen = replace(ONCE, full_every=timedelta(0)), set[str]()
         for _ in range(2):
-            async with pulling(tmp_path, rules) as world:
+            async with pulling(tmp_path, rules, public_url) as world:
                 done = await world.until(
                     lambda each: each["correlation_id"] not in seen and "not believed" in each["error"]
                 )
@@ -528,7 +529,10 @@ async def test_what_cannot_be_pulled_is_refused_in_words(world: Pulled, cpo: Rec
     assert (await cpo.register(world.hub.versions_url, invitation.token)).code == 1000
     await world.ended()
     refused = await world.now("cpo", module="tariffs")
-    assert (refused.status, refused.content["detail"]) == (409, "cpo has no list of tariffs to pull")
+    assert (refused.status, refused.content["detail"]) == (
+        409,
+        "cpo has no list of tariffs to pull; it has: locations",
+    )
 
 
 async def test_a_list_that_is_elsewhere_each_time_is_not_read_without_end(
