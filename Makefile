@@ -23,7 +23,7 @@ demo: setup      ## One roaming session, end to end, in under a minute
 	$(BIN)/ocpi-hub demo
 
 test: setup      ## The whole test suite
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3
 
 check: setup     ## Everything that CI runs: format, lint, types, imports, tests
 	$(BIN)/ruff format --check .
@@ -31,7 +31,7 @@ check: setup     ## Everything that CI runs: format, lint, types, imports, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m tests.conformance --check
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3
 
 format: setup    ## Format and fix what can be fixed
 	$(BIN)/ruff format .

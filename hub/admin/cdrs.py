@@ -14,7 +14,8 @@ from hub.ocpi.party import Party
 from hub.pricing.plausibility import Severity
 from hub.relay.held import Held, NotHeld
 from hub.relay.offering import offered
-from hub.store.judged_cdrs import WAITING, CdrState, JudgedCdr, JudgedCdrs, Wanted
+from hub.store.cdr_state import CdrState
+from hub.store.judged_cdrs import WAITING, JudgedCdr, JudgedCdrs, Wanted
 
 #: Verdicts in one answer at most.
 MOST = 1_000

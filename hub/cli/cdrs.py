@@ -14,7 +14,7 @@ from hub.cli.words import say, shown, table, write_json
 from hub.ocpi.timestamps import utc_now
 from hub.pricing.plausibility import Known, Missing, Severity, TariffVersion, judged
 from hub.pricing.plausibility.shown import as_data
-from hub.store.judged_cdrs import CdrState
+from hub.store.cdr_state import CdrState
 from schemas import exact_json
 from schemas.findings import findings
 from schemas.tolerance import TOLERANT

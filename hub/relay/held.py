@@ -22,7 +22,8 @@ from hub.relay.forward import Forwarding
 from hub.relay.keeping import Keeping, was_taken
 from hub.routing.destination import direct
 from hub.routing.policy import MayExchange
-from hub.store.judged_cdrs import WAITING, CdrState, JudgedCdr, JudgedCdrs, Wanted
+from hub.store.cdr_state import CdrState
+from hub.store.judged_cdrs import WAITING, JudgedCdr, JudgedCdrs, Wanted
 from schemas import exact_json
 from schemas.v2_2_1 import InterfaceRole, Role
 

@@ -23,9 +23,10 @@ from hub.pricing.plausibility import Plausibility, Severity, Side, Verdict, judg
 from hub.pricing.plausibility.shown import as_data, for_sides
 from hub.relay.evidence import Evidence, ReadCdr, read_cdr
 from hub.relay.keeping import Keeping, was_taken
+from hub.store.cdr_state import CdrState
 from hub.store.database import microseconds, moment
 from hub.store.journal import Direction, Journal, JournalEntry, Purpose
-from hub.store.judged_cdrs import WAITING, CdrState, JudgedCdr
+from hub.store.judged_cdrs import WAITING, JudgedCdr
 from hub.store.write_behind import WriteBehind
 from schemas import exact_json
 from schemas.v2_2_1 import InterfaceRole

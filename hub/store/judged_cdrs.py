@@ -2,33 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, text
 
 from hub.ocpi.party import Party
+from hub.store.cdr_state import CdrState
 from hub.store.database import Database
 
 #: CDRs that are compared with another one at most.
 MOST_OTHERS = 50
-
-
-class CdrState(StrEnum):
-    """What became of a CDR."""
-
-    #: Its eMSP took it.
-    PASSED = "passed"
-    #: It waits for an operator.
-    HELD = "held"
-    #: An operator let it go; it is on its way.
-    RELEASING = "releasing"
-    #: An operator let it go, and its eMSP took it.
-    RELEASED = "released"
-    #: An operator dropped it.
-    DROPPED = "dropped"
-    #: The hub refused it.
-    REFUSED = "refused"
 
 
 #: The eMSP has it, or may get it.

@@ -72,7 +72,9 @@ async def test_a_wish_that_is_accepted_changes_price_and_power() -> None:
     async with preferring() as made:
         charger, session_id = await charging(made)
         await charger.until_energy(1, Decimal(1000))
-        assert (await prefer(made, session_id, **PATIENT)).data == "ACCEPTED"
+        assert (
+            await prefer(made, session_id, **PATIENT | {"departure_time": in_hours(10)})
+        ).data == "ACCEPTED"
         await charger.until(lambda: Decimal(1990) < charger.connector(1).power_w < Decimal(2010))
         energy = charger.connector(1).energy_wh
         await charger.until_energy(1, energy + 100)
