@@ -9,9 +9,11 @@ from typing import Any
 from alembic.util import CommandError
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.store.migrations.fingerprint import OtherTables
 from hub.store.migrations.upgrade import upgrade
 from hub.store.sqlite import BUSY_SECONDS, LettingGo
 
@@ -61,7 +63,7 @@ async def opened(url: str) -> AsyncIterator[Database]:
     """The database at a URL, with its tables brought up to date; closed at the end of the block.
 
     Raises:
-        UnsupportedDatabase: the URL names another kind of database, or its tables are of a newer version.
+        UnsupportedDatabase: the URL names another kind of database, or it is none, or its tables are others.
     """
     if make_url(url).drivername != SQLITE_DRIVER or not make_url(url).database:
         raise UnsupportedDatabase(f"expected a database URL of the form {SQLITE_DRIVER}:///FILE")
@@ -69,14 +71,22 @@ async def opened(url: str) -> AsyncIterator[Database]:
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin)
     try:
-        async with engine.begin() as connection:
-            try:
-                await connection.run_sync(upgrade)
-            except CommandError as error:
-                raise UnsupportedDatabase(f"was it made by a newer version of the hub? {error}") from error
+        await _bring_up_to_date(engine)
         yield Database(engine)
     finally:
         await engine.dispose()
+
+
+async def _bring_up_to_date(engine: AsyncEngine) -> None:
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(upgrade)
+    except OtherTables as error:
+        raise UnsupportedDatabase(f"the database cannot be used: {error}") from error
+    except DBAPIError as error:
+        raise UnsupportedDatabase(f"the database cannot be used: {error.orig}") from error
+    except CommandError as error:
+        raise UnsupportedDatabase(f"was it made by a newer version of the hub? {error}") from error
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -21,6 +21,14 @@ IS_AWAITED = text("due_at IS NOT NULL")
 HAS_AN_AGE = text("kept_at IS NOT NULL")
 
 
+class MadeWithRow(SQLModel, table=True):
+    """One row: the fingerprint of the tables that this database was made with."""
+
+    __tablename__ = "made_with"
+
+    fingerprint: str = Field(primary_key=True)
+
+
 class PlatformRow(SQLModel, table=True):
     """A connected system: one pair of credentials tokens, one versions URL."""
 

@@ -9,6 +9,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from hub.store.migrations.fingerprint import check, remember
+
 MIGRATIONS = Path(__file__).parent
 
 
@@ -21,9 +23,16 @@ def configuration(connection: Connection) -> Config:
 
 
 def upgrade(connection: Connection) -> None:
-    """Run the steps that this database has not seen; where it has seen all, that is found out at once."""
-    if MigrationContext.configure(connection).get_current_revision() != newest():
+    """Run the steps that this database has not seen; where it has seen all, that is found out at once.
+
+    Raises:
+        OtherTables: it has seen all steps, and has other tables all the same.
+    """
+    if MigrationContext.configure(connection).get_current_revision() == newest():
+        check(connection)
+    else:
         command.upgrade(configuration(connection), "head")
+        remember(connection)
 
 
 @cache

@@ -12,6 +12,11 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "made_with",
+        sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("fingerprint"),
+    )
+    op.create_table(
         "resync",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
@@ -481,3 +486,4 @@ def downgrade() -> None:
     op.drop_table("tariff_version")
     op.drop_table("resync")
     op.drop_table("agreement")
+    op.drop_table("made_with")
