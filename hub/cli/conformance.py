@@ -63,6 +63,9 @@ def run_tests(
     ] = False,
     raw_token: Annotated[bool, typer.Option("--raw-token", help="Show the token without Base64.")] = False,
     timeout: Annotated[float, typer.Option(min=0.1, help="For each answer, in seconds.")] = 20.0,
+    list_minutes: Annotated[
+        float, typer.Option(min=0.1, help="For each list; what is not read by then is said in the report.")
+    ] = 10.0,
     allow_private_networks: Annotated[
         bool,
         typer.Option("--allow-private-networks", help="Call http URLs and private addresses, too."),
@@ -85,6 +88,7 @@ def run_tests(
     from hub.conformance.formats import as_json as report_as_json  # noqa: PLC0415
     from hub.conformance.formats import as_junit, as_text  # noqa: PLC0415
     from hub.conformance.run import Plan  # noqa: PLC0415
+    from hub.conformance.walking import Reach  # noqa: PLC0415
 
     with failing_in_words(), ExitStack() as stack:
         host, port = _address(listen)
@@ -98,6 +102,7 @@ def run_tests(
             public_url=None if public_url is None else _http_url(public_url, "--public-url").rstrip("/"),
             writes=write,
             patience=timedelta(seconds=timeout),
+            reach=Reach(timedelta(minutes=list_minutes)),
         )
         report = asyncio.run(_run(plan, allow_private_networks=allow_private_networks))
     if junit is not None:

@@ -7,11 +7,13 @@ from datetime import timedelta
 
 from hub.conformance.authorization import ask_about_an_unknown_token
 from hub.conformance.handshake import RegistrationFailed, registered
-from hub.conformance.lists import lists, read_list
+from hub.conformance.listed import lists
+from hub.conformance.lists import read_list
 from hub.conformance.locations import read_single_locations
 from hub.conformance.offers import read_offers
 from hub.conformance.report import Report
 from hub.conformance.visit import Visit
+from hub.conformance.walking import Reach
 from hub.conformance.writing import write_and_undo
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.party import Party
@@ -40,6 +42,8 @@ class Plan:
     writes: bool = False
     #: For each answer.
     patience: timedelta = timedelta(seconds=20)
+    #: How far each list is read.
+    reach: Reach = field(default_factory=Reach)
 
 
 async def run(
@@ -63,7 +67,7 @@ async def _tested(visit: Visit, plan: Plan, clock: Clock) -> None:
     if not await read_offers(visit, plan.versions_url):
         return
     for listed in lists(visit):
-        values = await read_list(listed)
+        values = await read_list(listed, plan.reach, clock)
         if listed.module == "locations":
             await read_single_locations(visit, values)
     if not visit.is_hub:

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 from hub.cli.program import app
 from hub.conformance.formats import as_json, as_junit, as_text
-from hub.conformance.report import Outcome, Report
+from hub.conformance.report import Check, Outcome, Report
 from hub.conformance.run import Plan, run
+from hub.conformance.walking import SMALL, SMALL_PAGES, Reach
 from hub.directory.tokens import new_token
 from hub.http.client import http_transport
 from hub.http.serving import listening
@@ -74,13 +75,21 @@ FAULTS = {
 }
 
 
-async def report_on(url: str, token: str, *, handshake: bool = True) -> Report:
+async def report_on(url: str, token: str, *, handshake: bool = True, reach: Reach | None = None) -> Report:
     """The report on a platform, read and written."""
     with listening("127.0.0.1", 0) as port:
         async with http_transport(
             connect=PATIENCE, largest_reply=10**7, allow_private_networks=True
         ) as transport:
-            plan = Plan(url, token, TESTER, port=port if handshake else None, writes=True, patience=PATIENCE)
+            plan = Plan(
+                url,
+                token,
+                TESTER,
+                port=port if handshake else None,
+                writes=True,
+                patience=PATIENCE,
+                reach=reach or Reach(),
+            )
             return await run(
                 plan, transport, clock=utc_now, new_id=lambda: str(uuid.uuid4()), new_token=new_token
             )
@@ -124,6 +133,78 @@ async def test_what_is_wrong_with_an_object_is_named_by_id_and_pointer() -> None
         report = await report_on(f"{partner.url}/ocpi/versions", partner.token_a)
     (check,) = (each for each in report.checks if each.title.startswith("each object is a Location"))
     assert [str(each) for each in check.problems] == ["BE/BEC/N3 /city: expected this field: it is required"]
+
+
+def check_of(report: Report, title: str, subject: str = "locations SENDER") -> Check:
+    (check,) = (each for each in report.checks if each.subject == subject and each.title.startswith(title))
+    return check
+
+
+async def test_the_last_objects_of_a_long_list_are_looked_at_too() -> None:
+    async with wrong_partner("broken object far behind", locations=64, page=7) as partner:
+        report = await report_on(f"{partner.url}/ocpi/versions", partner.token_a)
+    valid = check_of(report, "each object is a Location")
+    assert [str(each) for each in valid.problems] == ["BE/BEC/N62 /city: expected this field: it is required"]
+    assert failed(report) == {("TR-36", "locations SENDER"), ("TR-38", "locations SENDER")}, told(report)
+
+
+async def test_a_long_list_is_read_in_pages_as_large_as_the_platform_makes_them() -> None:
+    async with wrong_partner(locations=250) as partner:
+        report = await report_on(f"{partner.url}/ocpi/versions", partner.token_a)
+        asked = [each for each in partner.asked if each.startswith("/ocpi/2.2.1/sender/locations?")]
+    assert failed(report) == set(), told(report)
+    assert sum(f"limit={SMALL}" in each for each in asked) == SMALL_PAGES
+    assert sum(each.endswith("limit=100") for each in asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("reach", "read"), [(Reach(pages=5), 35), (Reach(objects=21), 21), (Reach(time=timedelta(0)), 0)]
+)
+async def test_a_list_that_is_not_read_to_its_end_is_said(reach: Reach, read: int) -> None:
+    async with wrong_partner("broken object far behind", locations=64, page=7) as partner:
+        report = await report_on(f"{partner.url}/ocpi/versions", partner.token_a, reach=reach)
+    links = check_of(report, "the links lead over all pages")
+    total = 64 if read else "an unknown number of"
+    (problem,) = links.problems
+    assert f"{read} of {total} objects on {read // 7} pages were looked at" in problem.message
+    assert links.outcome is Outcome.WARNED
+    assert not [
+        each
+        for each in report.checks
+        if each.subject == "locations SENDER"
+        and "X-Total" in each.title
+        and each.title.startswith("the pages hold")
+    ]
+
+
+@pytest.mark.parametrize("fault", ["link to elsewhere", "link to elsewhere far behind"])
+async def test_nothing_is_sent_to_another_host_that_a_link_leads_to(fault: str) -> None:
+    """The token would go there."""
+    async with wrong_partner(fault, locations=64, page=7) as partner, wrong_partner() as stranger:
+        partner.elsewhere = stranger.url
+        report = await report_on(f"{partner.url}/ocpi/versions", partner.token_a)
+        assert stranger.asked == []
+    links = check_of(report, "the links lead over all pages")
+    assert links.outcome is Outcome.FAILED
+    assert all("another host" in each.message for each in links.problems)
+
+
+async def test_what_is_twice_far_behind_is_found() -> None:
+    async with wrong_partner(locations=64, page=7) as partner:
+        partner.lists["locations"][60] = partner.lists["locations"][3]
+        report = await report_on(f"{partner.url}/ocpi/versions", partner.token_a)
+    complete = check_of(report, "the pages hold each object once")
+    assert [each.message for each in complete.problems] == [
+        "BE/BEC/N3 is on more than one page, or twice on one"
+    ]
+
+
+async def test_the_one_location_with_evses_is_found_wherever_it_is() -> None:
+    async with wrong_partner(locations=130) as partner:
+        for each in partner.lists["locations"][:-1]:
+            del each["evses"]
+        report = await report_on(f"{partner.url}/ocpi/versions", partner.token_a)
+    assert check_of(report, "a location, an EVSE and a connector").outcome is Outcome.PASSED
 
 
 async def test_our_own_emsp_has_no_faults() -> None:
