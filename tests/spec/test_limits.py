@@ -1,13 +1,22 @@
 """How much may be sent: rate limits inward and outward, circuits, sizes; what the far end received."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from hub.calling.circuits import FAILURES
+from hub.cli.program import app
 from hub.ocpi.timestamps import utc_now
+from schemas import exact_json
+from tests.fixtures.admin_hub import asked
+from tests.fixtures.clocks import Clock
 from tests.fixtures.recorder import Fault, Reply
 from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, Roaming, roaming, settings
 
@@ -30,6 +39,14 @@ async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
         yield made
 
 
+async def command(world: Roaming, *arguments: str) -> str:
+    """What `ocpi-hub partner` prints."""
+    environment = {"OCPI_HUB_ADMIN_URL": world.hub.admin_url, "OCPI_HUB_ADMIN_KEY": world.hub.admin_key}
+    done = await asyncio.to_thread(CliRunner().invoke, app, ["partner", *arguments], env=environment)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
 async def test_a_platform_that_sends_too_much_is_told_when_to_come_again(world: Roaming) -> None:
     """429 with Retry-After, in an envelope, with the ids; other modules and platforms are not concerned."""
     url = world.url("locations", "SENDER")
@@ -47,10 +64,18 @@ async def test_a_platform_that_sends_too_much_is_told_when_to_come_again(world: 
 
 
 async def test_an_operator_may_give_a_platform_another_limit(world: Roaming) -> None:
-    await world.hub.platforms.arrange("emsp", rate_limit=100)
+    """By the command line, which shows it; zero is the hub's own limit again."""
+
+    async def limit_after(*arguments: str) -> Any:
+        shown = exact_json.decode(await command(world, *arguments, "--json"))
+        return shown["traffic"]["rate_limit"]
+
+    assert await limit_after("show", "emsp") == LIMIT
+    assert await limit_after("set", "emsp", "--rate-limit", "100") == 100
     url = world.url("locations", "SENDER")
     answers = [await world.emsp.call("GET", url, to=CPO, sender=EMSP) for _ in range(BURST + 5)]
     assert {answer.status for answer in answers} == {200}
+    assert await limit_after("set", "emsp", "--rate-limit", "0") == LIMIT
 
 
 @pytest.mark.parametrize("body", [None, b"<html>slow down</html>"])
@@ -87,6 +112,49 @@ async def test_a_party_that_never_answers_is_left_in_peace(world: Roaming) -> No
     await world.cpo.call("GET", world.hub.versions_url)
     assert await asked() == 1000
     assert await asked() == 1000
+
+
+async def test_the_state_of_a_circuit_is_shown_to_operators(tmp_path: Path) -> None:
+    """Closed, open, half open, closed again: in the API, by the command line, and counted in the metrics."""
+    clock = Clock()
+    async with roaming(tmp_path, clock=clock) as world:
+        metrics = f"{world.hub.admin_url}/metrics"
+
+        async def shown() -> tuple[str, bool, int]:
+            """State, whether it says until when, and how many are open."""
+            platform = await asked(
+                world.hub.admin_url, "GET", "/admin/v1/platforms/cpo", key=world.hub.admin_key
+            )
+            traffic = platform.content["traffic"]
+            figures = (await world.emsp.call("GET", metrics, token=None)).body.decode()
+            [count] = re.findall(r"^ocpi_hub_circuits_open (\S+)$", figures, re.MULTILINE)
+            return traffic["circuit"], traffic["circuit_open_until"] is not None, int(float(count))
+
+        async def ask() -> int | None:
+            return (await world.emsp.call("GET", world.url("tariffs", "SENDER"), to=CPO, sender=EMSP)).code
+
+        assert await shown() == ("closed", False, 0)
+        world.cpo.answers("GET", "/sender/tariffs", Fault.CLOSE)
+        for _ in range(FAILURES):
+            assert await shown() == ("closed", False, 0)
+            assert await ask() in {4000, 4002, 4003}
+        assert await shown() == ("open", True, 1)
+        assert "open until 2026-01-01T12:00:0" in await command(world, "show", "cpo")
+        clock.passes(minutes=1)
+        assert await shown() == ("half open", False, 1)
+        world.cpo.answers("GET", "/sender/tariffs", Reply([]))
+        assert await ask() == 1000
+        assert await shown() == ("closed", False, 0)
+
+
+async def test_peace_that_a_party_wants_is_shown_to_operators(world: Roaming) -> None:
+    slow_down = Reply(status=429, status_code=2000, headers={"Retry-After": "30"})
+    world.cpo.answers("GET", "/sender/locations", slow_down)
+    await world.emsp.call("GET", world.url("locations", "SENDER"), to=CPO, sender=EMSP)
+    platform = await asked(world.hub.admin_url, "GET", "/admin/v1/platforms/cpo", key=world.hub.admin_key)
+    [peace] = platform.content["traffic"]["peace"]
+    assert peace["module"] == "locations"
+    assert utc_now() < datetime.fromisoformat(peace["until"]) <= utc_now() + timedelta(seconds=30)
 
 
 async def test_a_change_is_delivered_when_the_receiver_wants_it_and_not_before(world: Roaming) -> None:
