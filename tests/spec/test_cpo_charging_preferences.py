@@ -21,10 +21,6 @@ CHEAP = tariff(
 )
 
 
-def in_hours(hours: float) -> str:
-    return (datetime.now(UTC) + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def preferring() -> Any:
     return world(locations=LOCATIONS, tariffs=[tariff(), CHEAP], tokens=(token(),))
 
@@ -37,11 +33,14 @@ async def charging(made: World) -> tuple[ChargerSimulator, str]:
 
 
 async def prefer(made: World, session_id: str, sender: str = EMSP, **wanted: Any) -> Any:
+    """Send a wish; its departure is given from now."""
+    if (departs := wanted.get("departure_time")) is not None:
+        wanted["departure_time"] = (datetime.now(UTC) + departs).strftime("%Y-%m-%dT%H:%M:%SZ")
     url = made.hub.far_end["sessions", "SENDER"] + f"/{session_id}/charging_preferences"
     return await made.hub.call("PUT", url, wanted, to=str(CPO), sender=sender)
 
 
-PATIENT = {"profile_type": "CHEAP", "departure_time": in_hours(10), "energy_need": 20}
+PATIENT = {"profile_type": "CHEAP", "departure_time": timedelta(hours=10), "energy_need": 20}
 
 
 @pytest.mark.holds("SES-15", "SES-17", "TR-09", by="cpo")
@@ -51,12 +50,15 @@ PATIENT = {"profile_type": "CHEAP", "departure_time": in_hours(10), "energy_need
         (PATIENT, "ACCEPTED"),
         ({"profile_type": "REGULAR"}, "ACCEPTED"),
         ({"profile_type": "FAST"}, "PROFILE_TYPE_NOT_SUPPORTED"),
-        ({"profile_type": "GREEN", "departure_time": in_hours(9)}, "PROFILE_TYPE_NOT_SUPPORTED"),
+        ({"profile_type": "GREEN", "departure_time": timedelta(hours=9)}, "PROFILE_TYPE_NOT_SUPPORTED"),
         ({"profile_type": "CHEAP"}, "DEPARTURE_REQUIRED"),
-        ({"profile_type": "CHEAP", "departure_time": in_hours(10)}, "ENERGY_NEED_REQUIRED"),
+        ({"profile_type": "CHEAP", "departure_time": timedelta(hours=10)}, "ENERGY_NEED_REQUIRED"),
         (PATIENT | {"energy_need": 500}, "NOT_POSSIBLE"),
-        (PATIENT | {"departure_time": in_hours(-1)}, "NOT_POSSIBLE"),
-        ({"profile_type": "REGULAR", "departure_time": in_hours(1), "energy_need": 90}, "NOT_POSSIBLE"),
+        (PATIENT | {"departure_time": timedelta(hours=-1)}, "NOT_POSSIBLE"),
+        (
+            {"profile_type": "REGULAR", "departure_time": timedelta(hours=1), "energy_need": 90},
+            "NOT_POSSIBLE",
+        ),
     ],
 )
 async def test_each_wish_has_its_answer(wanted: dict[str, Any], answer: str) -> None:
@@ -73,7 +75,7 @@ async def test_a_wish_that_is_accepted_changes_price_and_power() -> None:
         charger, session_id = await charging(made)
         await charger.until_energy(1, Decimal(1000))
         assert (
-            await prefer(made, session_id, **PATIENT | {"departure_time": in_hours(10)})
+            await prefer(made, session_id, **PATIENT | {"departure_time": timedelta(hours=10)})
         ).data == "ACCEPTED"
         await charger.until(lambda: Decimal(1990) < charger.connector(1).power_w < Decimal(2010))
         energy = charger.connector(1).energy_wh
