@@ -134,7 +134,7 @@ class Settings:
     ask_all: bool = True
     limits: Limits = field(default_factory=Limits)
     pulling: Pulling = field(default_factory=Pulling)
-    #: How far a CDR may be off before its verdict says so.
+    #: How far a CDR may be off before its verdict says so, and how grave that is.
     plausibility: Plausibility = field(default_factory=Plausibility)
 
     @property

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from hub.cli.asking import Asking, JsonOption, asks_hub, failing_in_words
 from hub.cli.connection import CommandFailed
+from hub.cli.rules_file import RulesOption, rules_in
 from hub.cli.words import say, shown, table, write_json
 from hub.ocpi.timestamps import utc_now
 from hub.pricing.plausibility import Known, Missing, Severity, TariffVersion, judged
@@ -124,6 +125,7 @@ def check(
     session: Annotated[Path | None, typer.Option(help="The session, in its last state.")] = None,
     token: Annotated[Path | None, typer.Option(help="The token.")] = None,
     location: Annotated[Path | None, typer.Option(help="The location, with its time zone.")] = None,
+    cdr_rules: RulesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Judge a CDR in a file, as the hub would: no hub is needed.
@@ -146,7 +148,7 @@ def check(
             location=_given(Location, location),
             tariffs=tuple(TariffVersion(each.id, each.last_updated, each) for each in tariffs),
         )
-        found = judged(_json(file), known)
+        found = judged(_json(file), known, rules_in(cdr_rules))
     if as_json:
         write_json(as_data(found))
     else:

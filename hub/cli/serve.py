@@ -10,6 +10,7 @@ import typer
 
 from hub.cli.asking import DEFAULT_DATA, WhichHub, failing_in_words
 from hub.cli.connection import CommandFailed
+from hub.cli.rules_file import RulesOption, rules_in
 from hub.cli.words import tell
 from hub.ocpi.party import COUNTRY_CODE_LENGTH, NotAParty, Party
 from hub.settings import PolicyMode, Settings
@@ -117,6 +118,7 @@ def serve(
             rich_help_panel=_PARTNERS,
         ),
     ] = PolicyMode.OPEN,
+    cdr_rules: RulesOption = None,
     admin_host: Annotated[
         str,
         typer.Option(
@@ -161,6 +163,7 @@ def serve(
             ask_all=ask_all is Switch.ON,
             policy=policy,
             allow_private_networks=allow_private_networks,
+            plausibility=rules_in(cdr_rules),
         )
         _run(settings)
 

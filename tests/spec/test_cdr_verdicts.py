@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from hub.directory.agreements import CdrTreatment
 from hub.ocpi.party import Party
-from hub.pricing.plausibility import Plausibility
+from hub.pricing.plausibility import Plausibility, Severity
 from hub.settings import PolicyMode
 from hub.store.database import opened
 from hub.store.journal import Purpose
@@ -36,10 +36,14 @@ def of_emsp(**changes: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def world_with(path: Path, treatment: CdrTreatment | None = None) -> AsyncIterator[Roaming]:
+async def world_with(
+    path: Path, treatment: CdrTreatment | None = None, **severities: Severity | None
+) -> AsyncIterator[Roaming]:
     """A hub that runs by agreements, if there is a treatment to agree on."""
     mode = PolicyMode.OPEN if treatment is None else PolicyMode.AGREEMENTS
-    given = replace(settings(path, mode), plausibility=Plausibility(oldest=EVER, clocks=EVER))
+    as_told = {name.replace("_", "-"): severity for name, severity in severities.items()}
+    rules_in_force = Plausibility(oldest=EVER, clocks=EVER, severities=as_told)
+    given = replace(settings(path, mode), plausibility=rules_in_force)
     async with roaming(path, given) as world:
         if treatment is not None:
             parties = (Party.parse(CPO), Party.parse(EMSP))
@@ -315,6 +319,20 @@ async def test_a_cdr_that_cannot_be_right_is_refused_before_it_is_relayed(refusi
 async def test_what_is_only_doubtful_is_held_where_bad_ones_are_refused(refusing: Roaming) -> None:
     assert (await post(refusing, of_emsp(**TOO_DEAR))).code == 2000
     assert (await verdict(refusing))["state"] == "held"
+
+
+async def test_a_rule_refuses_or_is_silent_as_the_operator_wants_it(tmp_path: Path) -> None:
+    """Decision 0034: the same CDR, held by the rules as they are delivered."""
+    async with world_with(
+        tmp_path / "strict", CdrTreatment.REFUSE, price_total=Severity.REFUSE, vat=None
+    ) as strict:
+        answer = await post(strict, of_emsp(**TOO_DEAR))
+        assert answer.code == 2001
+        assert "/total_cost/excl_vat: asks for 9.99" in answer.envelope["status_message"]
+        assert strict.emsp.all("POST", "/receiver/cdrs") == []
+    async with world_with(tmp_path / "mild", CdrTreatment.REFUSE, price_total=None, vat=None) as mild:
+        assert (await post(mild, of_emsp(**TOO_DEAR))).code == 1000
+        assert rules(await verdict(mild)) == []
 
 
 async def test_the_strictest_of_several_agreements_holds(tmp_path: Path) -> None:

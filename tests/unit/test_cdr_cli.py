@@ -63,3 +63,42 @@ def test_what_is_no_file_no_json_or_no_tariff_is_wrong_usage(folder: Path) -> No
     assert "is not JSON" in (check(folder, "odd")).stderr
     wrong = check(folder, "cdr", "--tariff", "token.json")
     assert (wrong.exit_code, "is no Tariff" in wrong.stderr) == (2, True)
+
+
+def test_rules_of_ones_own_are_tried_on_a_file(folder: Path) -> None:
+    """What was held is clean where prices may be off by so much; the total alone is a note."""
+    (folder / "rules.toml").write_text(
+        '[severity]\nvat = "off"\nprice-total = "note"\n[measure]\nclocks = 1.5\n'
+    )
+    done = check(folder, "dear", "--cdr-rules", str(folder / "rules.toml"), "--json")
+    assert done.exit_code == 0
+    shown = exact_json.decode(done.stdout)
+    assert [(each["rule"], each["severity"]) for each in shown["findings"]] == [("price-total", "note")]
+    (folder / "rules.toml").write_text("[measure]\ntotal = 5.5\nmost_vat = 300\n")
+    done = check(folder, "dear", "--cdr-rules", str(folder / "rules.toml"))
+    assert (done.exit_code, "refuse" in done.stdout, "hold" in done.stdout) == (0, False, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[severity]\ntoo-odl = "hold"\n', "severity.too-odl: expected one of schema, sender,"),
+        ("[measure]\ntotal = -1\n", "measure.total: expected a number that is not negative, got -1"),
+        ("[measure\n", "is not TOML"),
+        (None, "cannot read"),
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_rules_that_cannot_be_are_wrong_usage_and_named(
+    folder: Path, command: str, text: str | None, said: str
+) -> None:
+    rules = folder / "rules.toml"
+    if text is not None:
+        rules.write_text(text)
+    arguments = ["cdr", "check", str(folder / "cdr.json")] if command == "check" else ["serve"]
+    done = CliRunner().invoke(
+        app, [*arguments, "--cdr-rules", str(rules)], env={"OCPI_HUB_DATA": str(folder / "data")}
+    )
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert not (folder / "data").exists()

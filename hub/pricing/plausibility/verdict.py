@@ -50,9 +50,9 @@ def judged(value: Any, known: Known, measures: Plausibility = _DEFAULTS) -> Verd
     Args:
         value: The CDR, decoded by `exact_json`; whatever it is, there is a verdict on it.
         known: What else is known.
-        measures: How far it may be off.
+        measures: How far it may be off, and how grave it is if it is.
     """
-    wrong = tuple(_schema(value))
+    wrong = tuple(_schema(value, measures))
     try:
         cdr = CDR.model_validate(value, context=TOLERANT)
     except ValidationError:
@@ -61,19 +61,20 @@ def judged(value: Any, known: Known, measures: Plausibility = _DEFAULTS) -> Verd
         try:
             statement = reckoned(cdr, known, measures)
         except ArithmeticError:
-            return Verdict((*wrong, _beyond_reckoning(SCHEMA)))
+            return Verdict((*wrong, _beyond_reckoning(SCHEMA, measures)))
         case = Case(value, cdr, known, measures, statement)
-        found = (*wrong, *(each for rule in RULES for each in _asked(rule, case)))
+        asked = filter(measures.asks, RULES)
+        found = (*wrong, *(each for rule in asked for each in _asked(rule, case)))
         if not isinstance(statement, PriceStatement):
             return Verdict(found)
         return Verdict(found, rounded(statement), tuple(differences(cdr, statement)))
 
 
-def _schema(value: Any) -> Iterator[Finding]:
+def _schema(value: Any, measures: Plausibility) -> Iterator[Finding]:
     """What is wrong with the CDR as such: a note if it can be read all the same."""
     strict, tolerant = _wrong(value, None), _wrong(value, TOLERANT)
     for each in (tolerant or strict)[:MOST_OF_A_RULE]:
-        severity = SCHEMA.severity if tolerant else Severity.NOTE
+        severity = measures.severity(SCHEMA, None if tolerant else Severity.NOTE)
         yield Finding(SCHEMA.id, severity, each.pointer, each.message)
 
 
@@ -90,15 +91,16 @@ def _asked(rule: Rule, case: Case) -> Iterator[Finding]:
     try:
         doubts = list(islice(rule.check(case), MOST_OF_A_RULE))
     except ArithmeticError:
-        yield _beyond_reckoning(rule)
+        yield _beyond_reckoning(rule, case.measures)
         return
     for each in doubts:
-        yield _finding(rule, each)
+        yield _finding(rule, each, case.measures)
 
 
-def _finding(rule: Rule, doubt: Doubt) -> Finding:
-    return Finding(rule.id, doubt.severity or rule.severity, doubt.pointer, doubt.message, doubt.values)
+def _finding(rule: Rule, doubt: Doubt, measures: Plausibility) -> Finding:
+    severity = measures.severity(rule, doubt.severity)
+    return Finding(rule.id, severity, doubt.pointer, doubt.message, doubt.values)
 
 
-def _beyond_reckoning(rule: Rule) -> Finding:
-    return Finding(rule.id, rule.severity, "", "a number or moment is out of all proportion")
+def _beyond_reckoning(rule: Rule, measures: Plausibility) -> Finding:
+    return Finding(rule.id, measures.severity(rule), "", "a number or moment is out of all proportion")
