@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check format lint types imports fuzz conformance lock clean help
+.PHONY: setup demo test check format lint types imports fuzz bench conformance lock clean help
 
 help:            ## Show what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
@@ -49,6 +49,9 @@ imports: setup   ## The import ladder
 
 fuzz: setup      ## Two minutes of mutated messages at every route
 	$(BIN)/python -m tests.fuzz --seconds 120
+
+bench: setup     ## How fast it is, and what it costs, against nginx and others: docs/performance.md
+	$(BIN)/python -m tests.bench --write $(BENCH)
 
 conformance: setup  ## Write docs/conformance.md from the rows and the tests' marks
 	$(BIN)/python -m tests.conformance

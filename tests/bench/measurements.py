@@ -1,0 +1,15 @@
+"""What is measured, by name: the table to which measurements are added."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from tests.bench import relay
+from tests.bench.results import Findings
+from tests.bench.scale import Scale
+
+#: A measurement is given its scale, and an empty folder of its own.
+Measurement = Callable[[Scale, Path], Awaitable[Findings]]
+MEASUREMENTS: Mapping[str, Measurement] = {
+    "relay": relay.measure,
+    "relay-tls": relay.measure_tls,
+}

@@ -1,0 +1,107 @@
+"""How much is measured: everything, enough to see what is far off, or just enough to see that it runs."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Sizes and times of all measurements."""
+
+    name: str
+    #: Whether another library is fetched and compared: that takes a while.
+    has_library: bool
+    #: Requests under way at the same time.
+    connections: int
+    #: How often candidates take turns.
+    rounds: int
+    #: How long each is loaded in a turn.
+    seconds: float
+    #: Receivers of one change.
+    receivers: tuple[int, ...]
+    #: Changes to them that are looked at one by one.
+    changes: int
+    #: The storm: receivers, changes a second, seconds.
+    storm_receivers: int
+    storm_rate: int
+    storm_seconds: float
+    #: Objects of which pages are asked for.
+    locations: int
+    #: How often each page is asked for in a round.
+    pages: int
+    #: Requests a second to all partners together, of whom one is faulty.
+    faulty_rate: int
+    faulty_seconds: float
+    #: Changes a second under which the hub is killed, and how long until then.
+    killed_rate: int
+    killed_seconds: float
+    #: Traffic whose memory is looked at: as many requests, in so many steps.
+    memory_requests: int
+    memory_steps: int
+    #: CDRs that are priced in a round.
+    cdrs: int
+
+
+FULL = Scale(
+    "full",
+    has_library=True,
+    connections=64,
+    rounds=5,
+    seconds=2.0,
+    receivers=(1, 10, 100, 1000),
+    changes=20,
+    storm_receivers=100,
+    storm_rate=500,
+    storm_seconds=10.0,
+    locations=100_000,
+    pages=100,
+    faulty_rate=300,
+    faulty_seconds=6.0,
+    killed_rate=300,
+    killed_seconds=3.0,
+    memory_requests=60_000,
+    memory_steps=6,
+    cdrs=500,
+)
+QUICK = Scale(
+    "quick",
+    has_library=True,
+    connections=64,
+    rounds=3,
+    seconds=1.0,
+    receivers=(1, 10, 100),
+    changes=10,
+    storm_receivers=20,
+    storm_rate=200,
+    storm_seconds=3.0,
+    locations=5_000,
+    pages=30,
+    faulty_rate=200,
+    faulty_seconds=3.0,
+    killed_rate=200,
+    killed_seconds=1.5,
+    memory_requests=10_000,
+    memory_steps=3,
+    cdrs=200,
+)
+#: For the test that everything runs; its figures mean nothing.
+TINY = Scale(
+    "tiny",
+    has_library=False,
+    connections=4,
+    rounds=1,
+    seconds=0.1,
+    receivers=(1, 3),
+    changes=2,
+    storm_receivers=2,
+    storm_rate=20,
+    storm_seconds=0.3,
+    locations=120,
+    pages=2,
+    faulty_rate=50,
+    faulty_seconds=0.3,
+    killed_rate=50,
+    killed_seconds=0.3,
+    memory_requests=40,
+    memory_steps=2,
+    cdrs=3,
+)
