@@ -1,28 +1,14 @@
 """min_price and max_price: what they add to a cost or take off, without and with VAT separately (TAR-09)."""
 
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
+from hub.pricing.exact import Exact
+from hub.pricing.money import Money, least_units
 from hub.pricing.tariff import PriceList
 from hub.pricing.usage import Kind
 from schemas.v2_2_1.types import Price
-
-
-class Money(NamedTuple):
-    """An exact amount; where no VAT applies both are the same."""
-
-    excl_vat: Fraction = Fraction(0)
-    incl_vat: Fraction = Fraction(0)
-
-    def plus(self, other: "Money") -> "Money":
-        """The sum of both."""
-        return Money(self.excl_vat + other.excl_vat, self.incl_vat + other.incl_vat)
-
-    def minus(self, other: "Money") -> "Money":
-        """The difference of both."""
-        return Money(self.excl_vat - other.excl_vat, self.incl_vat - other.incl_vat)
 
 
 class Adjustment(NamedTuple):
@@ -51,23 +37,13 @@ def adjustments(price_list: PriceList, cost: Money, *, in_session: bool) -> Iter
             yield Adjustment(Kind.MAX_PRICE, lowered.minus(cost))
 
 
-def _bounded(cost: Money, bound: Price, extreme: Callable[[Fraction, Fraction], Fraction]) -> Money:
-    excl_vat = extreme(cost.excl_vat, Fraction(bound.excl_vat))
+def _bounded(cost: Money, bound: Price, extreme: Callable[[Exact, Exact], Exact]) -> Money:
+    excl_vat = extreme(cost.excl_vat, least_units(bound.excl_vat))
     if bound.incl_vat is not None:
-        return Money(excl_vat, extreme(cost.incl_vat, Fraction(bound.incl_vat)))
+        return Money(excl_vat, extreme(cost.incl_vat, least_units(bound.incl_vat)))
     return Money(excl_vat, excl_vat * _with_vat(cost))
 
 
 def _with_vat(cost: Money) -> Fraction:
     """By what a bound without its own `incl_vat` is multiplied: the VAT of the session as a whole."""
-    return cost.incl_vat / cost.excl_vat if cost.excl_vat else Fraction(1)
-
-
-def money(net: Fraction, vat: Decimal | None) -> Money:
-    """An amount without VAT, and with it if there is any.
-
-    Args:
-        net: Without VAT.
-        vat: Per cent; None: not applicable (TAR-11).
-    """
-    return Money(net, net if vat is None else net * (1 + Fraction(vat) / 100))
+    return Fraction(cost.incl_vat) / Fraction(cost.excl_vat) if cost.excl_vat else Fraction(1)

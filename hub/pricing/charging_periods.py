@@ -87,18 +87,19 @@ def _in_one_activity_each(period: ChargingPeriod, end: datetime, pointer: str) -
     measured = Activity.CHARGING if Activity.CHARGING in activities else activities[-1]
     for activity, duration in parts:
         flowing = activity is measured
+        until = start + duration
         yield ChargedPeriod(
-            start=start,
-            end=start + duration,
-            activity=activity,
-            energy=volumes.get(CdrDimensionType.ENERGY, _ZERO) if flowing else _ZERO,
-            tariff_id=period.tariff_id,
+            start,
+            until,
+            activity,
+            volumes.get(CdrDimensionType.ENERGY, _ZERO) if flowing else _ZERO,
+            period.tariff_id,
             power=_power(volumes) if flowing else UNMEASURED,
             current=_current(volumes) if flowing else UNMEASURED,
             pointer=pointer,
             remark=remark,
         )
-        start += duration
+        start = until
 
 
 def _volumes(period: ChargingPeriod, pointer: str) -> _Volumes:
@@ -123,6 +124,8 @@ def _volumes(period: ChargingPeriod, pointer: str) -> _Volumes:
 
 def _parts(volumes: _Volumes, span: timedelta, pointer: str) -> tuple[list[_Part], str | None]:
     told = {dimension: volumes[dimension] for dimension in _ACTIVITIES if dimension in volumes}
+    if len(told) == 1 and (whole := _the_only_part(told, span)) is not None:
+        return [whole], None
     if not any(told.values()):
         return _untold(volumes, span, pointer)
     if sum(told.values()) > _LONGEST:
@@ -136,6 +139,14 @@ def _parts(volumes: _Volumes, span: timedelta, pointer: str) -> tuple[list[_Part
         raise CannotBePriced(f"{pointer}/dimensions", f"{listed} do not fit into a charging period of {span}")
     remark = f"{pointer}: of {missing} nothing is told; taken as parking, after the charging"
     return [*parts, _Part(Activity.PARKING, missing)], remark
+
+
+def _the_only_part(told: _Volumes, span: timedelta) -> _Part | None:
+    """What most periods are: one activity, as long as the timestamps say; None: this is another one."""
+    ((dimension, volume),) = told.items()
+    if not volume or volume > _LONGEST or abs(_duration(volume) - span) > _LEAST_TOLERANCE:
+        return None
+    return _Part(_ACTIVITIES[dimension], span)
 
 
 def _untold(volumes: _Volumes, span: timedelta, pointer: str) -> tuple[list[_Part], str | None]:

@@ -1,8 +1,8 @@
 """The clock at the location: when it shows a time of day, and when it is put forward or back (TAR-13)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,9 @@ LONGEST_SESSION: Final = timedelta(days=366)
 
 #: A year in which something may change each half hour.
 _MOST_STRIKES: Final = 366 * 48
+
+#: Days whose strikes are remembered.
+_REMEMBERED: Final = 256
 
 
 @cache
@@ -31,12 +34,9 @@ def zone(name: str) -> ZoneInfo:
         raise CannotBePriced("/time_zone", f"{name!r} is no time zone that anybody knows") from error
 
 
-def local(instant: datetime, time_zone: ZoneInfo) -> datetime:
-    """What clock and calendar at the location show, without the zone."""
-    return instant.astimezone(time_zone).replace(tzinfo=None)
-
-
-def strikes(times: Iterable[time], start: datetime, end: datetime, time_zone: ZoneInfo) -> Iterator[datetime]:
+def strikes(
+    wanted: frozenset[time], start: datetime, end: datetime, time_zone: ZoneInfo
+) -> Iterator[datetime]:
     """The instants, on the days from start to end, at which the clock shows one of the times or jumps.
 
     A time that comes twice, when the clock is put back, is there twice.
@@ -46,21 +46,24 @@ def strikes(times: Iterable[time], start: datetime, end: datetime, time_zone: Zo
     """
     if end - start > LONGEST_SESSION:
         raise CannotBePriced("/charging_periods", f"{end - start} is longer than any session")
-    wanted = tuple(times)
     if len(wanted) * (end - start) > _MOST_STRIKES * _DAY:
         raise CannotBePriced(
             "/tariffs", f"{len(wanted)} times a day, for {end - start}, are too many to look at"
         )
-    for day in _days(local(start, time_zone).date(), local(end, time_zone).date()):
-        yield from _jumps(day, time_zone)
-        for shown in wanted:
-            for fold in (0, 1):
-                yield datetime.combine(day, shown.replace(fold=fold), time_zone).astimezone(UTC)
-
-
-def _days(first: date, last: date) -> Iterator[date]:
+    first, last = start.astimezone(time_zone).date(), end.astimezone(time_zone).date()
     for number in range((last - first).days + 1):
-        yield first + number * _DAY
+        yield from _strikes_of(first + number * _DAY, wanted, time_zone)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _strikes_of(day: date, wanted: frozenset[time], time_zone: ZoneInfo) -> tuple[datetime, ...]:
+    """Those of one day; most sessions are on the same few days."""
+    shown = (
+        datetime.combine(day, each.replace(fold=fold), time_zone).astimezone(UTC)
+        for each in wanted
+        for fold in (0, 1)
+    )
+    return (*_jumps(day, time_zone), *shown)
 
 
 def _jumps(day: date, time_zone: ZoneInfo) -> Iterator[datetime]:

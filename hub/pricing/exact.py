@@ -1,8 +1,8 @@
-"""Inside the engine numbers are fractions, since a third of an hour is no decimal; outside, decimals."""
+"""Inside the engine numbers are whole, or fractions: a third of an hour is no decimal. Outside, decimals."""
 
 from collections.abc import Iterable
 from datetime import timedelta
-from decimal import Context, Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from fractions import Fraction
 from functools import reduce
 from typing import Final, TypeAlias
@@ -17,23 +17,33 @@ Exact: TypeAlias = int | Fraction
 DIGITS: Final = 34
 
 #: Places before and after the point that no money, energy or time needs; more would only cost memory.
-_PLACES: Final = 20
+PLACES: Final = 20
 
 _CONTEXT: Final = Context(prec=DIGITS)
 
 #: Enough for the sum of any number of plausible values.
-_ROOMY: Final = Context(prec=3 * _PLACES)
+_ROOMY: Final = Context(prec=3 * PLACES)
+
+#: In which a number that has more places than are plausible is no number.
+_STRICT: Final = Context(prec=2 * PLACES, traps=[InvalidOperation, Inexact])
+_LAST_PLACE: Final = Decimal(1).scaleb(-PLACES)
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 MICROSECONDS_A_SECOND: Final = 1_000_000
 MICROSECONDS_AN_HOUR: Final = 3600 * MICROSECONDS_A_SECOND
 #: The least unit of energy is the last place of a kWh that a plausible number has.
-UNITS_A_KWH: Final = 10**_PLACES
+UNITS_A_KWH: Final = 10**PLACES
 
 
 def is_plausible(value: Decimal) -> bool:
     """Whether a number can be money, energy, time, power or current: at most 20 places on either side."""
-    return value.is_finite() and value.adjusted() < _PLACES and int(value.as_tuple().exponent) >= -_PLACES
+    if not (value.is_finite() and -PLACES <= value.adjusted() < PLACES):
+        return False
+    try:
+        value.quantize(_LAST_PLACE, context=_STRICT)
+    except ArithmeticError:
+        return False
+    return True
 
 
 def out_of_proportion(value: Decimal) -> str:
@@ -57,9 +67,14 @@ def total(values: Iterable[Decimal]) -> Decimal:
     return reduce(_ROOMY.add, values, Decimal(0))
 
 
-def as_decimal(value: Exact) -> Decimal:
-    """The decimal form of a number: exact if it has one, else to `DIGITS` digits."""
-    return _CONTEXT.divide(Decimal(value.numerator), Decimal(value.denominator))
+def as_decimal(value: Exact, units: int = 1) -> Decimal:
+    """The decimal form of a number: exact if it has one, else to `DIGITS` digits.
+
+    Args:
+        value: The number.
+        units: Of how many least units the decimal has one.
+    """
+    return _CONTEXT.divide(Decimal(value.numerator), Decimal(value.denominator * units))
 
 
 def figures(value: Decimal | Exact) -> str:
@@ -68,19 +83,20 @@ def figures(value: Decimal | Exact) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def scaled(value: Decimal) -> int:
+    """A plausible number, counted in the last place that it can have."""
+    return int(_ROOMY.scaleb(value, PLACES))
+
+
 def energy_units(kilowatt_hours: Decimal) -> int:
     """A plausible amount of energy in its least unit."""
-    return int(_ROOMY.scaleb(kilowatt_hours, _PLACES))
+    return scaled(kilowatt_hours)
 
 
-def kwh(energy: Exact) -> Fraction:
-    """Least units of energy as kWh, in which OCPI prices and counts it."""
-    return Fraction(energy, UNITS_A_KWH)
-
-
-def hours(duration: Exact) -> Fraction:
-    """Microseconds as hours, the unit in which OCPI prices and counts time."""
-    return Fraction(duration, MICROSECONDS_AN_HOUR)
+def quotient(dividend: int, divisor: int) -> Exact:
+    """One number divided by another: whole wherever it can be."""
+    whole, rest = divmod(dividend, divisor)
+    return Fraction(dividend, divisor) if rest else whole
 
 
 def microseconds(duration: timedelta) -> int:

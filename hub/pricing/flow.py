@@ -10,7 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from hub.pricing.errors import CannotBePriced
-from hub.pricing.exact import figures, hours, microseconds
+from hub.pricing.exact import MICROSECONDS_AN_HOUR, figures, microseconds
 from hub.pricing.periods import UNMEASURED, Activity, ChargedPeriod, Level
 
 
@@ -95,7 +95,7 @@ def _average_power(period: ChargedPeriod) -> Fraction:
         return Fraction(0)
     if not period.duration:
         raise CannotBePriced(f"{period.pointer}/dimensions", "nothing here says what the power was")
-    return Fraction(period.energy) / hours(microseconds(period.duration))
+    return Fraction(period.energy) * MICROSECONDS_AN_HOUR / microseconds(period.duration)
 
 
 def _level(level: Level, unit: str) -> str | None:

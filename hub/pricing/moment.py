@@ -10,7 +10,7 @@ from hub.pricing.periods import ChargedPeriod
 class Moment(NamedTuple):
     """What a restriction is a condition on."""
 
-    #: On the clock at the location, without a zone.
+    #: On the clock at the location.
     local: datetime
     #: Since the charging session began, in the least unit of energy.
     energy: Exact

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 from hub.pricing.errors import CannotBePriced
 from hub.pricing.exact import plausible
@@ -35,8 +35,7 @@ class Activity(StrEnum):
         return self in (Activity.RESERVED, Activity.EXPIRED)
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(NamedTuple):
     """What was measured of a power (kW) or of a current (A, sum over all phases) during one period."""
 
     lowest: Decimal | None = None

@@ -1,27 +1,31 @@
 """What a session costs: measured periods and tariffs in, a price statement out."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
+from decimal import Decimal
 from functools import reduce
 from operator import or_
 from typing import Final, NamedTuple
 
-from hub.pricing.bounds import Money, adjustments, money
+from hub.pricing.bounds import adjustments
 from hub.pricing.clock import zone
 from hub.pricing.errors import CannotBePriced
-from hub.pricing.exact import Exact, as_decimal, hours, kwh, microseconds, total
+from hub.pricing.exact import MICROSECONDS_AN_HOUR, Exact, as_decimal, microseconds, total
+from hub.pricing.money import LEAST_UNITS, Money, in_currency
 from hub.pricing.periods import Activity, ChargedPeriod, in_order
+from hub.pricing.remembered import PriceLists
 from hub.pricing.restrictions import Turns
 from hub.pricing.segments import segments
 from hub.pricing.statement import Amount, Line, NotPriced, PriceStatement
 from hub.pricing.steps import billed
-from hub.pricing.tariff import PriceList, price_list
+from hub.pricing.tariff import PriceList
 from hub.pricing.usage import Kind, Unpriced, Usage, Used, used
 from hub.pricing.validity import validity_notes
-from schemas.v2_2_1.tariffs import Tariff, TariffDimensionType
+from schemas.v2_2_1.tariffs import Tariff
 
 _UTC: Final = "UTC"
 _NO_ZONE: Final = "the time zone of the location is not known; its clock is taken to show UTC"
+
+_remembered: Final = PriceLists()
 
 
 class _Charge(NamedTuple):
@@ -63,7 +67,7 @@ def _price_lists(tariffs: Iterable[Tariff]) -> dict[str, PriceList]:
     """The tariffs by id, which ignores case."""
     price_lists: dict[str, PriceList] = {}
     for number, tariff in enumerate(tariffs):
-        one = price_list(tariff, f"/tariffs/{number}")
+        one = _remembered.of(tariff, f"/tariffs/{number}")
         if one.id.lower() in price_lists:
             raise CannotBePriced(f"/tariffs/{number}/id", f"there is another tariff {one.id}")
         for other in price_lists.values():
@@ -85,16 +89,19 @@ def _relevant(price_lists: Mapping[str, PriceList], session: Iterable[ChargedPer
 
 def _charge(usage: Usage, billed_quantity: Exact) -> _Charge:
     component = usage.component
-    quantity = _in_units(component.dimension, billed_quantity)
-    cost = money(quantity * Fraction(component.price), component.vat)
+    units = LEAST_UNITS[component.dimension]
+    cost = component.rate.times(billed_quantity)
+    quantity = as_decimal(usage.quantity, units)
     line = Line(
         kind=usage.kind,
         amount=_amount(cost, with_vat=component.vat is not None),
         tariff_id=component.tariff_id,
         start=usage.start,
         end=usage.end,
-        quantity=as_decimal(_in_units(component.dimension, usage.quantity)),
-        billed_quantity=as_decimal(quantity),
+        quantity=quantity,
+        billed_quantity=(
+            quantity if billed_quantity == usage.quantity else as_decimal(billed_quantity, units)
+        ),
         unit_price=component.price,
         vat=component.vat,
         dimension=component.dimension,
@@ -112,20 +119,9 @@ def _not_priced(unpriced: Unpriced) -> NotPriced:
         tariff_id=unpriced.tariff_id,
         start=unpriced.start,
         end=unpriced.end,
-        quantity=as_decimal(_in_units(unpriced.dimension, unpriced.quantity)),
+        quantity=as_decimal(unpriced.quantity, LEAST_UNITS[unpriced.dimension]),
         passed_over=unpriced.passed_over,
     )
-
-
-def _in_units(dimension: TariffDimensionType, quantity: Exact) -> Exact:
-    """A quantity as it is priced: kWh, hours, or a fee once."""
-    match dimension:
-        case TariffDimensionType.ENERGY:
-            return kwh(quantity)
-        case TariffDimensionType.FLAT:
-            return quantity
-        case _:
-            return hours(quantity)
 
 
 def _bounds(one: PriceList, charges: Sequence[_Charge], session: Sequence[ChargedPeriod]) -> list[_Charge]:
@@ -168,8 +164,8 @@ def _statement(
         total_parking_cost=_total(charges, Kind.PARKING),
         total_reservation_cost=_total(charges, Kind.RESERVATION),
         total_energy=total(period.energy for period in session),
-        total_time=as_decimal(_hours(session, Activity.CHARGING, Activity.PARKING)),
-        total_parking_time=as_decimal(_hours(session, Activity.PARKING)),
+        total_time=_hours(session, Activity.CHARGING, Activity.PARKING),
+        total_parking_time=_hours(session, Activity.PARKING),
         lines=tuple(charge.line for charge in charges),
         not_priced=tuple(map(_not_priced, found.unpriced)),
         notes=(*validity_notes(relevant, session[0].start), *found.notes),
@@ -183,13 +179,11 @@ def _total(charges: Iterable[_Charge], kind: Kind) -> Amount | None:
 
 
 def _sum(charges: Iterable[_Charge]) -> Money:
-    each = iter(charges)
-    first = next(each, None)
-    return reduce(Money.plus, (charge.money for charge in each), first.money if first else Money())
+    return reduce(Money.plus, (charge.money for charge in charges), Money())
 
 
 def _amount(exact: Money, *, with_vat: bool) -> Amount:
-    return Amount(as_decimal(exact.excl_vat), as_decimal(exact.incl_vat) if with_vat else None)
+    return Amount(in_currency(exact.excl_vat), in_currency(exact.incl_vat) if with_vat else None)
 
 
 def _has_vat(one: PriceList) -> bool:
@@ -198,6 +192,6 @@ def _has_vat(one: PriceList) -> bool:
     return one.has_vat or any(incl_vat is not None for incl_vat in bounds)
 
 
-def _hours(session: Iterable[ChargedPeriod], *activities: Activity) -> Fraction:
+def _hours(session: Iterable[ChargedPeriod], *activities: Activity) -> Decimal:
     durations = (period.end - period.start for period in session if period.activity in activities)
-    return hours(sum(map(microseconds, durations)))
+    return as_decimal(sum(map(microseconds, durations)), MICROSECONDS_AN_HOUR)

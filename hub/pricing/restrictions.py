@@ -7,7 +7,14 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from hub.pricing.errors import CannotBePriced
-from hub.pricing.exact import MICROSECONDS_A_SECOND, energy_units, figures, kwh, plausible
+from hub.pricing.exact import (
+    MICROSECONDS_A_SECOND,
+    UNITS_A_KWH,
+    as_decimal,
+    energy_units,
+    figures,
+    plausible,
+)
 from hub.pricing.flow import current_reaches, current_shown, power_reaches, power_shown
 from hub.pricing.moment import Moment
 from schemas.v2_2_1.tariffs import DayOfWeek, ReservationRestrictionType, TariffRestrictions
@@ -216,7 +223,7 @@ def _durations(restrictions: TariffRestrictions) -> Iterator[Condition]:
 
 def _energies(restrictions: TariffRestrictions) -> Iterator[Condition]:
     def shown(moment: Moment) -> str:
-        return f"{figures(kwh(moment.energy))} kWh"
+        return f"{figures(as_decimal(moment.energy, UNITS_A_KWH))} kWh"
 
     if restrictions.min_kwh is not None:
         least = energy_units(restrictions.min_kwh)

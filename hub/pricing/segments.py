@@ -1,22 +1,19 @@
 """The session in segments, within each of which no restriction begins or ceases to hold."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from fractions import Fraction
 from itertools import pairwise
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from hub.pricing.clock import local, strikes
-from hub.pricing.exact import MICROSECONDS_A_SECOND, Exact, energy_units, microseconds
+from hub.pricing.clock import strikes
+from hub.pricing.exact import MICROSECONDS_A_SECOND, Exact, energy_units, microseconds, quotient
 from hub.pricing.moment import Moment
 from hub.pricing.periods import Activity, ChargedPeriod
 from hub.pricing.restrictions import Turns
 
-_BEGIN: Final = Fraction(0)
-_WHOLE: Final = Fraction(1)
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -51,6 +48,10 @@ class _Course:
     amounts: frozenset[int]
     time_zone: ZoneInfo
 
+    def local(self, instant: datetime) -> datetime:
+        """What clock and calendar at the location show."""
+        return instant.astimezone(self.time_zone)
+
     def elapsed(self, period: ChargedPeriod) -> int:
         """Microseconds from the beginning of the session, or of the reservation, to that of the period."""
         origin = self.reservation_start if period.activity.of_a_reservation else self.session_start
@@ -66,7 +67,7 @@ class _Course:
         return [amount for amount in self.amounts if before < amount < after]
 
 
-def segments(periods: Sequence[ChargedPeriod], turns: Turns, time_zone: ZoneInfo) -> Iterator[Segment]:
+def segments(periods: Sequence[ChargedPeriod], turns: Turns, time_zone: ZoneInfo) -> list[Segment]:
     """The periods, divided wherever a restriction may turn; energy is divided as evenly as time passes.
 
     Args:
@@ -80,12 +81,14 @@ def segments(periods: Sequence[ChargedPeriod], turns: Turns, time_zone: ZoneInfo
     course = _course(periods, turns, time_zone)
     expiring = next((period for period in reversed(periods) if period.activity is Activity.EXPIRED), None)
     charged = 0
+    found: list[Segment] = []
     for period in periods:
         energy = energy_units(period.energy)
-        yield from _divided(period, charged, energy, course)
+        found += _divided(period, charged, energy, course)
         charged += energy
         if period is expiring:
-            yield _expiry(period, course)
+            found.append(_expiry(period, course))
+    return found
 
 
 def _course(periods: Sequence[ChargedPeriod], turns: Turns, time_zone: ZoneInfo) -> _Course:
@@ -108,43 +111,51 @@ def _first(starts: Iterable[datetime]) -> datetime | None:
     return next(iter(starts), None)
 
 
-def _divided(period: ChargedPeriod, charged: int, energy: int, course: _Course) -> Iterator[Segment]:
-    """The segments of one period with so much energy, before which so much was charged.
+class _Place(NamedTuple):
+    """How far into a period: microseconds, and energy in its least unit; both grow together."""
 
-    A place in it is a fraction of its way from start to end.
-    """
+    time: Exact
+    energy: Exact
+
+
+def _divided(period: ChargedPeriod, charged: int, energy: int, course: _Course) -> list[Segment]:
+    """The segments of one period with so much energy, before which so much was charged."""
     duration = microseconds(period.end - period.start)
     elapsed = course.elapsed(period)
     instants = course.instants_within(period)
     amounts = course.amounts_between(charged, charged + energy)
     if not instants and not amounts:  # most periods by far
-        moment = Moment(local(period.start, course.time_zone), charged, elapsed, period)
-        yield Segment(moment, period.start, period.end, energy, duration)
-        return
-    at_times = {Fraction(microseconds(instant - period.start), duration) for instant in instants}
-    at_amounts = {Fraction(amount - charged, energy) for amount in amounts}
-    places = (_BEGIN, *sorted(at_times | at_amounts), _WHOLE)
-    for place, until in pairwise(places):
-        start = _instant(period, place)
-        yield Segment(
-            moment=Moment(
-                local=local(start, course.time_zone),
-                energy=charged + place * energy,
-                elapsed=elapsed + place * duration,
-                period=period,
-            ),
+        moment = Moment(course.local(period.start), charged, elapsed, period)
+        return [Segment(moment, period.start, period.end, energy, duration)]
+    at_times = {_at_time(microseconds(each - period.start), energy, duration) for each in instants}
+    at_amounts = {_at_amount(each - charged, energy, duration) for each in amounts}
+    places = (_Place(0, 0), *sorted(at_times | at_amounts), _Place(duration, energy))
+    starts = [_instant(period, place) for place in places]
+    return [
+        Segment(
+            moment=Moment(course.local(start), charged + place.energy, elapsed + place.time, period),
             start=start,
-            end=_instant(period, until),
-            energy=(until - place) * energy,
-            duration=(until - place) * duration,
+            end=end,
+            energy=until.energy - place.energy,
+            duration=until.time - place.time,
             at_energy=place in at_amounts and place not in at_times,
             at_time=place in at_times and place not in at_amounts,
         )
+        for (place, start), (until, end) in pairwise(zip(places, starts, strict=True))
+    ]
+
+
+def _at_time(time: int, energy: int, duration: int) -> _Place:
+    return _Place(time, quotient(energy * time, duration))
+
+
+def _at_amount(amount: int, energy: int, duration: int) -> _Place:
+    return _Place(quotient(duration * amount, energy), amount)
 
 
 def _expiry(period: ChargedPeriod, course: _Course) -> Segment:
     moment = Moment(
-        local=local(period.end, course.time_zone),
+        local=course.local(period.end),
         energy=0,
         elapsed=course.elapsed(period) + microseconds(period.duration),
         period=period,
@@ -152,8 +163,6 @@ def _expiry(period: ChargedPeriod, course: _Course) -> Segment:
     return Segment(moment, period.end, period.end, 0, 0, expiry=True)
 
 
-def _instant(period: ChargedPeriod, place: Fraction) -> datetime:
+def _instant(period: ChargedPeriod, place: _Place) -> datetime:
     """The instant at a place, cut to the microsecond; divisions at a time come out exact."""
-    if place == _WHOLE:
-        return period.end
-    return period.start + period.duration * place.numerator // place.denominator
+    return period.start + timedelta(microseconds=int(place.time))

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 from hub.pricing.errors import CannotBePriced
 from hub.pricing.exact import plausible
 from hub.pricing.moment import Moment
+from hub.pricing.money import Money, rate
 from hub.pricing.restrictions import Restrictions, Turns, understood
 from schemas.v2_2_1.tariffs import (
     PriceComponent,
@@ -37,6 +38,8 @@ class Component:
     vat: Decimal | None
     #: Wh or seconds (TAR-16).
     step_size: int
+    #: What the least unit of the dimension costs.
+    rate: Money
     #: Whether its element prices parking and nothing that comes before: then its fee is one for parking.
     parking_only: bool
 
@@ -195,6 +198,7 @@ def _components(tariff_id: str, number: int, element: TariffElement, pointer: st
             price=component.price,
             vat=component.vat,
             step_size=component.step_size,
+            rate=rate(component.type, component.price, component.vat),
             parking_only=parking_only,
         )
 

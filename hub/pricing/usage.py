@@ -1,6 +1,6 @@
 """What was used of each dimension under one price component without a break."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -138,21 +138,19 @@ def _relevant(period: ChargedPeriod, price_lists: Mapping[str, PriceList]) -> Pr
         ) from None
 
 
-def _demands(segment: Segment) -> Iterator[tuple[Demand, Exact]]:
+def _demands(segment: Segment) -> Iterable[tuple[Demand, Exact]]:
     time = segment.duration
     match segment.moment.period.activity:
-        case Activity.EXPIRED if segment.expiry:
-            yield _EXPIRY_FEE, 1
-        case Activity.EXPIRED:
-            yield _RESERVATION_FEE, 1
-            yield _EXPIRED_TIME, time
-        case Activity.RESERVED:
-            yield _RESERVATION_FEE, 1
-            yield _RESERVATION_TIME, time
         case Activity.CHARGING:
-            yield from ((_FLAT, 1), (_ENERGY, segment.energy), (_TIME, time))
+            return (_FLAT, 1), (_ENERGY, segment.energy), (_TIME, time)
         case Activity.PARKING:
-            yield from ((_FLAT, 1), (_ENERGY, segment.energy), (_PARKING_TIME, time))
+            return (_FLAT, 1), (_ENERGY, segment.energy), (_PARKING_TIME, time)
+        case Activity.RESERVED:
+            return (_RESERVATION_FEE, 1), (_RESERVATION_TIME, time)
+        case Activity.EXPIRED if segment.expiry:
+            return ((_EXPIRY_FEE, 1),)
+        case Activity.EXPIRED:
+            return (_RESERVATION_FEE, 1), (_EXPIRED_TIME, time)
 
 
 class _Tally:
