@@ -1,14 +1,13 @@
 """What the charging periods of a Session or CDR tell: OCPI's volumes become periods in one activity each."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Context, Decimal
 from typing import Final, NamedTuple, TypeAlias
 
 from hub.pricing.errors import CannotBePriced
 from hub.pricing.exact import MICROSECONDS_AN_HOUR, is_plausible, microseconds, out_of_proportion
-from hub.pricing.periods import UNMEASURED, Activity, ChargedPeriod, Level
+from hub.pricing.periods import OF_A_RESERVATION, Activity, ChargedPeriod, Level
 from schemas.v2_2_1.cdrs import CdrDimensionType, ChargingPeriod
 
 _Volumes: TypeAlias = dict[CdrDimensionType, Decimal]
@@ -28,7 +27,11 @@ _ACTIVITIES: Final = {
     CdrDimensionType.TIME: Activity.CHARGING,
     CdrDimensionType.PARKING_TIME: Activity.PARKING,
 }
-_NEVER_NEGATIVE: Final = (*_ACTIVITIES, CdrDimensionType.ENERGY)
+_ENERGY: Final = CdrDimensionType.ENERGY
+_NEVER_NEGATIVE: Final = frozenset({*_ACTIVITIES, _ENERGY})
+#: In the order of a `Level`.
+_POWERS: Final = (CdrDimensionType.MIN_POWER, CdrDimensionType.MAX_POWER, CdrDimensionType.POWER)
+_CURRENTS: Final = (CdrDimensionType.MIN_CURRENT, CdrDimensionType.MAX_CURRENT, CdrDimensionType.CURRENT)
 _ENERGY_TOLD_OTHERWISE: Final = (CdrDimensionType.ENERGY_IMPORT, CdrDimensionType.ENERGY_EXPORT)
 
 #: Volumes are rounded, timestamps often whole seconds: up to these many seconds apart they may still agree.
@@ -74,10 +77,10 @@ def charged_periods(
 
 
 def _expired(period: ChargedPeriod) -> ChargedPeriod:
-    return replace(period, activity=Activity.EXPIRED) if period.activity is Activity.RESERVED else period
+    return period._replace(activity=Activity.EXPIRED) if period.activity is Activity.RESERVED else period
 
 
-def _in_one_activity_each(period: ChargingPeriod, end: datetime, pointer: str) -> Iterator[ChargedPeriod]:
+def _in_one_activity_each(period: ChargingPeriod, end: datetime, pointer: str) -> list[ChargedPeriod]:
     start = period.start_date_time
     if end < start:
         raise CannotBePriced(pointer, f"begins at {start}, after the end of the session, {end}")
@@ -85,21 +88,20 @@ def _in_one_activity_each(period: ChargingPeriod, end: datetime, pointer: str) -
     parts, remark = _parts(volumes, end - start, pointer)
     activities = [part.activity for part in parts]
     measured = Activity.CHARGING if Activity.CHARGING in activities else activities[-1]
+    energy, power, current = _flow(volumes)
+    if energy and measured in OF_A_RESERVATION:
+        raise CannotBePriced(pointer, f"{energy} kWh during a reservation")
+    found: list[ChargedPeriod] = []
     for activity, duration in parts:
-        flowing = activity is measured
         until = start + duration
-        yield ChargedPeriod(
-            start,
-            until,
-            activity,
-            volumes.get(CdrDimensionType.ENERGY, _ZERO) if flowing else _ZERO,
-            period.tariff_id,
-            power=_power(volumes) if flowing else UNMEASURED,
-            current=_current(volumes) if flowing else UNMEASURED,
-            pointer=pointer,
-            remark=remark,
-        )
+        where = start, until, activity
+        if activity is measured:
+            read = ChargedPeriod(*where, energy, period.tariff_id, power, current, pointer, remark)
+        else:
+            read = ChargedPeriod(*where, tariff_id=period.tariff_id, pointer=pointer, remark=remark)
+        found.append(read)
         start = until
+    return found
 
 
 def _volumes(period: ChargingPeriod, pointer: str) -> _Volumes:
@@ -117,7 +119,7 @@ def _volumes(period: ChargingPeriod, pointer: str) -> _Volumes:
         if volume < 0 and kind in _NEVER_NEGATIVE:
             raise CannotBePriced(f"{pointer}/dimensions/{number}/volume", f"{kind} of {volume} is negative")
         volumes[kind] = volume
-    if CdrDimensionType.ENERGY not in volumes and any(volumes.get(other) for other in _ENERGY_TOLD_OTHERWISE):
+    if _ENERGY not in volumes and any(volumes.get(other) for other in _ENERGY_TOLD_OTHERWISE):
         raise CannotBePriced(f"{pointer}/dimensions", "energy is told as import or export, but not as ENERGY")
     return volumes
 
@@ -150,7 +152,7 @@ def _the_only_part(told: _Volumes, span: timedelta) -> _Part | None:
 
 
 def _untold(volumes: _Volumes, span: timedelta, pointer: str) -> tuple[list[_Part], str | None]:
-    activity = Activity.CHARGING if volumes.get(CdrDimensionType.ENERGY) else Activity.PARKING
+    activity = Activity.CHARGING if volumes.get(_ENERGY) else Activity.PARKING
     remark = f"{pointer}: tells of no time; its {span} are taken as {activity.lower()}" if span else None
     return [_Part(activity, span)], remark
 
@@ -176,17 +178,7 @@ def _duration(volume: Decimal) -> timedelta:
     return timedelta(microseconds=int(_CONTEXT.multiply(volume, MICROSECONDS_AN_HOUR).to_integral_value()))
 
 
-def _power(volumes: _Volumes) -> Level:
-    return Level(
-        lowest=volumes.get(CdrDimensionType.MIN_POWER),
-        highest=volumes.get(CdrDimensionType.MAX_POWER),
-        average=volumes.get(CdrDimensionType.POWER),
-    )
-
-
-def _current(volumes: _Volumes) -> Level:
-    return Level(
-        lowest=volumes.get(CdrDimensionType.MIN_CURRENT),
-        highest=volumes.get(CdrDimensionType.MAX_CURRENT),
-        average=volumes.get(CdrDimensionType.CURRENT),
-    )
+def _flow(volumes: _Volumes) -> tuple[Decimal, Level, Level]:
+    """Energy, power and current."""
+    told = volumes.get
+    return told(_ENERGY, _ZERO), Level(*map(told, _POWERS)), Level(*map(told, _CURRENTS))

@@ -1,8 +1,7 @@
 """The session as measured: what happened from when to when, in one activity."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
@@ -14,8 +13,8 @@ from hub.pricing.exact import plausible
 _ZERO: Final = Decimal(0)
 
 #: No charging period lies outside, and calendars end somewhere.
-_EARLIEST_YEAR: Final = 1970
-_LATEST_YEAR: Final = 2999
+_EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime(2999, 12, 31, tzinfo=UTC)
 
 
 class Activity(StrEnum):
@@ -29,10 +28,9 @@ class Activity(StrEnum):
     #: The EVSE was kept free for a driver who did not come in time.
     EXPIRED = "EXPIRED"
 
-    @property
-    def of_a_reservation(self) -> bool:
-        """Whether this is before the charging session, if there is one at all."""
-        return self in (Activity.RESERVED, Activity.EXPIRED)
+
+#: What is before the charging session, if there is one at all.
+OF_A_RESERVATION: Final = frozenset({Activity.RESERVED, Activity.EXPIRED})
 
 
 class Level(NamedTuple):
@@ -51,13 +49,8 @@ class Level(NamedTuple):
 UNMEASURED = Level()
 
 
-@dataclass(frozen=True, slots=True)
-class ChargedPeriod:
-    """A stretch of the session in one activity; its energy flows evenly over it.
-
-    Raises:
-        CannotBePriced: The end lies before the start, the energy is negative or belongs to a reservation.
-    """
+class ChargedPeriod(NamedTuple):
+    """A stretch of the session in one activity; its energy flows evenly over it."""
 
     start: datetime
     end: datetime
@@ -73,32 +66,42 @@ class ChargedPeriod:
     #: What had to be assumed to understand it.
     remark: str | None = None
 
-    def __post_init__(self) -> None:
-        if self.start.tzinfo is None or self.end.tzinfo is None:
-            raise CannotBePriced(self.pointer, "its times lack a time zone")
-        if self.end < self.start:
-            raise CannotBePriced(self.pointer, f"ends at {self.end}, before it starts at {self.start}")
-        if not _EARLIEST_YEAR <= self.start.year <= self.end.year <= _LATEST_YEAR:
-            raise CannotBePriced(self.pointer, f"no session lasts from {self.start} to {self.end}")
-        if plausible(self.energy, self.pointer) < 0:
-            raise CannotBePriced(self.pointer, f"{self.energy} kWh cannot be charged")
-        if self.energy and self.activity.of_a_reservation:
-            raise CannotBePriced(self.pointer, f"{self.energy} kWh during a reservation")
-
     @property
     def duration(self) -> timedelta:
         """From start to end."""
         return self.end - self.start
 
 
-def in_order(periods: Sequence[ChargedPeriod]) -> Sequence[ChargedPeriod]:
-    """The same periods, if they follow one another.
+def check(period: ChargedPeriod) -> None:
+    """Check that a period can have been.
 
     Raises:
-        CannotBePriced: There are none, or one begins before the one in front of it has ended.
+        CannotBePriced: The end lies before the start, the energy is negative or belongs to a reservation.
+    """
+    start, end, energy = period.start, period.end, period.energy
+    if start.tzinfo is None or end.tzinfo is None:
+        raise CannotBePriced(period.pointer, "its times lack a time zone")
+    if end < start:
+        raise CannotBePriced(period.pointer, f"ends at {end}, before it starts at {start}")
+    if start < _EARLIEST or end > _LATEST:
+        raise CannotBePriced(period.pointer, f"no session lasts from {start} to {end}")
+    if plausible(energy, period.pointer) < 0:
+        raise CannotBePriced(period.pointer, f"{energy} kWh cannot be charged")
+    if energy and period.activity in OF_A_RESERVATION:
+        raise CannotBePriced(period.pointer, f"{energy} kWh during a reservation")
+
+
+def in_order(periods: Sequence[ChargedPeriod]) -> Sequence[ChargedPeriod]:
+    """The same periods, if each can have been and they follow one another.
+
+    Raises:
+        CannotBePriced: There are none, one cannot have been, or one begins before the one in front of it has
+            ended.
     """
     if not periods:
         raise CannotBePriced("/charging_periods", "there is not one charging period")
+    for period in periods:
+        check(period)
     for before, after in pairwise(periods):
         if after.start < before.end:
             raise CannotBePriced(

@@ -1,7 +1,7 @@
 """What a session costs: measured periods and tariffs in, a price statement out."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
+from datetime import timedelta
 from functools import reduce
 from operator import or_
 from typing import Final, NamedTuple
@@ -11,7 +11,7 @@ from hub.pricing.clock import zone
 from hub.pricing.errors import CannotBePriced
 from hub.pricing.exact import MICROSECONDS_AN_HOUR, Exact, as_decimal, microseconds, total
 from hub.pricing.money import LEAST_UNITS, Money, in_currency
-from hub.pricing.periods import Activity, ChargedPeriod, in_order
+from hub.pricing.periods import OF_A_RESERVATION, Activity, ChargedPeriod, in_order
 from hub.pricing.remembered import PriceLists
 from hub.pricing.restrictions import Turns
 from hub.pricing.segments import segments
@@ -132,7 +132,7 @@ def _bounds(one: PriceList, charges: Sequence[_Charge], session: Sequence[Charge
         period for period in session if period.tariff_id and period.tariff_id.lower() == one.id.lower()
     ]
     cost = _sum(charge for charge in charges if charge.line.tariff_id == one.id)
-    in_session = any(not period.activity.of_a_reservation for period in periods)
+    in_session = any(period.activity not in OF_A_RESERVATION for period in periods)
     return [
         _Charge(
             Line(
@@ -155,27 +155,34 @@ def _statement(
     found: Used,
 ) -> PriceStatement:
     relevant = _relevant(price_lists, session)
+    totals = _totals(charges)
+    charging, parking = _time(session, Activity.CHARGING), _time(session, Activity.PARKING)
     return PriceStatement(
         currency=next(iter(price_lists.values())).currency,
         total_cost=_amount(_sum(charges), with_vat=any(map(_has_vat, price_lists.values()))),
-        total_fixed_cost=_total(charges, Kind.FIXED),
-        total_energy_cost=_total(charges, Kind.ENERGY),
-        total_time_cost=_total(charges, Kind.TIME),
-        total_parking_cost=_total(charges, Kind.PARKING),
-        total_reservation_cost=_total(charges, Kind.RESERVATION),
+        total_fixed_cost=totals.get(Kind.FIXED),
+        total_energy_cost=totals.get(Kind.ENERGY),
+        total_time_cost=totals.get(Kind.TIME),
+        total_parking_cost=totals.get(Kind.PARKING),
+        total_reservation_cost=totals.get(Kind.RESERVATION),
         total_energy=total(period.energy for period in session),
-        total_time=_hours(session, Activity.CHARGING, Activity.PARKING),
-        total_parking_time=_hours(session, Activity.PARKING),
+        total_time=as_decimal(charging + parking, MICROSECONDS_AN_HOUR),
+        total_parking_time=as_decimal(parking, MICROSECONDS_AN_HOUR),
         lines=tuple(charge.line for charge in charges),
         not_priced=tuple(map(_not_priced, found.unpriced)),
         notes=(*validity_notes(relevant, session[0].start), *found.notes),
     )
 
 
-def _total(charges: Iterable[_Charge], kind: Kind) -> Amount | None:
-    of_kind = [charge for charge in charges if charge.line.kind is kind]
-    with_vat = any(charge.line.vat is not None for charge in of_kind)
-    return _amount(_sum(of_kind), with_vat=with_vat) if of_kind else None
+def _totals(charges: Iterable[_Charge]) -> dict[Kind, Amount]:
+    """The totals of the kinds of which there is something."""
+    of_kinds: dict[Kind, list[_Charge]] = {}
+    for charge in charges:
+        of_kinds.setdefault(charge.line.kind, []).append(charge)
+    return {
+        kind: _amount(_sum(same), with_vat=any(charge.line.vat is not None for charge in same))
+        for kind, same in of_kinds.items()
+    }
 
 
 def _sum(charges: Iterable[_Charge]) -> Money:
@@ -192,6 +199,7 @@ def _has_vat(one: PriceList) -> bool:
     return one.has_vat or any(incl_vat is not None for incl_vat in bounds)
 
 
-def _hours(session: Iterable[ChargedPeriod], *activities: Activity) -> Decimal:
-    durations = (period.end - period.start for period in session if period.activity in activities)
-    return as_decimal(sum(map(microseconds, durations)), MICROSECONDS_AN_HOUR)
+def _time(session: Iterable[ChargedPeriod], activity: Activity) -> int:
+    """Microseconds in all."""
+    durations = (period.end - period.start for period in session if period.activity is activity)
+    return microseconds(sum(durations, timedelta()))

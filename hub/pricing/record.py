@@ -56,8 +56,9 @@ def price_cdr(
             )
     periods = charged_periods(named, end=cdr.end_date_time)
     statement = price(periods, known, time_zone=time_zone)
-    notes = (*assumed, *_start_note(cdr, first), *_unused(named, tariffs), *statement.notes)
-    return _credited(statement, notes) if cdr.credit else replace(statement, notes=notes)
+    notes = (*assumed, *_start_note(cdr, first), *_unused(named, tariffs))
+    noted = replace(statement, notes=(*notes, *statement.notes)) if notes else statement
+    return _credited(noted) if cdr.credit else noted
 
 
 def _known(own: Sequence[Tariff], others: Sequence[Tariff]) -> list[Tariff]:
@@ -108,10 +109,10 @@ def _unused(periods: Sequence[ChargingPeriod], tariffs: Sequence[Tariff]) -> Ite
             yield f"tariff {tariff.id} was given, but no charging period names it"
 
 
-def _credited(statement: PriceStatement, notes: tuple[str, ...]) -> PriceStatement:
+def _credited(statement: PriceStatement) -> PriceStatement:
     total = statement.total_cost
     return replace(
         statement,
         total_cost=Amount(-total.excl_vat, None if total.incl_vat is None else -total.incl_vat),
-        notes=("/credit: the total is taken back, so it is negative", *notes),
+        notes=("/credit: the total is taken back, so it is negative", *statement.notes),
     )

@@ -79,10 +79,7 @@ class Restrictions(NamedTuple):
 
     def hold(self, moment: Moment) -> bool:
         """Whether the element applies at a moment."""
-        for condition in self.conditions:  # noqa: SIM110 - asked of every element and segment: all() costs twice
-            if not condition.holds(moment):
-                return False
-        return True
+        return all(condition.holds(moment) for condition in self.conditions)
 
     def broken_by(self, moment: Moment) -> Broken:
         """The first restriction that does not hold at a moment at which not all of them do."""

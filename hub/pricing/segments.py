@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from hub.pricing.clock import strikes
 from hub.pricing.exact import MICROSECONDS_A_SECOND, Exact, energy_units, microseconds, quotient
 from hub.pricing.moment import Moment
-from hub.pricing.periods import Activity, ChargedPeriod
+from hub.pricing.periods import OF_A_RESERVATION, Activity, ChargedPeriod
 from hub.pricing.restrictions import Turns
 
 _SECOND: Final = timedelta(seconds=1)
@@ -54,7 +54,7 @@ class _Course:
 
     def elapsed(self, period: ChargedPeriod) -> int:
         """Microseconds from the beginning of the session, or of the reservation, to that of the period."""
-        origin = self.reservation_start if period.activity.of_a_reservation else self.session_start
+        origin = self.reservation_start if period.activity in OF_A_RESERVATION else self.session_start
         return microseconds(period.start - (origin or period.start))
 
     def instants_within(self, period: ChargedPeriod) -> Sequence[datetime]:
@@ -92,8 +92,8 @@ def segments(periods: Sequence[ChargedPeriod], turns: Turns, time_zone: ZoneInfo
 
 
 def _course(periods: Sequence[ChargedPeriod], turns: Turns, time_zone: ZoneInfo) -> _Course:
-    session = _first(period.start for period in periods if not period.activity.of_a_reservation)
-    reservation = _first(period.start for period in periods if period.activity.of_a_reservation)
+    session = _first(period.start for period in periods if period.activity not in OF_A_RESERVATION)
+    reservation = _first(period.start for period in periods if period.activity in OF_A_RESERVATION)
     origins = [origin for origin in (session, reservation) if origin]
     end = periods[-1].end
     instants = {

@@ -10,7 +10,7 @@ from hub.pricing.errors import CannotBePriced
 from hub.pricing.exact import plausible
 from hub.pricing.moment import Moment
 from hub.pricing.money import Money, rate
-from hub.pricing.restrictions import Restrictions, Turns, understood
+from hub.pricing.restrictions import Condition, Restrictions, Turns, understood
 from schemas.v2_2_1.tariffs import (
     PriceComponent,
     ReservationRestrictionType,
@@ -70,7 +70,8 @@ class _Element(NamedTuple):
 
 #: What has the same dimension and reservation restriction, in the order of the tariff.
 _Candidates: TypeAlias = dict[
-    tuple[TariffDimensionType, ReservationRestrictionType | None], list[tuple[Component, Restrictions]]
+    tuple[TariffDimensionType, ReservationRestrictionType | None],
+    list[tuple[Component, tuple[Condition, ...]]],
 ]
 
 
@@ -95,8 +96,11 @@ class PriceList:
     def applicable(self, demand: Demand, moment: Moment) -> Component | None:
         """That of the first element that prices the dimension and applies; None: it costs nothing."""
         for reservation in demand.reservations:
-            for component, restrictions in self._candidates.get((demand.dimension, reservation), ()):
-                if restrictions.hold(moment):
+            for component, conditions in self._candidates.get((demand.dimension, reservation), ()):
+                for condition in conditions:
+                    if not condition.holds(moment):
+                        break
+                else:
                     return component
         return None
 
@@ -164,7 +168,7 @@ def price_list(tariff: Tariff, pointer: str) -> PriceList:
             _check_reservation(component, restrictions, where)
             has_vat = has_vat or component.vat is not None
             key = component.dimension, restrictions.reservation
-            candidates.setdefault(key, []).append((component, restrictions))
+            candidates.setdefault(key, []).append((component, restrictions.conditions))
         elements.append(_Element(number, restrictions, components))
     return PriceList(
         id=tariff.id,

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from hub.pricing.errors import CannotBePriced
 from hub.pricing.exact import Exact
 from hub.pricing.flow import flow_remarks
-from hub.pricing.periods import Activity, ChargedPeriod
+from hub.pricing.periods import OF_A_RESERVATION, Activity, ChargedPeriod
 from hub.pricing.segments import Segment
 from hub.pricing.tariff import Component, Demand, PassedOver, PriceList
 from schemas.v2_2_1.tariffs import ReservationRestrictionType, TariffDimensionType
@@ -25,6 +25,10 @@ _RESERVATION_FEE: Final = Demand(TariffDimensionType.FLAT, _RESERVED)
 _RESERVATION_TIME: Final = Demand(TariffDimensionType.TIME, _RESERVED)
 _EXPIRED_TIME: Final = Demand(TariffDimensionType.TIME, (*_EXPIRES, *_RESERVED))
 _EXPIRY_FEE: Final = Demand(TariffDimensionType.FLAT, _EXPIRES)
+
+_FEES: Final = frozenset({_FLAT, _RESERVATION_FEE, _EXPIRY_FEE})
+_TIMES: Final = {Activity.CHARGING: _TIME, Activity.PARKING: _PARKING_TIME}
+_RESERVED_TIMES: Final = {Activity.RESERVED: _RESERVATION_TIME, Activity.EXPIRED: _EXPIRED_TIME}
 
 
 class Kind(StrEnum):
@@ -139,18 +143,12 @@ def _relevant(period: ChargedPeriod, price_lists: Mapping[str, PriceList]) -> Pr
 
 
 def _demands(segment: Segment) -> Iterable[tuple[Demand, Exact]]:
-    time = segment.duration
-    match segment.moment.period.activity:
-        case Activity.CHARGING:
-            return (_FLAT, 1), (_ENERGY, segment.energy), (_TIME, time)
-        case Activity.PARKING:
-            return (_FLAT, 1), (_ENERGY, segment.energy), (_PARKING_TIME, time)
-        case Activity.RESERVED:
-            return (_RESERVATION_FEE, 1), (_RESERVATION_TIME, time)
-        case Activity.EXPIRED if segment.expiry:
-            return ((_EXPIRY_FEE, 1),)
-        case Activity.EXPIRED:
-            return (_RESERVATION_FEE, 1), (_EXPIRED_TIME, time)
+    activity, time = segment.moment.period.activity, segment.duration
+    if activity in _TIMES:
+        return (_FLAT, 1), (_ENERGY, segment.energy), (_TIMES[activity], time)
+    if segment.expiry:
+        return ((_EXPIRY_FEE, 1),)
+    return (_RESERVATION_FEE, 1), (_RESERVED_TIMES[activity], time)
 
 
 class _Tally:
@@ -187,7 +185,7 @@ class _Tally:
 
     def add(self, demand: Demand, quantity: Exact, price_list: PriceList | None, segment: Segment) -> None:
         found = price_list.applicable(demand, segment.moment) if price_list else None
-        if demand.dimension is TariffDimensionType.FLAT:
+        if demand in _FEES:
             self._add_fee(demand, found, price_list, segment)
             return
         latest = self._latest.get(demand)
@@ -246,7 +244,7 @@ def _stretch(
 
 
 def _kind(activity: Activity, demand: Demand, component: Component | None) -> Kind:
-    if activity.of_a_reservation:
+    if activity in OF_A_RESERVATION:
         return Kind.RESERVATION
     if demand.dimension is TariffDimensionType.FLAT:
         return Kind.PARKING if component and component.parking_only else Kind.FIXED

@@ -192,7 +192,7 @@ def test_periods_that_overlap_or_stand_in_another_order_are_refused() -> None:
 )
 def test_a_period_that_cannot_have_been_is_refused(impossible: Callable[[], ChargedPeriod]) -> None:
     with pytest.raises(CannotBePriced):
-        impossible()
+        price([impossible()], [tariff(element(energy("1")))], time_zone="UTC")
 
 
 def test_a_session_of_years_is_refused_where_the_hours_of_its_days_matter() -> None:
