@@ -52,10 +52,8 @@ def judged(value: Any, known: Known, measures: Plausibility = _DEFAULTS) -> Verd
         known: What else is known.
         measures: How far it may be off, and how grave it is if it is.
     """
-    wrong = tuple(_schema(value, measures))
-    try:
-        cdr = CDR.model_validate(value, context=TOLERANT)
-    except ValidationError:
+    cdr, wrong = _read(value, measures)
+    if cdr is None:
         return Verdict(wrong)
     with localcontext(prec=_DIGITS):
         try:
@@ -70,20 +68,22 @@ def judged(value: Any, known: Known, measures: Plausibility = _DEFAULTS) -> Verd
         return Verdict(found, rounded(statement), tuple(differences(cdr, statement)))
 
 
-def _schema(value: Any, measures: Plausibility) -> Iterator[Finding]:
-    """What is wrong with the CDR as such: a note if it can be read all the same."""
-    strict, tolerant = _wrong(value, None), _wrong(value, TOLERANT)
-    for each in (tolerant or strict)[:MOST_OF_A_RULE]:
-        severity = measures.severity(SCHEMA, None if tolerant else Severity.NOTE)
-        yield Finding(SCHEMA.id, severity, each.pointer, each.message)
-
-
-def _wrong(value: Any, context: Any) -> tuple[Any, ...]:
+def _read(value: Any, measures: Plausibility) -> tuple[CDR | None, tuple[Finding, ...]]:
+    """The CDR, and what is wrong with it as such: notes if it can be read all the same, else it is None."""
     try:
-        CDR.model_validate(value, context=context)
+        return CDR.model_validate(value), ()
     except ValidationError as error:
-        return findings(error)
-    return ()
+        strict = error
+    try:
+        cdr = CDR.model_validate(value, context=TOLERANT)
+    except ValidationError as error:
+        return None, tuple(_schema(error, measures.severity(SCHEMA, None)))
+    return cdr, tuple(_schema(strict, measures.severity(SCHEMA, Severity.NOTE)))
+
+
+def _schema(error: ValidationError, severity: Severity) -> Iterator[Finding]:
+    for each in findings(error)[:MOST_OF_A_RULE]:
+        yield Finding(SCHEMA.id, severity, each.pointer, each.message)
 
 
 def _asked(rule: Rule, case: Case) -> Iterator[Finding]:
