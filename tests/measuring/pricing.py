@@ -3,7 +3,7 @@
 A typical CDR has ten periods, eight of charging and two of parking, and a tariff of five elements: a fee,
 energy by the hour of the day and by its amount, and parking by day. It crosses 17:00 there, and 30 kWh, so
 that two periods are divided. Measured is processor time, so that other programs on the machine count little;
-of many short rounds the best counts. Memory is measured after ten times as many CDRs, and must not have grown.
+of many short rounds the best counts. Memory is measured after ten times as many, and must not have grown.
 
 A CDR is priced from decoded JSON to the statement, each read anew: what `ocpi-hub price` and a verdict do. A
 verdict asks every rule beside, with all known that it may ask for.
