@@ -6,12 +6,13 @@ from typing import Any, Protocol
 
 from hub.ocpi.timestamps import format_timestamp
 from partners.administration import AdminHandlers, AdminRequest, NotPossible
-from partners.cpo.central_system import CentralSystem, RemoteOutcome
+from partners.cpo.central_system import CentralSystem
 from partners.cpo.charging_log import ChargingLog
 from partners.cpo.charging_profiles import ChargingProfiles
 from partners.cpo.corrections import CannotCorrect, Corrections
 from partners.cpo.outbox import Outbox, StoredCdr, StoredSession
 from partners.cpo.promises import Promises
+from partners.cpo.remote_outcome import RemoteOutcome
 from partners.cpo.settings import CpoSettings
 from partners.node import Node
 

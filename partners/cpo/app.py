@@ -30,22 +30,26 @@ from partners.cpo.commands import Commands
 from partners.cpo.contracts import Contracts
 from partners.cpo.corrections import Corrections
 from partners.cpo.early_sessions import EarlySessions
+from partners.cpo.entries import Entries
+from partners.cpo.event_log import EventLog
 from partners.cpo.grants import Grants
 from partners.cpo.handover import Handover
 from partners.cpo.id_tags import IdTags
 from partners.cpo.interfaces import Interfaces
 from partners.cpo.lane import Lane
 from partners.cpo.locations import Locations
-from partners.cpo.ocpp16_profiles import ProfileCalls
 from partners.cpo.outbox import Outbox, StoredCdr, StoredSession
 from partners.cpo.outcome import Unreachable
 from partners.cpo.preferences import Preferences
 from partners.cpo.presence import Presence
 from partners.cpo.profile_book import ProfileBook
+from partners.cpo.profile_calls import ProfileCalls
 from partners.cpo.promises import Promises
+from partners.cpo.remote_starts import RemoteStarts
 from partners.cpo.reservations import Reservations
 from partners.cpo.sending import Sending
 from partners.cpo.settings import CpoSettings
+from partners.cpo.transactions import Transactions
 from partners.link import NO_SUCCESS
 from partners.listening import listen
 from partners.node import Node, new_id
@@ -145,11 +149,9 @@ class CpoNode(Platform):
             clock=clock,
             owe=self.handover.owe,
         )
-        self.chargings = Chargings(
-            database=node.database,
+        self.entries = Entries(
             configuration=configuration,
             locations=self.locations,
-            presence=self.presence,
             charging_log=self.charging_log,
             contracts=self.contracts,
             authorization=Authorization(self.id_tags, grants, node.link, clock, settings.authorize_within),
@@ -159,11 +161,31 @@ class CpoNode(Platform):
             changes=node.changes,
             new_id=new_id,
         )
+        remote_starts = RemoteStarts(node.database, clock)
+        self.transactions = Transactions(
+            database=node.database,
+            charging_log=self.charging_log,
+            event_log=EventLog(node.database),
+            remote_starts=remote_starts,
+            entries=self.entries,
+            corrections=self.corrections,
+            changes=node.changes,
+            clock=clock,
+            patience=settings.gap_patience,
+        )
+        self.chargings = Chargings(
+            database=node.database,
+            presence=self.presence,
+            charging_log=self.charging_log,
+            entries=self.entries,
+            transactions=self.transactions,
+        )
         self.central_system = CentralSystem(
             self.chargings,
             clock=clock,
             settings=settings.central_system,
             known=lambda charge_point: charge_point in configuration.charge_points,
+            wiring=configuration.wiring,
         )
         self._commands = Commands(
             configuration=configuration,
@@ -172,14 +194,16 @@ class CpoNode(Platform):
             contracts=self.contracts,
             id_tags=self.id_tags,
             grants=grants,
+            remote_starts=remote_starts,
             promises=self.promises,
             link=node.link,
             clock=clock,
             answer_within=settings.central_system.answer_within,
             spawn=self._do_later,
+            begun=self.transactions.begun,
         )
         self.charging_profiles = ChargingProfiles(
-            profiles=ProfileCalls(self.central_system),
+            profiles=ProfileCalls(self.central_system, clock),
             book=ProfileBook(node.database),
             charging_log=self.charging_log,
             contracts=self.contracts,
@@ -242,8 +266,9 @@ class CpoNode(Platform):
                 self.handover.run(),
                 self._lists.run(),
                 self._greet(),
-                self.presence.watch(self.chargings.refresh),
+                self.presence.watch(self.entries.refresh),
                 self.promises.watch(),
+                self.transactions.watch(),
             ):
                 self._spawn(work)
         except BaseException:

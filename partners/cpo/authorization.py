@@ -79,12 +79,12 @@ class Authorization:
     #: How long the eMSP may take: charge points give up after 15 to 30 seconds.
     patience: timedelta
 
-    async def of(self, id_tag: str, here: Here) -> Verdict:
-        """Whether an id tag may charge here now."""
+    async def of(self, id_tag: str, here: Here, token_type: TokenType = TokenType.RFID) -> Verdict:
+        """Whether an id tag may charge here now; the type is that of a token that nobody knows."""
         granted = self.grants.find(here.charge_point, id_tag, self.clock())
         if granted is not None and granted.auth_method is AuthMethod.COMMAND:
             return _granted(granted)
-        verdict = await self._decided(id_tag, here)
+        verdict = await self._decided(id_tag, here, token_type)
         if verdict.is_welcome and verdict.token is not None:
             self.grants.give(
                 Grant(
@@ -98,10 +98,12 @@ class Authorization:
             )
         return verdict
 
-    async def of_start(self, id_tag: str, here: Here, connector: int) -> Verdict:
+    async def of_start(
+        self, id_tag: str, here: Here, connector: int, token_type: TokenType = TokenType.RFID
+    ) -> Verdict:
         """Whether an id tag may charge that began a transaction; what was decided before counts."""
         granted = self.grants.find(here.charge_point, id_tag, self.clock(), connector)
-        return await self._decided(id_tag, here) if granted is None else _granted(granted)
+        return await self._decided(id_tag, here, token_type) if granted is None else _granted(granted)
 
     def used(self, plug: Plug, id_tag: str) -> None:
         """A transaction has begun on the strength of a grant: it is used up."""
@@ -109,7 +111,7 @@ class Authorization:
         if granted is not None:
             self.grants.take_back(granted)
 
-    async def _decided(self, id_tag: str, here: Here) -> Verdict:
+    async def _decided(self, id_tag: str, here: Here, token_type: TokenType) -> Verdict:
         try:
             token = self.id_tags.token(id_tag)
         except Ambiguous as ambiguous:
@@ -119,33 +121,40 @@ class Authorization:
             case DecidedHere(status):
                 return Verdict(status, token)
             case AskTheEmsp(otherwise):
-                return await self._asked(id_tag, token, here, otherwise)
+                return await self._asked(id_tag, token, here, otherwise, token_type)
 
     async def _asked(
-        self, id_tag: str, token: Token | None, here: Here, otherwise: AuthorizationStatus
+        self,
+        id_tag: str,
+        token: Token | None,
+        here: Here,
+        otherwise: AuthorizationStatus,
+        token_type: TokenType,
     ) -> Verdict:
         try:
-            info = await self._real_time(id_tag, token, here)
+            info = await self._real_time(id_tag, token, here, token_type)
         except Refused as refused:
             log.info("id tag %s: %s", id_tag, refused)
-            return Verdict(AuthorizationStatus.INVALID, token)
+            return Verdict(AuthorizationStatus.UNKNOWN, token)
         except Unreachable as unreachable:
             log.warning("id tag %s: its eMSP cannot be asked: %s", id_tag, unreachable)
             return Verdict(otherwise, token)
         # A word that OCPI does not know is no yes.
         status = STATUS_OF_ALLOWED.get(info.allowed, AuthorizationStatus.INVALID)
         if status is AuthorizationStatus.ACCEPTED and not _is_for(info, here):
-            status = AuthorizationStatus.INVALID
+            status = AuthorizationStatus.NOT_AT_THIS_LOCATION
         return Verdict(status, info.token, AuthMethod.AUTH_REQUEST, info.authorization_reference)
 
-    async def _real_time(self, id_tag: str, token: Token | None, here: Here) -> AuthorizationInfo:
+    async def _real_time(
+        self, id_tag: str, token: Token | None, here: Here, token_type: TokenType
+    ) -> AuthorizationInfo:
         """The eMSP's word.
 
         Raises:
             Refused: Nobody knows the token, or it cannot be decided about.
             Unreachable: Nobody could be asked.
         """
-        uid, kind = (id_tag, TokenType.RFID.value) if token is None else (token.uid, token.type)
+        uid, kind = (id_tag, token_type) if token is None else (token.uid, token.type)
         question = LocationReferences(location_id=here.location_id, evse_uids=tuple(here.evse_uids))
         try:
             async with asyncio.timeout(self.patience.total_seconds()):

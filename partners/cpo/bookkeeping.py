@@ -1,7 +1,7 @@
 """From what was measured to what is owed: every fact gives the Session anew, the last one gives the CDR."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,8 +15,10 @@ from partners.cpo.charging_log import Charging, ChargingLog
 from partners.cpo.contracts import Contract, Contracts
 from partners.cpo.costs import Cost, Terms, cost, reservation_cost, running_periods
 from partners.cpo.early_sessions import EarlySession
+from partners.cpo.meter_values import MeterSample
 from partners.cpo.metering import Metered, Use, use
 from partners.cpo.outbox import Outbox
+from partners.cpo.registers import register_at_start
 from partners.cpo.sessions import Pace, is_news, session, session_before_start, session_never_begun
 from schemas.v2_2_1 import CDR, ChargingPeriod
 
@@ -63,7 +65,12 @@ class Bookkeeping:
         priced, running = self._priced(charging, used, contract.terms)
         is_owed = self._enter_session(contract, charging, used, priced, running)
         if charging.stopped is not None and priced is not None and is_billable(used):
-            self._enter_cdr(contract, charging, used, priced)
+            if _register(charging, used.samples) is not None:
+                self._enter_cdr(contract, charging, used, priced)
+            else:
+                log.error(
+                    "transaction %s told no register: its energy is unknown, and not billed", charging.id
+                )
         return contract.emsp if is_owed or charging.stopped is not None else None
 
     def enter_early(self, early: EarlySession) -> Party:
@@ -121,7 +128,7 @@ class Bookkeeping:
         return use(
             Metered(
                 start=charging.started,
-                meter_start=charging.meter_start,
+                meter_start=_register(charging, samples) or Decimal(0),
                 samples=samples,
                 states=self.charging_log.states(charging),
                 stop=charging.stopped,
@@ -161,3 +168,8 @@ class Bookkeeping:
     def _enter_cdr(self, contract: Contract, charging: Charging, used: Use, priced: Cost) -> None:
         if self.outbox.cdr_of(contract.session_id) is None:
             self.outbox.put_cdr(cdr(self.new_id(), contract, charging, used, priced, self.clock()))
+
+
+def _register(charging: Charging, samples: Sequence[MeterSample]) -> Decimal | None:
+    """Where the meter stood at the start, Wh; None: nobody told."""
+    return register_at_start(samples) if charging.meter_start is None else charging.meter_start

@@ -1,71 +1,52 @@
-"""The OCPP 1.6J central system: charge points connect to `/ocpp/{charge_point_id}`.
+"""The central system: charge points connect to `/ocpp/{charge_point_id}`, by OCPP 1.6J, 2.0.1 or 2.1.
 
-What they say goes to `ChargingEvents`; what they shall do comes in by `remote_start`, `remote_stop` and
-`unlock`. It knows no OCPI.
+What they say goes to `ChargingEvents`; what they shall do comes in by `remote_start`, `remote_stop`,
+`command` and so on. It knows no OCPI but the types of tokens.
 
-    frame -> OcppConnection -> RecentAnswers (said before?) -> ChargePointCalls -> ChargingEvents
+    frame -> OcppLink -> RecentAnswers (said before?) -> ChargePointCalls (1.6)  -> ChargingEvents
+                                                      -> StationCalls (2.x)
 """
 
 import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any
+from itertools import count
+from typing import Any, Final, NamedTuple, Protocol
 
 from aiohttp import WSCloseCode, web
 
 from hub.ocpi.timestamps import Clock
+from partners.cpo import ocpp2_calls, ocpp16_calls
 from partners.cpo.charging_events import ChargingEvents
-from partners.cpo.ocpp16_calls import ChargePointCalls, timestamp
-from partners.cpo.ocpp_connection import NoAnswer, NotConnected, OcppConnection, Refused, Unanswered
-from partners.cpo.ocpp_frames import Call, CallRefused, ErrorCode
-from partners.cpo.ocpp_payloads import check_result
+from partners.cpo.ocpp2_calls import StationCalls
+from partners.cpo.ocpp2_questions import Ocpp2Questions
+from partners.cpo.ocpp16_calls import ChargePointCalls
+from partners.cpo.ocpp16_questions import Ocpp16Questions
+from partners.cpo.questions import ListedToken, Question, Questions, Setting
 from partners.cpo.recent_answers import RecentAnswers
+from partners.cpo.remote_outcome import RemoteOutcome, outcome_of
+from partners.cpo.wiring import Wiring
+from partners.ocpp.frames import Call, Send
+from partners.ocpp.link import (
+    LARGEST_FRAME,
+    NoAnswer,
+    NotConnected,
+    NotSendable,
+    OcppLink,
+    Refused,
+    Unanswered,
+)
+from partners.ocpp.payloads import Relaxation
+from partners.ocpp.versions import Version, chosen
+from schemas.v2_2_1 import TokenType
 
 _log = logging.getLogger(__name__)
 
-SUBPROTOCOL = "ocpp1.6"
-
-_LARGEST_FRAME = 256 * 1024
-
-
-class RemoteOutcome(StrEnum):
-    """What became of a command to a charge point."""
-
-    ACCEPTED = "accepted"
-    #: The charge point does not want to.
-    REJECTED = "rejected"
-    #: It does not offer this: UnlockConnector's NotSupported, CALLERROR NotSupported or NotImplemented.
-    NOT_SUPPORTED = "not supported"
-    #: It tried in vain (UnlockFailed), sent another CALLERROR, or an answer that cannot be understood.
-    FAILED = "failed"
-    #: No answer in time, or the link was lost after sending: it may have done it all the same.
-    TIMED_OUT = "timed out"
-    #: Somebody else is there.
-    OCCUPIED = "occupied"
-    #: Faulted, or taken out of use.
-    INOPERATIVE = "inoperative"
-    #: It does not know what it was asked about.
-    UNKNOWN = "unknown"
-    #: Nothing was sent.
-    NOT_CONNECTED = "not connected"
-
-
-_OUTCOME_OF_STATUS: Mapping[str, RemoteOutcome] = {
-    "Accepted": RemoteOutcome.ACCEPTED,
-    "Unlocked": RemoteOutcome.ACCEPTED,
-    "Rejected": RemoteOutcome.REJECTED,
-    "NotSupported": RemoteOutcome.NOT_SUPPORTED,
-    "Occupied": RemoteOutcome.OCCUPIED,
-    "Faulted": RemoteOutcome.INOPERATIVE,
-    "Unavailable": RemoteOutcome.INOPERATIVE,
-    "Unknown": RemoteOutcome.UNKNOWN,
-    "UnlockFailed": RemoteOutcome.FAILED,
-}
+Payload = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,28 +65,67 @@ class CentralSystemSettings:
     close_within: timedelta = timedelta(seconds=2)
 
 
+class RemoteStart(NamedTuple):
+    """What became of a remote start, and the transaction if there is one already (2.x)."""
+
+    outcome: RemoteOutcome
+    transaction_id: str | None = None
+
+
+class _Calls(Protocol):
+    """What a charge point says, in the version of its link."""
+
+    async def answer(self, call: Call | Send, relaxed: Collection[Relaxation] = ()) -> Payload:
+        """The payload of the CALLRESULT."""
+
+
 @dataclass(slots=True)
 class _Station:
-    """One charge point, whether it is connected or not."""
+    """One charge point, whether it is connected or not.
 
-    calls: ChargePointCalls
+    Attributes:
+        calls: Who answers it.
+        questions: The words in which it is asked.
+    """
+
+    charge_point: str
+    calls: _Calls
+    questions: Questions
     answers: RecentAnswers
-    connection: OcppConnection | None = None
+    link: OcppLink | None = None
     #: What one charge point says is dealt with one by one, also while an old link gives way to a new one.
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     #: Set when a status has come over the present link.
     told_status: asyncio.Event = field(default_factory=asyncio.Event)
+    #: Reports that are coming, by the number of the request.
+    reports: dict[int, "_Report"] = field(default_factory=dict)
 
-    async def answer(self, call: Call) -> Mapping[str, Any]:
+    async def answer(self, call: Call | Send, relaxed: Collection[Relaxation]) -> Payload:
         """The stored answer to a message that was said before, else a new one."""
         if call.action == "StatusNotification":
             self.told_status.set()
         async with self.turn:
             answer = self.answers.recall(call)
             if answer is None:
-                answer = await self.calls.answer(call)
+                answer = await self.calls.answer(call, relaxed)
                 self.answers.remember(call, answer)
             return answer
+
+    def reported(self, request: int, part: Iterable[Payload], more: bool) -> None:  # noqa: FBT001 a callback
+        """A part of a report has come."""
+        report = self.reports.get(request)
+        if report is not None:
+            report.lines += part
+            if not more and not report.whole.done():
+                report.whole.set_result(None)
+
+
+class _Report:
+    """A report that comes in parts."""
+
+    def __init__(self) -> None:
+        self.lines: list[Payload] = []
+        self.whole: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
 class CentralSystem:
@@ -116,6 +136,8 @@ class CentralSystem:
         clock: The present instant.
         settings: Times.
         known: Whether a charge point of this identity belongs to us; others get HTTP 404.
+        wiring: How the connectors of a charge point are numbered (2.x).
+        relaxed: Rules of OCPP's schemas that are not held against a charge point.
         new_message_id: For the CALLs we send.
     """
 
@@ -126,68 +148,170 @@ class CentralSystem:
         clock: Clock,
         settings: CentralSystemSettings | None = None,
         known: Callable[[str], bool] = lambda _: True,
+        wiring: Callable[[str], Wiring] = lambda _: Wiring({}),
+        relaxed: Callable[[str], Collection[Relaxation]] = lambda _: (),
         new_message_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
         self._events = events
         self._clock = clock
         self._settings = settings or CentralSystemSettings()
         self._known = known
+        self._wiring = wiring
+        self._relaxed = relaxed
         self._new_message_id = new_message_id
+        self._requests = count(1)
         self._stations: dict[str, _Station] = {}
         self._spellings: dict[str, str] = {}
 
     def mount(self, app: web.Application, prefix: str = "/ocpp") -> None:
         """Serve charge points in this application, and close their links first when it shuts down."""
+        ocpp16_calls.ROUTER.warm_up()
+        for router in ocpp2_calls.ROUTERS.values():
+            router.warm_up()
         app.router.add_get(prefix + "/{charge_point_id}", self._connect)
         app.on_shutdown.append(self._shut_down)
 
     def is_connected(self, charge_point: str) -> bool:
         """Whether there is a link to this charge point now."""
         station = self._stations.get(charge_point)
-        return station is not None and station.connection is not None
+        return station is not None and station.link is not None
+
+    def questions(self, charge_point: str) -> Questions:
+        """The words in which a charge point is asked: those of its last link, else of 1.6."""
+        station = self._stations.get(charge_point)
+        return _OF_1_6 if station is None else station.questions
+
+    def version(self, charge_point: str) -> Version | None:
+        """What a charge point speaks; None where there is no link."""
+        station = self._stations.get(charge_point)
+        return None if station is None or station.link is None else station.link.version
 
     async def remote_start(self, charge_point: str, connector_id: int | None, id_tag: str) -> RemoteOutcome:
-        """Ask the charge point to start a transaction for this id tag."""
-        payload: dict[str, Any] = {"idTag": id_tag}
-        if connector_id is not None:
-            payload["connectorId"] = connector_id
-        return await self.command(charge_point, "RemoteStartTransaction", payload)
+        """Ask the charge point to start a transaction for this card."""
+        return (await self.request_start(charge_point, connector_id, id_tag, TokenType.RFID, 0)).outcome
 
-    async def remote_stop(self, charge_point: str, transaction_id: int) -> RemoteOutcome:
-        """Ask the charge point to stop this transaction."""
-        return await self.command(charge_point, "RemoteStopTransaction", {"transactionId": transaction_id})
+    async def request_start(
+        self, charge_point: str, connector_id: int | None, id_tag: str, token_type: TokenType, number: int
+    ) -> RemoteStart:
+        """Ask the charge point to start a transaction for this id tag.
+
+        Args:
+            charge_point: Its identity.
+            connector_id: None leaves the choice to the charge point.
+            id_tag: For whom.
+            token_type: What kind of token that is.
+            number: Comes back with the transaction (2.x).
+        """
+        question = self.questions(charge_point).remote_start(connector_id, id_tag, token_type, number)
+        outcome, result = await self._commanded(charge_point, *question)
+        return RemoteStart(outcome, result.get("transactionId"))
+
+    async def remote_stop(self, charge_point: str, transaction: str | int) -> RemoteOutcome:
+        """Ask the charge point to stop the transaction that it knows by this name."""
+        return await self.command(charge_point, *self.questions(charge_point).remote_stop(str(transaction)))
 
     async def unlock(self, charge_point: str, connector_id: int) -> RemoteOutcome:
-        """Ask the charge point to let go of the cable; ends a transaction that is under way."""
-        return await self.command(charge_point, "UnlockConnector", {"connectorId": connector_id})
+        """Ask the charge point to let go of the cable; ends a transaction that is under way (1.6)."""
+        return await self.command(charge_point, *self.questions(charge_point).unlock(connector_id))
 
     async def reserve(
-        self, charge_point: str, connector_id: int, id_tag: str, number: int, expires: datetime
+        self,
+        charge_point: str,
+        connector_id: int,
+        id_tag: str,
+        token_type: TokenType,
+        number: int,
+        expires: datetime,
     ) -> RemoteOutcome:
         """Ask the charge point to keep a connector (0: any) for this id tag; the same number replaces."""
-        payload = {
-            "connectorId": connector_id,
-            "expiryDate": timestamp(expires),
-            "idTag": id_tag,
-            "reservationId": number,
-        }
-        return await self.command(charge_point, "ReserveNow", payload)
+        question = self.questions(charge_point).reserve(connector_id, id_tag, token_type, number, expires)
+        return await self.command(charge_point, *question)
 
     async def cancel_reservation(self, charge_point: str, number: int) -> RemoteOutcome:
         """Ask the charge point to keep it no longer."""
-        return await self.command(charge_point, "CancelReservation", {"reservationId": number})
+        return await self.command(charge_point, *self.questions(charge_point).cancel_reservation(number))
 
-    async def setting(self, charge_point: str, key: str) -> str | None:
-        """The value of one of the charge point's configuration keys; None where it says none."""
+    async def trigger(
+        self, charge_point: str, message: str, connector_id: int | None = None
+    ) -> RemoteOutcome:
+        """Ask the charge point to send a message of this action now."""
+        return await self.command(charge_point, *self.questions(charge_point).trigger(message, connector_id))
+
+    async def change_availability(
+        self, charge_point: str, connector_id: int, *, operative: bool
+    ) -> RemoteOutcome:
+        """Take a connector (0: the whole charge point) out of use, or back; when nobody charges there."""
+        question = self.questions(charge_point).availability(connector_id, operative=operative)
+        return await self.command(charge_point, *question)
+
+    async def reset(self, charge_point: str, *, hard: bool = False) -> RemoteOutcome:
+        """Let the charge point start anew; `hard`: at once, whoever charges."""
+        return await self.command(charge_point, *self.questions(charge_point).reset(hard=hard))
+
+    async def setting(self, charge_point: str, setting: Setting) -> str | None:
+        """The value of one of the charge point's settings; None where it says none."""
+        questions = self.questions(charge_point)
         try:
-            answer = await self.ask(charge_point, "GetConfiguration", {"key": [key]})
+            answer = await self.ask(charge_point, *questions.read(setting))
         except Unanswered as error:
-            _log.info("%s does not tell %s: %r", charge_point, key, error)
+            _log.info("%s does not tell %s: %r", charge_point, setting.key, error)
             return None
-        values = [each.get("value") for each in answer.get("configurationKey", ()) if each["key"] == key]
-        return values[0] if values else None
+        return questions.value(setting, answer)
 
-    async def ask(self, charge_point: str, action: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def change_setting(self, charge_point: str, setting: Setting, value: str) -> str:
+        """Change a setting; the charge point's word, as Accepted, Rejected or RebootRequired.
+
+        Raises:
+            Unanswered: It has none.
+        """
+        questions = self.questions(charge_point)
+        return questions.written(await self.ask(charge_point, *questions.write(setting, value)))
+
+    async def base_report(self, charge_point: str) -> list[Payload]:
+        """The whole device model of a station, in OCPP 2.x's words; waits for its last part.
+
+        Raises:
+            Unanswered: It does not report, or not all of it in time.
+        """
+        request, report = next(self._requests), _Report()
+        station = self._stations.get(charge_point)
+        if station is None:
+            raise NotConnected(charge_point)
+        station.reports[request] = report
+        try:
+            asked = {"requestId": request, "reportBase": "FullInventory"}
+            answer = await self.ask(charge_point, *Question("GetBaseReport", asked))
+            if answer["status"] != "Accepted":
+                raise Refused(answer["status"], "no report")
+            async with asyncio.timeout(self._settings.answer_within.total_seconds()):
+                await report.whole
+        except TimeoutError as error:
+            raise NoAnswer(charge_point, "the report does not end") from error
+        finally:
+            del station.reports[request]
+        return report.lines
+
+    async def local_list_version(self, charge_point: str) -> int:
+        """The version of its local authorization list; 0 or less: it has none.
+
+        Raises:
+            Unanswered: It does not say.
+        """
+        questions = self.questions(charge_point)
+        return questions.listed_version(await self.ask(charge_point, *questions.local_list_version()))
+
+    async def send_local_list(
+        self, charge_point: str, version: int, tokens: list[ListedToken], *, whole: bool
+    ) -> str:
+        """Give it a local authorization list, or changes of it; its word, as Accepted or VersionMismatch.
+
+        Raises:
+            Unanswered: It has none.
+        """
+        question = self.questions(charge_point).send_local_list(version, tokens, whole=whole)
+        return str((await self.ask(charge_point, *question))["status"])
+
+    async def ask(self, charge_point: str, action: str, payload: Payload) -> Payload:
         """Send any CALL, and wait for its result.
 
         Never await this (or a command) in a callback of the same charge point: many chargers answer
@@ -195,66 +319,96 @@ class CentralSystem:
 
         Raises:
             NotConnected: There is no link; nothing was sent.
+            NotSendable: OCPP does not allow the question; nothing was sent.
             NoAnswer: None in time, or the link was lost after sending.
-            Refused: The charge point answered with a CALLERROR, or with what cannot be read.
+            Refused: The charge point answered with a CALLERROR, or with what OCPP does not allow.
         """
         station = self._stations.get(charge_point)
-        if station is None or station.connection is None:
+        if station is None or station.link is None:
             raise NotConnected(charge_point)
         within = self._settings.answer_within.total_seconds()
-        result = await station.connection.ask(action, payload, within)
-        try:
-            check_result(action, result)
-        except CallRefused as unreadable:
-            raise Refused(unreadable.code, unreadable.description) from unreadable
-        return result
+        return await station.link.ask(action, payload, within)
 
-    async def command(self, charge_point: str, action: str, payload: Mapping[str, Any]) -> RemoteOutcome:
+    async def command(self, charge_point: str, action: str, payload: Payload) -> RemoteOutcome:
         """Send a CALL whose result is a status; what became of it."""
+        outcome, _ = await self._commanded(charge_point, action, payload)
+        return outcome
+
+    async def _commanded(
+        self, charge_point: str, action: str, payload: Payload
+    ) -> tuple[RemoteOutcome, Payload]:
         try:
             result = await self.ask(charge_point, action, payload)
         except NotConnected:
-            return RemoteOutcome.NOT_CONNECTED
+            return RemoteOutcome.NOT_CONNECTED, {}
         except NoAnswer:
-            return RemoteOutcome.TIMED_OUT
+            return RemoteOutcome.TIMED_OUT, {}
+        except NotSendable as invalid:
+            _log.error("%s: %s cannot be sent: %s", charge_point, action, invalid)
+            return RemoteOutcome.FAILED, {}
         except Refused as refusal:
             _log.warning("%s: %s answered with %s", charge_point, action, refusal)
-            unknown = refusal.code in {ErrorCode.NOT_SUPPORTED, ErrorCode.NOT_IMPLEMENTED}
-            return RemoteOutcome.NOT_SUPPORTED if unknown else RemoteOutcome.FAILED
-        return _OUTCOME_OF_STATUS.get(result["status"], RemoteOutcome.FAILED)
+            unknown = refusal.is_for_want_of_support
+            return RemoteOutcome.NOT_SUPPORTED if unknown else RemoteOutcome.FAILED, {}
+        return outcome_of(result), result
 
     async def _connect(self, request: web.Request) -> web.WebSocketResponse:
         charge_point = request.match_info["charge_point_id"]
         # Ids that differ only in case are refused: sooner or later somebody mixes them up.
         spelling = self._spellings.get(charge_point.casefold(), charge_point)
         if spelling != charge_point or not self._known(charge_point):
+            _log.warning("%s is not one of our charge points: refused", charge_point)
             raise web.HTTPNotFound
-        if SUBPROTOCOL not in _offered_subprotocols(request):
+        version = chosen(request.headers.getall("Sec-WebSocket-Protocol", ()))
+        if version is None:
+            _log.warning("%s offers no version of OCPP that is spoken here: refused", charge_point)
             return await _refused_for_its_subprotocol(request)
         self._spellings[charge_point.casefold()] = charge_point
         socket = web.WebSocketResponse(
-            protocols=(SUBPROTOCOL,),
+            protocols=(version.value,),
             heartbeat=self._settings.ping_interval.total_seconds(),
             timeout=self._settings.close_within.total_seconds(),
-            max_msg_size=_LARGEST_FRAME,
+            max_msg_size=LARGEST_FRAME,
             compress=False,  # its window would take more memory than all the rest of a link
         )
         await socket.prepare(request)
-        await self._serve(self._station(charge_point), socket)
+        await self._serve(self._station(charge_point, version), version, socket)
         return socket
 
-    def _station(self, charge_point: str) -> _Station:
+    def _station(self, charge_point: str, version: Version) -> _Station:
+        """The station, in the words of the version that its newest link speaks."""
         station = self._stations.get(charge_point)
         if station is None:
-            interval = self._settings.heartbeat_interval
-            calls = ChargePointCalls(charge_point, self._events, self._clock, interval)
-            station = self._stations[charge_point] = _Station(calls, RecentAnswers(self._clock))
+            answers = RecentAnswers(self._clock)
+            calls = self._calls_of_1_6(charge_point)
+            station = self._stations[charge_point] = _Station(charge_point, calls, _OF_1_6, answers)
+        if version.is_1_6:
+            station.calls, station.questions = self._calls_of_1_6(charge_point), _OF_1_6
+        else:
+            wiring = self._wiring(charge_point)
+            station.questions = Ocpp2Questions(version, wiring)
+            station.calls = StationCalls(
+                charge_point,
+                self._events,
+                self._clock,
+                self._settings.heartbeat_interval,
+                version,
+                wiring,
+                station.reported,
+            )
         return station
 
-    async def _serve(self, station: _Station, socket: web.WebSocketResponse) -> None:
-        charge_point = station.calls.charge_point
-        connection = OcppConnection(charge_point, socket, station.answer, self._new_message_id)
-        older, station.connection = station.connection, connection
+    def _calls_of_1_6(self, charge_point: str) -> ChargePointCalls:
+        return ChargePointCalls(charge_point, self._events, self._clock, self._settings.heartbeat_interval)
+
+    async def _serve(self, station: _Station, version: Version, socket: web.WebSocketResponse) -> None:
+        charge_point, relaxed = station.charge_point, self._relaxed(station.charge_point)
+
+        async def answer(call: Call | Send) -> Payload:
+            return await station.answer(call, relaxed)
+
+        link = OcppLink(charge_point, version, socket, answer, self._new_message_id, relaxed)
+        older, station.link = station.link, link
         try:
             async with asyncio.TaskGroup() as group:
                 if older is not None:
@@ -264,12 +418,12 @@ class CentralSystem:
                     station.told_status.clear()
                     await self._events.connected(charge_point)
                 settling = group.create_task(self._ask_for_status(station))
-                await connection.serve()
+                await link.serve()
                 settling.cancel()
         finally:
             # A link that was replaced says nothing when it goes: the charge point is still there.
-            if station.connection is connection:
-                station.connection = None
+            if station.link is link:
+                station.link = None
                 async with station.turn:
                     await self._events.disconnected(charge_point)
 
@@ -280,28 +434,39 @@ class CentralSystem:
                 await station.told_status.wait()
         if station.told_status.is_set():
             return
-        charge_point = station.calls.charge_point
-        try:
-            # Without a connector id: all of them.
-            await self.ask(charge_point, "TriggerMessage", {"requestedMessage": "StatusNotification"})
-        except Unanswered as error:
-            _log.info("%s does not tell its status: %r", charge_point, error)
+        for question in self._for_status(station):
+            try:
+                await self.ask(station.charge_point, *question)
+            except Refused as refusal:
+                _log.info("%s does not tell its status: %s", station.charge_point, refusal)
+                if refusal.is_for_want_of_support:
+                    return
+            except Unanswered as error:
+                _log.info("%s does not tell its status: %r", station.charge_point, error)
+                return
+
+    def _for_status(self, station: _Station) -> Iterable[Question]:
+        """1.6: one question, for all connectors; 2.x: one for each."""
+        if isinstance(station.questions, Ocpp2Questions):
+            for number in station.questions.wiring.outlets:
+                yield station.questions.trigger("StatusNotification", number)
+        else:
+            yield station.questions.trigger("StatusNotification")
 
     async def _shut_down(self, _: web.Application) -> None:
-        connections = [station.connection for station in self._stations.values() if station.connection]
+        links = [station.link for station in self._stations.values() if station.link]
         async with asyncio.TaskGroup() as group:
-            for connection in connections:
-                group.create_task(connection.close(WSCloseCode.GOING_AWAY, b"the central system stops"))
+            for link in links:
+                group.create_task(link.close(WSCloseCode.GOING_AWAY, b"the central system stops"))
 
 
-def _offered_subprotocols(request: web.Request) -> set[str]:
-    offered = ",".join(request.headers.getall("Sec-WebSocket-Protocol", ()))
-    return {protocol.strip() for protocol in offered.split(",")}
+_OF_1_6: Final = Ocpp16Questions()
 
 
 async def _refused_for_its_subprotocol(request: web.Request) -> web.WebSocketResponse:
-    """OCPP-J 1.6, 3.3: complete the handshake without a subprotocol, and close at once."""
+    """OCPP-J, 3.3 (2.0.1: 3.1): complete the handshake without a subprotocol, and close at once."""
     socket = web.WebSocketResponse()
     await socket.prepare(request)
-    await socket.close(code=WSCloseCode.PROTOCOL_ERROR, message=b"offer the subprotocol ocpp1.6")
+    offer = ", ".join(version.value for version in Version)
+    await socket.close(code=WSCloseCode.PROTOCOL_ERROR, message=f"offer one of {offer}".encode())
     return socket

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from partners.cpo.meter_values import MeterSample
+from schemas.v2_2_1 import TokenType
 
 
 class ConnectorStatus(StrEnum):
@@ -28,13 +29,16 @@ class ConnectorStatus(StrEnum):
 
 
 class AuthorizationStatus(StrEnum):
-    """Whether an id tag may charge."""
+    """Whether an id tag may charge, in OCPP 2.x's words; 1.6 has fewer of them."""
 
     ACCEPTED = "Accepted"
     BLOCKED = "Blocked"
     EXPIRED = "Expired"
     INVALID = "Invalid"
     CONCURRENT_TX = "ConcurrentTx"
+    NO_CREDIT = "NoCredit"
+    NOT_AT_THIS_LOCATION = "NotAtThisLocation"
+    UNKNOWN = "Unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,44 @@ class StoppedTransaction:
     samples: tuple[MeterSample, ...] = ()
 
 
+class Phase(StrEnum):
+    """What a transaction event is about, in OCPP 2.x's words."""
+
+    STARTED = "Started"
+    UPDATED = "Updated"
+    ENDED = "Ended"
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionEvent:
+    """One thing told of a transaction that its station numbers itself (OCPP 2.x).
+
+    Events may come late, in any order and more than once. Sequence numbers are what the station makes of
+    them: some count, some say 0 for ever.
+    """
+
+    charge_point: str
+    #: Unique at its station only.
+    transaction_id: str
+    phase: Phase
+    sequence: int
+    at: datetime
+    #: None where the station does not say at which EVSE.
+    connector_id: int | None = None
+    id_tag: str | None = None
+    token_type: TokenType = TokenType.RFID
+    #: It happened while there was no link.
+    is_offline: bool = False
+    #: What the car does; None where nothing is said.
+    state: ConnectorStatus | None = None
+    #: The number of the remote start that it follows.
+    remote_start_id: int | None = None
+    reservation_id: int | None = None
+    #: Of an end: OCPP's word; Local where the station is silent.
+    reason: str = "Local"
+    samples: tuple[MeterSample, ...] = ()
+
+
 class ChargingEvents(Protocol):
     """Receives what happens at the charge points.
 
@@ -131,8 +173,10 @@ class ChargingEvents(Protocol):
     ) -> None:
         """A connector changed; connector 0 is the charge point as a whole."""
 
-    async def authorize(self, charge_point: str, id_tag: str) -> IdTagInfo:
-        """May this id tag charge here?"""
+    async def authorize(
+        self, charge_point: str, id_tag: str, token_type: TokenType = TokenType.RFID
+    ) -> IdTagInfo:
+        """May this id tag charge here? Its type counts where nobody knows the token."""
 
     async def transaction_started(self, started: StartedTransaction) -> StartAnswer:
         """A transaction has begun; it has, even if the id tag is refused."""
@@ -148,3 +192,9 @@ class ChargingEvents(Protocol):
 
     async def transaction_stopped(self, stopped: StoppedTransaction) -> IdTagInfo | None:
         """A transaction has ended; the answer is about its `id_tag`, if there is something to say."""
+
+    async def transaction_event(self, event: TransactionEvent) -> IdTagInfo | None:
+        """Something happened in a transaction of OCPP 2.x; the answer is about the event's `id_tag`."""
+
+    async def reservation_ended(self, charge_point: str, number: int) -> None:
+        """A station keeps a reservation no longer, though nobody used it (OCPP 2.x)."""

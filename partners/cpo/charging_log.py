@@ -6,7 +6,7 @@ answered: both are on disk before.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -40,13 +40,20 @@ CREATE TABLE IF NOT EXISTS charging (
     connector INTEGER NOT NULL,
     id_tag TEXT NOT NULL,
     started TEXT NOT NULL,
-    meter_start TEXT NOT NULL,
+    meter_start TEXT,
     status TEXT NOT NULL,
     stopped TEXT,
     meter_stop TEXT,
     reason TEXT,
+    -- What its station calls it, where the station numbers its transactions itself (OCPP 2.x).
+    transaction_id TEXT,
+    -- Until when events that come before its end are waited for.
+    ends_by TEXT,
     UNIQUE (charge_point, connector, id_tag, started, meter_start)
 );
+CREATE UNIQUE INDEX IF NOT EXISTS charging_transaction ON charging (charge_point, transaction_id)
+    WHERE transaction_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS charging_ending ON charging (ends_by) WHERE ends_by IS NOT NULL;
 CREATE INDEX IF NOT EXISTS charging_open ON charging (charge_point) WHERE stopped IS NULL;
 CREATE TABLE IF NOT EXISTS meter_sample (
     charging INTEGER NOT NULL REFERENCES charging (id),
@@ -84,13 +91,23 @@ class Charging:
     plug: Plug
     id_tag: str
     started: datetime
-    meter_start: Decimal
+    #: None where the station tells it by samples only (OCPP 2.x).
+    meter_start: Decimal | None
     #: What its id tag was answered with.
     status: AuthorizationStatus
     stopped: datetime | None = None
     #: None after a stop that was never told: the end is the last thing known.
     meter_stop: Decimal | None = None
     reason: str | None = None
+    #: What its station calls it, where that is not our id (OCPP 2.x).
+    transaction_id: str | None = None
+    #: Its end was told, and something before it is missing: until when that is waited for.
+    ends_by: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """What its station calls it."""
+        return str(self.id) if self.transaction_id is None else self.transaction_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +185,49 @@ class ChargingLog:
         )
         return self.charging(charging_id)
 
+    def named(self, charge_point: str, transaction_id: str) -> Charging | None:
+        """The transaction that its station calls so (OCPP 2.x)."""
+        row = self._database.row(
+            "SELECT * FROM charging WHERE charge_point = ? AND transaction_id = ?",
+            (charge_point, transaction_id),
+        )
+        return None if row is None else _charging(row)
+
+    def open_named(self, plug: Plug, transaction_id: str, at: datetime) -> Charging:
+        """Keep a transaction of which something was told; nobody knows yet whose it is (OCPP 2.x)."""
+        charging_id = self._database.insert(
+            "INSERT INTO charging (charge_point, connector, id_tag, started, status, transaction_id)"
+            " VALUES (?, ?, '', ?, ?, ?)",
+            (*plug, _text(at), AuthorizationStatus.UNKNOWN.value, transaction_id),
+        )
+        return self.charging(charging_id)
+
+    def identified(self, charging: Charging, id_tag: str, status: AuthorizationStatus) -> Charging:
+        """Keep whose a transaction is, and what that one was answered."""
+        self._database.execute(
+            "UPDATE charging SET id_tag = ?, status = ? WHERE id = ?", (id_tag, status.value, charging.id)
+        )
+        return replace(charging, id_tag=id_tag, status=status)
+
+    def begun(self, charging: Charging, at: datetime) -> Charging:
+        """Keep when a transaction really began."""
+        self._database.execute("UPDATE charging SET started = ? WHERE id = ?", (_text(at), charging.id))
+        return replace(charging, started=at)
+
+    def awaits(self, charging: Charging, ends_by: datetime) -> Charging:
+        """Keep until when the rest of a transaction is waited for, whose end was told."""
+        self._database.execute("UPDATE charging SET ends_by = ? WHERE id = ?", (_text(ends_by), charging.id))
+        return replace(charging, ends_by=ends_by)
+
+    def awaited(self) -> list[Charging]:
+        """Transactions whose end was told, and of which something is missing; the most urgent first."""
+        rows = self._database.rows("SELECT * FROM charging WHERE ends_by IS NOT NULL ORDER BY ends_by")
+        return [_charging(row) for row in rows]
+
     def stop(self, charging: Charging, at: datetime, meter_stop: Decimal | None, reason: str) -> Charging:
         """Keep a stop."""
         self._database.execute(
-            "UPDATE charging SET stopped = ?, meter_stop = ?, reason = ? WHERE id = ?",
+            "UPDATE charging SET stopped = ?, meter_stop = ?, reason = ?, ends_by = NULL WHERE id = ?",
             (_text(at), None if meter_stop is None else _number(meter_stop), reason, charging.id),
         )
         return self.charging(charging.id)
@@ -228,22 +284,29 @@ class ChargingLog:
             ),
         )
 
+    def take_orphan(self, charging: Charging) -> StoppedTransaction | None:
+        """The stop of which nobody knew the start, if it can only be that of this new transaction."""
+        rows = self._database.rows(
+            "SELECT * FROM orphaned_stop WHERE charge_point = ? AND at >= ? AND id_tag = ? COLLATE NOCASE"
+            " AND transaction_id NOT IN (SELECT id FROM charging)",
+            (charging.plug.charge_point, _text(charging.started), charging.id_tag),
+        )
+        if len(rows) != 1:
+            return None
+        found = _orphan(rows[0])
+        self._database.execute(
+            "DELETE FROM orphaned_stop WHERE charge_point = ? AND transaction_id = ? AND at = ?",
+            (found.charge_point, found.transaction_id, rows[0]["at"]),
+        )
+        return found
+
     def late_stop(self, charging: Charging) -> StoppedTransaction | None:
         """The stop of a transaction that came after it had been closed without one."""
         row = self._database.row(
             "SELECT * FROM orphaned_stop WHERE charge_point = ? AND transaction_id = ? ORDER BY at DESC",
             (charging.plug.charge_point, charging.id),
         )
-        if row is None:
-            return None
-        return StoppedTransaction(
-            charge_point=row["charge_point"],
-            transaction_id=row["transaction_id"],
-            meter_stop_wh=Decimal(row["meter_stop"]),
-            at=_moment(row["at"]),
-            reason="Other",
-            id_tag=row["id_tag"],
-        )
+        return None if row is None else _orphan(row)
 
     # What happens during a transaction.
 
@@ -304,17 +367,30 @@ def _key(started: StartedTransaction) -> tuple[str, int, str, str, str]:
     )
 
 
+def _orphan(row: Any) -> StoppedTransaction:
+    return StoppedTransaction(
+        charge_point=row["charge_point"],
+        transaction_id=row["transaction_id"],
+        meter_stop_wh=Decimal(row["meter_stop"]),
+        at=_moment(row["at"]),
+        reason="Other",
+        id_tag=row["id_tag"],
+    )
+
+
 def _charging(row: Any) -> Charging:
     return Charging(
         id=row["id"],
         plug=Plug(row["charge_point"], row["connector"]),
         id_tag=row["id_tag"],
         started=_moment(row["started"]),
-        meter_start=Decimal(row["meter_start"]),
+        meter_start=_decimal(row["meter_start"]),
         status=AuthorizationStatus(row["status"]),
         stopped=None if row["stopped"] is None else _moment(row["stopped"]),
         meter_stop=_decimal(row["meter_stop"]),
         reason=row["reason"],
+        transaction_id=row["transaction_id"],
+        ends_by=None if row["ends_by"] is None else _moment(row["ends_by"]),
     )
 
 

@@ -19,12 +19,12 @@ from hub.ocpi.errors import InvalidParameters
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
 from partners.cpo.callbacks import Callback, callback, post, requester
-from partners.cpo.central_system import RemoteOutcome
 from partners.cpo.charging_log import Charging, ChargingLog
 from partners.cpo.contracts import Contract, Contracts
 from partners.cpo.limits import CannotFollow, lowest
-from partners.cpo.ocpp16_profiles import NoSchedule, ProfileCalls
 from partners.cpo.profile_book import ProfileBook
+from partners.cpo.profile_calls import NoSchedule, ProfileCalls
+from partners.cpo.remote_outcome import RemoteOutcome
 from partners.exchange import Answer, Handler, Request
 from partners.link import NO_SUCCESS, Link, path
 from schemas.v2_2_1 import (
@@ -212,7 +212,7 @@ class ChargingProfiles:
             return await self.profiles.clear(charging.plug.charge_point, charging.id)
         try:
             combined = lowest(wanted, charging.started, contract)
-            return await self.profiles.set(charging.plug, charging.id, combined, contract)
+            return await self.profiles.set(charging, combined, contract)
         except CannotFollow as error:
             log.info("transaction %s cannot follow a profile: %s", charging.id, error)
             return RemoteOutcome.REJECTED

@@ -20,7 +20,7 @@ from hub.ocpi.errors import InvalidParameters, UnknownLocation
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
 from partners.cpo.callbacks import Callback, callback, post, requester
-from partners.cpo.central_system import RemoteOutcome
+from partners.cpo.central_system import RemoteStart
 from partners.cpo.charging_events import ConnectorStatus
 from partners.cpo.charging_log import Charging, ChargingLog
 from partners.cpo.configuration import Configuration, Plug
@@ -29,6 +29,9 @@ from partners.cpo.early_sessions import ANY_CONNECTOR, EarlySession
 from partners.cpo.grants import Grant, Grants
 from partners.cpo.id_tags import IdTags
 from partners.cpo.promises import Promises
+from partners.cpo.questions import RESERVES_ANY, Questions, Setting
+from partners.cpo.remote_outcome import RemoteOutcome
+from partners.cpo.remote_starts import RemoteStarts
 from partners.cpo.reservations import Reservation
 from partners.exchange import Answer, Handler, Request
 from partners.link import Link
@@ -44,6 +47,7 @@ from schemas.v2_2_1 import (
     StartSession,
     StopSession,
     Token,
+    TokenType,
     UnlockConnector,
 )
 
@@ -81,25 +85,36 @@ class ChargePoints(Protocol):
     def is_connected(self, charge_point: str) -> bool:
         """Whether there is a link to this charge point now."""
 
-    async def remote_start(self, charge_point: str, connector_id: int | None, id_tag: str) -> RemoteOutcome:
+    def questions(self, charge_point: str) -> Questions:
+        """The words in which a charge point is asked."""
+
+    async def request_start(
+        self, charge_point: str, connector_id: int | None, id_tag: str, token_type: TokenType, number: int
+    ) -> RemoteStart:
         """Ask the charge point to start a transaction for this id tag."""
 
-    async def remote_stop(self, charge_point: str, transaction_id: int) -> RemoteOutcome:
-        """Ask the charge point to stop this transaction."""
+    async def remote_stop(self, charge_point: str, transaction: str) -> RemoteOutcome:
+        """Ask the charge point to stop the transaction that it knows by this name."""
 
     async def unlock(self, charge_point: str, connector_id: int) -> RemoteOutcome:
         """Ask the charge point to let go of the cable."""
 
     async def reserve(
-        self, charge_point: str, connector_id: int, id_tag: str, number: int, expires: datetime
+        self,
+        charge_point: str,
+        connector_id: int,
+        id_tag: str,
+        token_type: TokenType,
+        number: int,
+        expires: datetime,
     ) -> RemoteOutcome:
         """Ask the charge point to keep a connector (0: any) for this id tag."""
 
     async def cancel_reservation(self, charge_point: str, number: int) -> RemoteOutcome:
         """Ask the charge point to keep it no longer."""
 
-    async def setting(self, charge_point: str, key: str) -> str | None:
-        """The value of one of the charge point's configuration keys."""
+    async def setting(self, charge_point: str, setting: Setting) -> str | None:
+        """The value of one of the charge point's settings."""
 
 
 class NotNow(Exception):
@@ -128,6 +143,7 @@ class Commands:
     contracts: Contracts
     id_tags: IdTags
     grants: Grants
+    remote_starts: RemoteStarts
     promises: Promises
     link: Link
     clock: Clock
@@ -135,6 +151,8 @@ class Commands:
     answer_within: timedelta
     #: Lets an order be carried out after the answer.
     spawn: Callable[[Coroutine[Any, Any, None]], None]
+    #: Told that a remote start is of a transaction that a station has begun already (2.x).
+    begun: Callable[[str, str], Awaitable[None]]
 
     def handlers(self) -> Mapping[str, Handler]:
         """The interface."""
@@ -174,7 +192,7 @@ class Commands:
         self._check_connected(plug)
         grant = Grant(
             charge_point=plug.charge_point,
-            id_tag=self.id_tags.id_tag(wanted.token),
+            id_tag=self._id_tag(wanted.token, plug),
             token=wanted.token,
             auth_method=AuthMethod.COMMAND,
             given=self.clock(),
@@ -221,7 +239,7 @@ class Commands:
         self._check_connected(plug)
         grant = Grant(
             charge_point=plug.charge_point,
-            id_tag=self.id_tags.id_tag(wanted.token),
+            id_tag=self._id_tag(wanted.token, plug),
             token=wanted.token,
             auth_method=AuthMethod.COMMAND,
             given=self.clock(),
@@ -312,6 +330,9 @@ class Commands:
             raise NotNow("the session is over")
         return charging
 
+    def _id_tag(self, token: Token, plug: Plug) -> str:
+        return self.id_tags.id_tag(token, self.charge_points.questions(plug.charge_point).longest_id_tag)
+
     def _check_connected(self, plug: Plug) -> None:
         if not self.charge_points.is_connected(plug.charge_point):
             raise NotNow("the charge point is not connected")
@@ -322,7 +343,14 @@ class Commands:
         # Before the call: the charge point may begin before it has answered.
         self.grants.give(grant)
         session_id = self.promises.start_asked(grant, plug)
-        outcome = await self.charge_points.remote_start(plug.charge_point, plug.number, grant.id_tag)
+        token_type = TokenType(grant.token.type)
+        number = self.remote_starts.asked(plug, grant.id_tag, token_type)
+        outcome, transaction_id = await self.charge_points.request_start(
+            plug.charge_point, plug.number, grant.id_tag, token_type, number
+        )
+        if transaction_id is not None:
+            self.remote_starts.bound(number, transaction_id)
+            await self.begun(plug.charge_point, transaction_id)
         if outcome is RemoteOutcome.ACCEPTED:
             self.promises.start_accepted(session_id)
         if outcome in _NOTHING_BEGAN:
@@ -342,7 +370,7 @@ class Commands:
         return CommandResultType.REJECTED
 
     async def _remote_stop(self, charging: Charging) -> CommandResultType:
-        return _RESULTS[await self.charge_points.remote_stop(charging.plug.charge_point, charging.id)]
+        return _RESULTS[await self.charge_points.remote_stop(charging.plug.charge_point, charging.name)]
 
     async def _remote_unlock(self, plug: Plug) -> CommandResultType:
         return _RESULTS[await self.charge_points.unlock(*plug)]
@@ -369,7 +397,12 @@ class Commands:
         before = self.promises.reservations.by_number(number)
         former = None if before is None else self.promises.early.get(before.session_id)
         outcome = await self.charge_points.reserve(
-            kept.charge_point, kept.number, grant.id_tag, number, grant.reserved_until or grant.given
+            kept.charge_point,
+            kept.number,
+            grant.id_tag,
+            TokenType(grant.token.type),
+            number,
+            grant.reserved_until or grant.given,
         )
         if outcome is RemoteOutcome.ACCEPTED:
             self.grants.give(replace(grant, connector=kept.number or None))
@@ -381,7 +414,7 @@ class Commands:
     async def _any_of(self, plug: Plug) -> Plug:
         """Any connector of its charge point, where there are several and it can do that; else this one."""
         plugs = [each for each in self.configuration.places if each.charge_point == plug.charge_point]
-        can = len(plugs) > 1 and await self.charge_points.setting(plug.charge_point, _ANY_CAN_BE_RESERVED)
+        can = len(plugs) > 1 and await self.charge_points.setting(plug.charge_point, RESERVES_ANY)
         return Plug(plug.charge_point, ANY_CONNECTOR) if can and can.strip().lower() == "true" else plug
 
     async def _give_up(self, reservation: Reservation, plug: Plug) -> CommandResultType:
@@ -396,8 +429,6 @@ class Commands:
 
 
 _TOLERANT: Final[Mapping[str, Any]] = {"tolerant": True}
-#: The configuration key of OCPP 1.6 for reservations of connector 0.
-_ANY_CAN_BE_RESERVED: Final = "ReserveConnectorZeroSupported"
 
 
 def _check_own(token: Token, request: Request) -> None:

@@ -4,6 +4,9 @@ Tariffs and locations are written as OCPI has them, without what the node knows 
 `last_updated`). A location that is `private` is never told to anybody. An EVSE names its `charge_point`; a
 connector may give its number there (`ocpp_connector`, 1 if it does not). Numbers keep their digits.
 
+OCPP 2.x counts EVSEs, and connectors within each. The EVSEs of a charge point are numbered in the order of
+their connectors' numbers, unless an EVSE says otherwise (`ocpp_evse`).
+
     [[tariffs]]
     id = "standard"
     currency = "EUR"
@@ -36,7 +39,7 @@ connector may give its number there (`ocpp_connector`, 1 if it does not). Number
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -45,6 +48,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from hub.ocpi.timestamps import format_timestamp, parse_timestamp
 from hub.pricing import CannotBePriced, ChargedPeriod, price
 from partners.configuration_file import SettingsWrong, Wrong
+from partners.cpo.wiring import Outlet, Wiring
 from partners.wire_tables import toml_key, wrong_with
 from schemas.v2_2_1 import Location, Status, Tariff
 
@@ -78,11 +82,28 @@ class Configuration:
     places: Mapping[Plug, Place]
     #: Ids, in capitals, of locations that nobody hears of: not for public charging, nor for roaming (LOC-13).
     private: frozenset[str] = frozenset()
+    #: What OCPP 2.x calls an EVSE, where the operator says so.
+    evse_ids: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def charge_points(self) -> frozenset[str]:
         """The identities of all charge points."""
         return frozenset(plug.charge_point for plug in self.places)
+
+    def wiring(self, charge_point: str) -> Wiring:
+        """What an OCPP 2.x station calls its connectors."""
+        places = sorted(
+            (plug.number, place) for plug, place in self.places.items() if plug[0] == charge_point
+        )
+        by_evse: dict[tuple[str, str], list[int]] = {}
+        for number, place in places:
+            by_evse.setdefault(place[:2], []).append(number)
+        outlets = {
+            number: Outlet(self.evse_ids.get(evse, evse_id), connector_id)
+            for evse_id, (evse, numbers) in enumerate(by_evse.items(), start=1)
+            for connector_id, number in enumerate(numbers, start=1)
+        }
+        return Wiring(outlets)
 
     def capabilities(self, place: Place) -> frozenset[str]:
         """What the EVSE of a connector can do, by its configuration."""
@@ -117,6 +138,12 @@ def configuration(told: Mapping[str, Any]) -> Configuration:
         locations=tuple(_without_plugs(_ocpi(location)) for location in told["locations"]),
         places={plug: place for _, plug, place in _plugs(told["locations"])},
         private=frozenset(str(each["id"]).upper() for each in told["locations"] if each.get("private")),
+        evse_ids={
+            (str(location["id"]), str(evse["uid"])): evse["ocpp_evse"]
+            for location in told["locations"]
+            for evse in location["evses"]
+            if "ocpp_evse" in evse
+        },
     )
 
 
@@ -170,6 +197,7 @@ def _locations(told: Mapping[str, Any]) -> Iterator[Wrong]:
         ids = [(f"{key}.connectors[{at}].id", each.get("id")) for at, each in enumerate(evse["connectors"])]
         yield from _told_twice(iter(ids))
     yield from _wiring(locations)
+    yield from _evse_ids(locations)
     yield from _tariff_ids(told)
 
 
@@ -181,6 +209,8 @@ def _nesting(location: Mapping[str, Any], key: str) -> Iterator[Wrong]:
             continue
         if not (isinstance(evse.get("charge_point"), str) and evse["charge_point"]):
             yield Wrong(f"{place}.charge_point", "expected the identity of a charge point")
+        if not _is_number(evse.get("ocpp_evse", 1)):
+            yield Wrong(f"{place}.ocpp_evse", "expected a whole number of at least 1")
         for inner, connector in _tables(evse, "connectors", place):
             if connector is None:
                 yield Wrong(inner, "expected at least one table [[locations.evses.connectors]]")
@@ -232,6 +262,17 @@ def _wiring(locations: Sequence[Mapping[str, Any]]) -> Iterator[Wrong]:
             yield Wrong(key, f"charge points {spelling!r} and {plug.charge_point!r} differ only in case")
         if location_id != place.location_id:
             yield Wrong(key, f"charge point {plug.charge_point!r} stands at {location_id!r} already")
+
+
+def _evse_ids(locations: Sequence[Mapping[str, Any]]) -> Iterator[Wrong]:
+    """Either every EVSE of a charge point says what OCPP 2.x calls it, or none does; each another."""
+    told: dict[str, list[tuple[str, int | None]]] = {}
+    for key, evse in _evses(locations):
+        told.setdefault(evse["charge_point"], []).append((f"{key}.ocpp_evse", evse.get("ocpp_evse")))
+    for each in told.values():
+        ids = [evse_id for _, evse_id in each]
+        if ids != [None] * len(ids) and (None in ids or len(set(ids)) < len(ids)):
+            yield Wrong(each[-1][0], "expected another number at each EVSE of the charge point")
 
 
 def _tariff_ids(told: Mapping[str, Any]) -> Iterator[Wrong]:
@@ -312,7 +353,7 @@ def _without_plugs(location: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{key: value for key, value in location.items() if key != "private"},
         "evses": [
-            {key: value for key, value in evse.items() if key != "charge_point"}
+            {key: value for key, value in evse.items() if key not in {"charge_point", "ocpp_evse"}}
             | {
                 "connectors": [
                     {key: value for key, value in connector.items() if key != "ocpp_connector"}

@@ -86,7 +86,7 @@ class Corrections:
             )
         if meter_stop_wh is None:
             return charging
-        if meter_stop_wh < charging.meter_start:
+        if charging.meter_start is not None and meter_stop_wh < charging.meter_start:
             raise CannotCorrect(f"the register stood at {charging.meter_start} Wh at the start")
         return self.charging_log.stop(charging, charging.stopped or charging.started, meter_stop_wh, "Other")
 

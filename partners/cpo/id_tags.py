@@ -51,9 +51,14 @@ class IdTags:
         if database.row("SELECT 1 FROM surrogate_key") is None:
             database.execute("INSERT INTO surrogate_key (key) VALUES (?)", (secrets.token_bytes(32),))
 
-    def id_tag(self, token: Token) -> str:
-        """The id tag under which charge points know this token: its uid, or a surrogate that is kept."""
-        if len(token.uid) <= ID_TAG_LENGTH:
+    def id_tag(self, token: Token, longest: int = ID_TAG_LENGTH) -> str:
+        """The id tag under which charge points know this token: its uid, or a surrogate that is kept.
+
+        Args:
+            token: Of an eMSP.
+            longest: How many characters fit at the charge point.
+        """
+        if len(token.uid) <= longest:
             return token.uid
         _, *key = token_key(token)
         row = self._database.row(

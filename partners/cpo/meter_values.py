@@ -1,4 +1,4 @@
-"""Meter values of OCPP 1.6, made comparable: one unit a quantity, exact numbers, UTC.
+"""Meter values of OCPP, made comparable: one unit a quantity, exact numbers, UTC.
 
 Charge points differ in units (even inside one transaction), in phases, in what they leave out, and in
 how they write an instant. Every sample is therefore normalised alone:
@@ -10,6 +10,9 @@ how they write an instant. Every sample is therefore normalised alone:
 | location     | Outlet                         |
 | format       | Raw                            |
 | unit         | Wh (of an energy), W, A        |
+| multiplier   | 0: of ten, in OCPP 2.x         |
+
+A value is a text in 1.6, a number in 2.x; the unit is a text in 1.6, `unitOfMeasure` in 2.x.
 """
 
 import re
@@ -40,7 +43,8 @@ _FACTORS: Mapping[tuple[str, str], Decimal] = {
 _WHOLES: tuple[tuple[str, ...], ...] = (("",), ("L1", "L2", "L3"), ("L1-N", "L2-N", "L3-N"))
 
 #: No meter reads more than this; a longer number is a fault, and may not cost us time or memory.
-_MOST = Decimal(10) ** 15
+_MOST_DIGITS = 15
+_MOST = Decimal(10) ** _MOST_DIGITS
 
 #: Measured inside the car: what it has got there is never billed.
 _IN_THE_CAR = frozenset({"EV", "Inlet"})
@@ -115,16 +119,25 @@ def _measurand(sampled: Mapping[str, Any]) -> str:
 def _number(sampled: Mapping[str, Any]) -> Decimal | None:
     """The reading in its normal unit; None if it is none that we use."""
     measurand = _measurand(sampled)
-    factor = _FACTORS.get((measurand, sampled.get("unit", "").strip().lower()))
+    unit, multiplier = _unit(sampled)
+    factor = _FACTORS.get((measurand, unit.strip().lower()))
     signed = sampled.get("format", "Raw") == "SignedData"
     elsewhere = sampled.get("location", "Outlet") in _IN_THE_CAR and measurand != "SoC"
-    if factor is None or signed or elsewhere:
+    if factor is None or signed or elsewhere or abs(multiplier) > _MOST_DIGITS:
         return None
     try:
-        value = Decimal(sampled["value"].strip())
+        value = Decimal(str(sampled["value"]).strip()).scaleb(multiplier)
     except InvalidOperation:
         return None
     return value * factor if value.is_finite() and value.copy_abs() < _MOST else None
+
+
+def _unit(sampled: Mapping[str, Any]) -> tuple[str, int]:
+    """The unit, and the power of ten that a value is multiplied by."""
+    if "unitOfMeasure" not in sampled:
+        return sampled.get("unit", ""), 0
+    told = sampled["unitOfMeasure"]
+    return told.get("unit", ""), int(told.get("multiplier", 0))
 
 
 def _sample(at: datetime, context: str, measured: Mapping[tuple[str, str], Decimal]) -> MeterSample:

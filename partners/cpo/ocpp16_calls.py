@@ -1,13 +1,14 @@
 """What a charge point says in OCPP 1.6, told on as events, and the answer it gets."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from hub.ocpi.timestamps import Clock
 from partners.cpo.charging_events import (
+    AuthorizationStatus,
     BootInfo,
     ChargingEvents,
     ConnectorStatus,
@@ -16,8 +17,12 @@ from partners.cpo.charging_events import (
     StoppedTransaction,
 )
 from partners.cpo.meter_values import MeterSample, NotAnInstant, instant, samples
-from partners.cpo.ocpp_frames import Call, CallRefused, ErrorCode
-from partners.cpo.ocpp_payloads import check_call, is_action
+from partners.cpo.questions import timestamp
+from partners.ocpp.errors import CallRefused, ErrorCode
+from partners.ocpp.frames import Call, Send
+from partners.ocpp.payloads import Relaxation
+from partners.ocpp.router import Router
+from partners.ocpp.versions import Version
 
 Payload = Mapping[str, Any]
 
@@ -41,20 +46,14 @@ class ChargePointCalls:
     clock: Clock
     heartbeat_interval: timedelta
 
-    async def answer(self, call: Call) -> Payload:
+    async def answer(self, call: Call | Send, relaxed: Collection[Relaxation] = ()) -> Payload:
         """The payload of the CALLRESULT.
 
         Raises:
-            CallRefused: The call is unknown, not offered here, or cannot be read.
+            CallRefused: The call is unknown, not offered here, or not valid.
             Exception: Whatever the events raise.
         """
-        if not is_action(call.action):
-            raise CallRefused(ErrorCode.NOT_IMPLEMENTED)
-        answerer = _ANSWERERS.get(call.action)
-        if answerer is None:
-            raise CallRefused(ErrorCode.NOT_SUPPORTED)
-        check_call(call.action, call.payload)
-        return await answerer(self, call.payload)
+        return await ROUTER.answer(self, call, relaxed)
 
 
 async def _boot_notification(station: ChargePointCalls, payload: Payload) -> Payload:
@@ -159,36 +158,41 @@ _ANSWERERS: Mapping[str, Callable[[ChargePointCalls, Payload], Awaitable[Payload
 }
 
 
-def timestamp(at: datetime) -> str:
-    """An instant as OCPP's text: UTC, milliseconds, `Z`."""
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+ROUTER: Final = Router(Version.V1_6, _ANSWERERS)
+
+#: Words that 1.6 does not have.
+_IN_1_6: Final[Mapping[AuthorizationStatus, AuthorizationStatus]] = {
+    AuthorizationStatus.NO_CREDIT: AuthorizationStatus.BLOCKED,
+    AuthorizationStatus.NOT_AT_THIS_LOCATION: AuthorizationStatus.INVALID,
+    AuthorizationStatus.UNKNOWN: AuthorizationStatus.INVALID,
+}
 
 
 def _at(payload: Payload) -> datetime:
     try:
         return instant(payload["timestamp"])
     except NotAnInstant as error:
-        raise CallRefused(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "/timestamp: no date-time") from error
+        raise CallRefused(ErrorCode.PROPERTY, "/timestamp: no date-time") from error
 
 
 def _samples(meter_values: Any) -> tuple[MeterSample, ...]:
     try:
         return samples(meter_values)
     except NotAnInstant as error:
-        raise CallRefused(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "a sample's timestamp") from error
+        raise CallRefused(ErrorCode.PROPERTY, "a sample's timestamp") from error
 
 
 def _status(text: str) -> ConnectorStatus:
     try:
         return ConnectorStatus(text)
     except ValueError as error:
-        raise CallRefused(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "/status: unknown") from error
+        raise CallRefused(ErrorCode.PROPERTY, "/status: unknown") from error
 
 
 def _whole_number(payload: Payload, name: str) -> int:
-    number: int = payload[name]
+    number = int(payload[name])
     if abs(number) >= _MOST:
-        raise CallRefused(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, f"/{name}: too great")
+        raise CallRefused(ErrorCode.PROPERTY, f"/{name}: too great")
     return number
 
 
@@ -197,4 +201,6 @@ def _id_tag_info(info: IdTagInfo) -> Payload:
         "parentIdTag": info.parent_id_tag,
         "expiryDate": timestamp(info.expires) if info.expires else None,
     }
-    return {"status": info.status} | {name: value for name, value in optional.items() if value is not None}
+    return {"status": _IN_1_6.get(info.status, info.status)} | {
+        name: value for name, value in optional.items() if value is not None
+    }

@@ -128,6 +128,15 @@ class Promises:
         if waiting is not None:
             self.end(waiting, self.clock(), Ending.CANCELLED)
 
+    def given_up(self, charge_point: str, number: int) -> None:
+        """The charge point keeps a reservation no longer: its time is over, or it cannot (OCPP 2.x)."""
+        reservation = self.reservations.by_number(number)
+        waiting = None if reservation is None else self.early.get(reservation.session_id)
+        if waiting is None or waiting.plug.charge_point != charge_point or number in self._being_cancelled:
+            return
+        now = self.clock()
+        self.end(waiting, now, Ending.EXPIRED if now >= waiting.until else Ending.BROKEN)
+
     def broken(self, reservation: Reservation) -> None:
         """We cannot keep a reservation."""
         waiting = self.early.get(reservation.session_id)

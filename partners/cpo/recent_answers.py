@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from hub.ocpi.timestamps import Clock
-from partners.cpo.ocpp_frames import Call
+from partners.ocpp.frames import Call, Send
 from schemas import exact_json
 
-_OF_A_TRANSACTION = frozenset({"StartTransaction", "StopTransaction", "MeterValues"})
+_OF_A_TRANSACTION = frozenset({"StartTransaction", "StopTransaction", "MeterValues", "TransactionEvent"})
 _NEVER_AGAIN = frozenset({"Heartbeat", "BootNotification"})
 
 
@@ -41,14 +41,14 @@ class RecentAnswers:
         self._clock = clock
         self._given: dict[bytes, _Given] = {}
 
-    def recall(self, call: Call) -> Mapping[str, Any] | None:
+    def recall(self, call: Call | Send) -> Mapping[str, Any] | None:
         """The answer that this very message got before, if it did."""
         given = self._given.get(_fingerprint(call))
         if given is None or self._clock() - given.at > self.kept_for:
             return None
         return given.payload
 
-    def remember(self, call: Call, payload: Mapping[str, Any]) -> None:
+    def remember(self, call: Call | Send, payload: Mapping[str, Any]) -> None:
         """Keep an answer. A refusal is not kept: said again, the message is to be tried again."""
         if call.action in _NEVER_AGAIN:
             return
@@ -63,5 +63,5 @@ class RecentAnswers:
             del self._given[fingerprint]
 
 
-def _fingerprint(call: Call) -> bytes:
+def _fingerprint(call: Call | Send) -> bytes:
     return hashlib.blake2b(exact_json.encode(call), digest_size=16).digest()

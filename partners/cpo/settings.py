@@ -22,6 +22,7 @@ from partners.configuration_file import (
 from partners.cpo.central_system import CentralSystemSettings
 from partners.cpo.configuration import Configuration, configuration
 from partners.cpo.sessions import Pace
+from partners.cpo.transactions import Patience
 from partners.settings import NodeSettings, hub_settings, node_settings
 
 #: Where a CPO listens unless its file says otherwise: for the hub, for its command line, for charge points.
@@ -58,6 +59,8 @@ class CpoSettings:
     authorize_within: timedelta = timedelta(seconds=5)
     #: How long after an accepted START_SESSION a transaction may begin, before its Session is INVALID.
     start_within: timedelta = timedelta(seconds=150)
+    #: How long the end of a transaction waits for what is missing before it (OCPP 2.x).
+    gap_patience: Patience = field(default_factory=Patience)
     #: A second request about the charging profile of a session within this time is TOO_OFTEN.
     profile_pause: timedelta = timedelta(seconds=10)
     #: How often the eMSP hears of a running Session.

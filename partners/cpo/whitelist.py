@@ -37,7 +37,7 @@ class AskTheEmsp:
 def decision(token: Token | None) -> DecidedHere | AskTheEmsp:
     """Who decides about a token, and what the list says of it."""
     if token is None:
-        return AskTheEmsp(AuthorizationStatus.INVALID)
+        return AskTheEmsp(AuthorizationStatus.UNKNOWN)
     listed = AuthorizationStatus.ACCEPTED if token.valid else AuthorizationStatus.INVALID
     match token.whitelist:
         case WhitelistType.ALWAYS | WhitelistType.ALLOWED:
@@ -53,6 +53,6 @@ STATUS_OF_ALLOWED = {
     AllowedType.ALLOWED: AuthorizationStatus.ACCEPTED,
     AllowedType.BLOCKED: AuthorizationStatus.BLOCKED,
     AllowedType.EXPIRED: AuthorizationStatus.EXPIRED,
-    AllowedType.NO_CREDIT: AuthorizationStatus.BLOCKED,
-    AllowedType.NOT_ALLOWED: AuthorizationStatus.INVALID,
+    AllowedType.NO_CREDIT: AuthorizationStatus.NO_CREDIT,
+    AllowedType.NOT_ALLOWED: AuthorizationStatus.NOT_AT_THIS_LOCATION,
 }

@@ -78,7 +78,7 @@ async def test_a_stop_that_came_late_is_billed_by_a_correction() -> None:
         await made.active()
         charging = made.cpo.charging_log.charging(1)
         with made.cpo.node.database.transaction():
-            made.cpo.chargings._abandon(charging)
+            made.cpo.entries.abandon(charging)
         made.cpo.handover.owe(made.cpo.contracts.of(1).emsp)
         original = (await made.hub.receives("POST", "/receiver/cdrs")).value
         assert original["remark"].startswith("estimated")

@@ -1,7 +1,7 @@
 """A small OCPP world on loopback: a central system whose CPO writes everything down, and chargers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,9 +25,13 @@ from partners.cpo.charging_events import (
     StartAnswer,
     StartedTransaction,
     StoppedTransaction,
+    TransactionEvent,
 )
 from partners.cpo.meter_values import MeterSample
+from partners.cpo.wiring import Outlet, Wiring
+from partners.ocpp.payloads import Relaxation
 from schemas import exact_json
+from schemas.v2_2_1 import TokenType
 
 #: Nothing on loopback takes longer, unless it hangs.
 PATIENCE = 10.0
@@ -113,7 +117,10 @@ class RecordingCpo:
     ) -> None:
         await self._took("status_changed", charge_point, StatusChange(connector_id, status, error_code, at))
 
-    async def authorize(self, charge_point: str, id_tag: str) -> IdTagInfo:
+    async def authorize(
+        self, charge_point: str, id_tag: str, token_type: TokenType = TokenType.RFID
+    ) -> IdTagInfo:
+        del token_type
         await self._took("authorize", charge_point, id_tag)
         return self._info(id_tag)
 
@@ -135,6 +142,13 @@ class RecordingCpo:
         await self._took("transaction_stopped", stopped.charge_point, stopped)
         return self._info(stopped.id_tag) if stopped.id_tag else None
 
+    async def transaction_event(self, event: TransactionEvent) -> IdTagInfo | None:
+        await self._took("transaction_event", event.charge_point, event)
+        return self._info(event.id_tag) if event.id_tag else None
+
+    async def reservation_ended(self, charge_point: str, number: int) -> None:
+        await self._took("reservation_ended", charge_point, number)
+
 
 @dataclass(slots=True)
 class CpoNode:
@@ -143,6 +157,8 @@ class CpoNode:
     cpo: RecordingCpo
     settings: CentralSystemSettings = QUICK
     known: Callable[[str], bool] = lambda _: True
+    relaxed: Callable[[str], Collection[Relaxation]] = lambda _: ()
+    wiring: Callable[[str], Wiring] = lambda _: Wiring({1: Outlet(1, 1), 2: Outlet(2, 1)})
     port: int = 0
     central: CentralSystem = field(init=False)
     _runner: web.AppRunner | None = None
@@ -151,7 +167,14 @@ class CpoNode:
         return f"ws://127.0.0.1:{self.port}/ocpp/{charge_point}"
 
     async def start(self) -> None:
-        self.central = CentralSystem(self.cpo, clock=utc_now, settings=self.settings, known=self.known)
+        self.central = CentralSystem(
+            self.cpo,
+            clock=utc_now,
+            settings=self.settings,
+            known=self.known,
+            relaxed=self.relaxed,
+            wiring=self.wiring,
+        )
         app = web.Application()
         self.central.mount(app)
         self._runner, self.port = await _listening(app, self.port)
@@ -164,9 +187,11 @@ class CpoNode:
 
 @asynccontextmanager
 async def cpo_node(
-    settings: CentralSystemSettings = QUICK, known: Callable[[str], bool] = lambda _: True
+    settings: CentralSystemSettings = QUICK,
+    known: Callable[[str], bool] = lambda _: True,
+    relaxed: Callable[[str], Collection[Relaxation]] = lambda _: (),
 ) -> AsyncIterator[CpoNode]:
-    node = CpoNode(RecordingCpo(), settings, known)
+    node = CpoNode(RecordingCpo(), settings, known, relaxed)
     await node.start()
     try:
         yield node

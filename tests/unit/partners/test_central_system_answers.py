@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from partners.cpo.charging_events import BootInfo, ConnectorStatus, StartedTransaction
-from partners.cpo.ocpp_frames import Call
 from partners.cpo.recent_answers import RecentAnswers
+from partners.ocpp.frames import Call
 from tests.unit.partners.ocpp_world import cpo_node, raw_charge_point, start_transaction
 
 STOP = {"transactionId": 1, "meterStop": 5000, "timestamp": "2026-01-02T04:04:05Z", "idTag": "TAG"}

@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
-from partners.cpo.central_system import CentralSystem, CentralSystemSettings, RemoteOutcome
-from partners.cpo.ocpp_connection import NoAnswer, NotConnected, Refused
+from partners.cpo.central_system import CentralSystem, CentralSystemSettings
+from partners.cpo.remote_outcome import RemoteOutcome
+from partners.ocpp.errors import CallRefused
+from partners.ocpp.link import NoAnswer, NotConnected, Refused
+from partners.ocpp.payloads import check_result
+from partners.ocpp.versions import Version
 from tests.unit.partners.ocpp_world import CpoNode, RawChargePoint, cpo_node, patiently, raw_charge_point
 
 IMPATIENT = CentralSystemSettings(answer_within=timedelta(milliseconds=500))
@@ -37,6 +41,16 @@ async def outcome(
         heard = await charger.hear()
         await charger.say(answer[0], heard[1], *answer[1:])
     return heard, running.result()
+
+
+def is_said_to(action: str, answer: tuple[Any, ...]) -> bool:
+    if answer[0] != 3:
+        return True
+    try:
+        check_result(Version.V1_6, action, answer[1])
+    except CallRefused:
+        return False
+    return True
 
 
 @pytest.mark.parametrize(
@@ -71,7 +85,8 @@ async def test_the_charge_points_word_is_the_outcome(
         await node.cpo.until_told("connected")
         heard, became = await outcome(node, charger, command, *answer)
     assert (heard[0], heard[2:]) == (2, frame)
-    assert became is expected
+    # The word of another answer is as good as none.
+    assert became is (expected if is_said_to(frame[0], answer) else RemoteOutcome.FAILED)
 
 
 async def test_a_start_without_a_connector_leaves_the_choice_to_the_charge_point() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from partners.ocpp.payloads import Relaxation
 from tests.unit.partners.ocpp_world import cpo_node, raw_charge_point, start_transaction
 
 
@@ -33,11 +34,15 @@ async def test_a_frame_that_cannot_be_answered_is_passed_over_and_the_link_stays
     assert answer[:2] == [3, "1"]
 
 
-async def test_a_binary_message_is_passed_over_and_the_link_stays() -> None:
-    async with cpo_node() as node, raw_charge_point(node.url()) as charger:
+async def test_a_binary_message_ends_the_link_and_no_other() -> None:
+    async with (
+        cpo_node() as node,
+        raw_charge_point(node.url()) as charger,
+        raw_charge_point(node.url("CP002")) as other,
+    ):
         await charger.websocket.send_bytes(b'[2,"0","Heartbeat",{}]')
-        answer = await charger.ask("1", "Heartbeat", {})
-    assert answer[:2] == [3, "1"]
+        assert await charger.farewell() == 1003
+        assert (await other.ask("1", "Heartbeat", {}))[:2] == [3, "1"]
 
 
 @pytest.mark.parametrize(
@@ -75,20 +80,24 @@ async def test_a_call_that_cannot_be_answered_is_refused_by_its_own_code(frame: 
     assert [event.name for event in node.cpo.events] == ["connected", "disconnected"]
 
 
-async def test_a_field_that_nobody_knows_does_not_cost_a_transaction() -> None:
-    payload = start_transaction(vendorSpecific={"a": 1}, idTag="TOO-LONG-FOR-AN-ID-TAG")
-    async with cpo_node() as node, raw_charge_point(node.url()) as charger:
-        answer = await charger.ask("1", "StartTransaction", payload)
-    assert answer == [3, "1", {"transactionId": 1, "idTagInfo": {"status": "Accepted"}}]
-    assert node.cpo.told("transaction_started")[0].id_tag == "TOO-LONG-FOR-AN-ID-TAG"
-
-
-async def test_a_word_that_nobody_knows_does_not_cost_a_stop() -> None:
-    stop = {"transactionId": 1, "meterStop": 5, "timestamp": "2026-01-02T03:04:05Z", "reason": "Boredom"}
-    async with cpo_node() as node, raw_charge_point(node.url()) as charger:
-        answer = await charger.ask("1", "StopTransaction", stop)
-    assert answer == [3, "1", {}]
-    assert node.cpo.told("transaction_stopped")[0].reason == "Boredom"
+@pytest.mark.parametrize(
+    ("changed", "code", "relaxation"),
+    [
+        ({"vendorSpecific": {"a": 1}}, "FormationViolation", Relaxation.EXTRA_FIELDS),
+        ({"idTag": "TOO-LONG-FOR-AN-ID-TAG"}, "PropertyConstraintViolation", Relaxation.LONG_TEXTS),
+    ],
+)
+async def test_a_known_fault_is_let_pass_by_its_name_and_for_its_charger_alone(
+    changed: dict[str, Any], code: str, relaxation: Relaxation
+) -> None:
+    payload = start_transaction(**changed)
+    async with (
+        cpo_node(relaxed=lambda name: [relaxation] if name == "ODD" else []) as node,
+        raw_charge_point(node.url()) as charger,
+        raw_charge_point(node.url("ODD")) as odd,
+    ):
+        assert (await charger.ask("1", "StartTransaction", payload))[2] == code
+        assert (await odd.ask("1", "StartTransaction", payload))[2]["transactionId"] == 1
 
 
 async def test_a_frame_beyond_all_measure_ends_the_link() -> None:

@@ -16,18 +16,33 @@ IMPATIENT = CentralSystemSettings(
 )
 
 
-@pytest.mark.parametrize("protocols", [(), ("ocpp2.0.1",), ("ocpp1.5", "soap")])
-async def test_a_handshake_without_ocpp16_is_completed_and_closed_at_once(protocols: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("protocols", [(), ("ocpp2.0",), ("ocpp1.5", "soap")])
+async def test_a_handshake_without_a_known_version_is_completed_and_closed_at_once(
+    protocols: tuple[str, ...],
+) -> None:
     async with cpo_node() as node, raw_charge_point(node.url(), protocols) as charger:
         assert charger.websocket.protocol is None
         assert await charger.farewell() == 1002
     assert node.cpo.events == []
 
 
-async def test_ocpp16_is_chosen_among_the_subprotocols_that_a_charge_point_offers() -> None:
-    async with cpo_node() as node, raw_charge_point(node.url(), ("ocpp2.0.1", "ocpp1.6")) as charger:
-        assert charger.websocket.protocol == "ocpp1.6"
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        (("ocpp1.6",), "ocpp1.6"),
+        (("ocpp2.0.1",), "ocpp2.0.1"),
+        (("ocpp2.1",), "ocpp2.1"),
+        (("ocpp2.1", "ocpp2.0.1"), "ocpp2.1"),
+        (("ocpp3.0", "ocpp1.6", "ocpp2.0.1"), "ocpp1.6"),
+    ],
+)
+async def test_the_first_version_that_is_known_is_chosen_among_those_that_a_charge_point_offers(
+    offered: tuple[str, ...], chosen: str
+) -> None:
+    async with cpo_node() as node, raw_charge_point(node.url(), offered) as charger:
+        assert charger.websocket.protocol == chosen
         await node.cpo.until_told("connected")
+        assert node.central.version("CP001") == chosen
 
 
 async def test_a_charge_point_that_does_not_belong_to_the_cpo_gets_404() -> None:

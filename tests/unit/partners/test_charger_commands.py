@@ -9,7 +9,7 @@ from ocpp.v16.enums import ChargePointStatus as Status
 from ocpp.v16.enums import UnlockStatus
 
 from partners.charger.settings import ChargerSettings
-from partners.cpo.central_system import RemoteOutcome
+from partners.cpo.remote_outcome import RemoteOutcome
 from tests.unit.partners.ocpp_world import CpoNode, cpo_node, patiently, simulator
 
 QUICK_BACK = timedelta(milliseconds=10)

@@ -16,11 +16,13 @@ from ocpp.v16.enums import UnitOfMeasure
 from partners.charger.driver import rfid_visit
 from partners.charger.settings import ChargerSettings
 from partners.charger.vehicle import Vehicle
-from partners.cpo.central_system import RemoteOutcome
-from partners.cpo.ocpp_frames import ErrorCode
+from partners.cpo.remote_outcome import RemoteOutcome
+from partners.ocpp.errors import ErrorCode, spelled
+from partners.ocpp.versions import Version
 from tests.unit.partners.ocpp_world import CpoNode, Frame, Wire, cpo_node, patiently, simulator, wire_to
 
 CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
+CODES = {spelled(code, Version.V1_6) for code in ErrorCode}
 
 
 def faults(frames: list[Frame]) -> list[str]:
@@ -40,7 +42,7 @@ def faults(frames: list[Frame]) -> list[str]:
             found.append(f"{says} answers what nobody asked: {content}")
         elif kind == CALL_RESULT:
             found += violations(CALL_RESULT, action, content[2])
-        elif content[2] not in set(ErrorCode) or len(content) != 5 or not isinstance(content[4], dict):
+        elif content[2] not in CODES or len(content) != 5 or not isinstance(content[4], dict):
             found.append(f"{says}: no CALLERROR: {content}")
     return found
 

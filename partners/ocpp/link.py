@@ -1,0 +1,265 @@
+"""One OCPP-J link to one station: frames in, frames out, questions matched with answers.
+
+Reading never waits for what is done with a frame: CALLs are worked off one by one beside it, an answer goes
+to whoever asked. So a slow authorization does not hold up the answer to a remote stop, and the CALLs of one
+station keep their order. A link on which nothing happens costs one task, which reads.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from typing import Any, Final, Protocol
+
+from aiohttp import WSCloseCode, WSMessage, WSMsgType
+
+from partners.ocpp import frames
+from partners.ocpp.errors import CallRefused, ErrorCode, meant
+from partners.ocpp.frames import Call, CallError, CallResult, CallResultError, MalformedCall, Send
+from partners.ocpp.payloads import Relaxation, check_call, check_result
+from partners.ocpp.versions import Version
+
+_log = logging.getLogger(__name__)
+
+Payload = Mapping[str, Any]
+
+#: A frame of more bytes ends the link (1009).
+LARGEST_FRAME: Final = 128 * 1024
+#: CALLs that wait for their turn; more are not read until there is room.
+_MOST_WAITING: Final = 100
+
+
+class Unanswered(Exception):
+    """A question to a station has no result; the subclasses say why."""
+
+
+class NotConnected(Unanswered):
+    """There is no link; nothing was sent."""
+
+
+class NotSendable(Unanswered):
+    """OCPP does not allow the question; nothing was sent."""
+
+
+class NoAnswer(Unanswered):
+    """It was sent (or waited its turn) and no answer came in time, or the link was lost meanwhile.
+
+    The station may have done what it was asked for.
+    """
+
+
+class Refused(Unanswered):
+    """The station answered with a CALLERROR, or with a CALLRESULT that OCPP does not allow.
+
+    Attributes:
+        code: Its code as it spelled it, which may be one that no version of OCPP knows.
+    """
+
+    def __init__(self, code: str, description: str) -> None:
+        super().__init__(code, description)
+        self.code = code
+
+    @property
+    def is_for_want_of_support(self) -> bool:
+        """Whether the station does not know the action, or does not offer it."""
+        return meant(self.code) in {ErrorCode.NOT_SUPPORTED, ErrorCode.NOT_IMPLEMENTED}
+
+
+class Socket(Protocol):
+    """Either end of a WebSocket."""
+
+    def __aiter__(self) -> AsyncIterator[WSMessage]:
+        """Messages, until it is closed."""
+
+    async def send_str(self, data: str) -> None:
+        """Send a text message."""
+
+    async def close(self, *, code: int, message: bytes) -> bool:
+        """Close it, and say why."""
+
+
+class OcppLink:
+    """A link that is up, until it is lost.
+
+    Attributes:
+        station: Identity of the far end.
+        version: That is spoken.
+        relaxed: Rules of the schemas that are not held against the far end.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_asked",
+        "_group",
+        "_inbox",
+        "_is_answering",
+        "_lost",
+        "_new_message_id",
+        "_one_at_a_time",
+        "_room",
+        "_socket",
+        "relaxed",
+        "station",
+        "version",
+    )
+
+    def __init__(
+        self,
+        station: str,
+        version: Version,
+        socket: Socket,
+        answer: Callable[[Call | Send], Awaitable[Payload]],
+        new_message_id: Callable[[], str],
+        relaxed: Collection[Relaxation] = (),
+    ) -> None:
+        self.station = station
+        self.version = version
+        self.relaxed = relaxed
+        self._socket = socket
+        self._answer = answer
+        self._new_message_id = new_message_id
+        self._inbox: list[Call | Send] = []
+        self._is_answering = False
+        self._room: asyncio.Event | None = None
+        self._asked: tuple[str, asyncio.Future[CallResult | CallError]] | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self._group: asyncio.TaskGroup | None = None
+        self._lost = False
+
+    async def serve(self) -> None:
+        """Read and answer until the link is lost; what was received by then is still worked off."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            try:
+                await self._read()
+            finally:
+                self.give_up()
+
+    async def ask(self, action: str, payload: Payload, within: float) -> Payload:
+        """Send a CALL, and wait for its CALLRESULT; one question at a time, in order.
+
+        Args:
+            action: Of OCPP.
+            payload: As it goes on the wire.
+            within: Seconds, including the wait for earlier questions.
+
+        Raises:
+            NotConnected: The link is lost already.
+            NotSendable: The payload is not valid.
+            NoAnswer: None in time, or the link was lost.
+            Refused: A CALLERROR came, or a CALLRESULT that is not valid.
+        """
+        try:
+            check_call(self.version, action, payload)
+        except (CallRefused, KeyError) as invalid:
+            raise NotSendable(action, str(invalid)) from invalid
+        try:
+            async with asyncio.timeout(within), self._one_at_a_time:
+                return await self._asking(action, payload)
+        except TimeoutError as error:
+            raise NoAnswer(self.station, action) from error
+
+    async def _asking(self, action: str, payload: Payload) -> Payload:
+        if self._lost:
+            raise NotConnected(self.station)
+        message_id = self._new_message_id()
+        answered: asyncio.Future[CallResult | CallError] = asyncio.get_running_loop().create_future()
+        self._asked = (message_id, answered)
+        try:
+            await self._send(frames.call(message_id, action, payload))
+            match await answered:
+                case CallResult(payload=result):
+                    await self._check_answer(message_id, action, result)
+                    return result
+                case CallError(code=code, description=description):
+                    raise Refused(code, description)
+        finally:
+            self._asked = None
+
+    async def _check_answer(self, message_id: str, action: str, result: Payload) -> None:
+        try:
+            check_result(self.version, action, result, self.relaxed)
+        except CallRefused as invalid:
+            _log.warning("%s: its answer to %s is not valid: %s", self.station, action, invalid.description)
+            if self.version is Version.V2_1:
+                await self._send(frames.call_result_error(message_id, invalid, self.version))
+            raise Refused(invalid.code, invalid.description) from invalid
+
+    def give_up(self) -> None:
+        """Expect nothing more of this link: whoever waits for an answer is told so."""
+        self._lost = True
+        if self._asked is not None and not self._asked[1].done():
+            self._asked[1].set_exception(NoAnswer(self.station, "the link was lost"))
+
+    async def close(self, code: WSCloseCode, reason: bytes) -> None:
+        """Close the socket, and say why."""
+        self.give_up()
+        await self._socket.close(code=code, message=reason)
+
+    async def _read(self) -> None:
+        async for message in self._socket:
+            if message.type is WSMsgType.TEXT:
+                await self._take(message.data)
+            elif message.type is WSMsgType.BINARY:
+                _log.warning("%s sent a binary message: the link is closed", self.station)
+                await self.close(WSCloseCode.UNSUPPORTED_DATA, b"OCPP-J is text")
+
+    async def _take(self, text: str) -> None:
+        try:
+            frame = frames.read(text, self.version)
+        except MalformedCall as refusal:
+            _log.warning("%s sent a frame that is refused: %s", self.station, refusal.description)
+            await self._send(frames.call_error(refusal.message_id, refusal, self.version))
+            return
+        except frames.NotAFrame as error:
+            # No reason to break the link: a charger would come back and send it again.
+            _log.warning("%s sent no OCPP frame (%s): ignored", self.station, error)
+            return
+        if isinstance(frame, Call | Send):
+            await self._put(frame)
+        elif isinstance(frame, CallResultError):
+            _log.error("%s cannot read our answer %s: %s", self.station, frame.message_id, frame.code)
+        elif self._asked is None or self._asked[0] != frame.message_id or self._asked[1].done():
+            _log.info("%s answered late, or what nobody asked: %s", self.station, frame.message_id)
+        else:
+            self._asked[1].set_result(frame)
+
+    async def _put(self, call: Call | Send) -> None:
+        """Let a CALL be answered, after those before it."""
+        while len(self._inbox) >= _MOST_WAITING:
+            self._room = asyncio.Event()
+            await self._room.wait()
+        self._inbox.append(call)
+        if not self._is_answering and self._group is not None:
+            self._is_answering = True
+            self._group.create_task(self._answer_calls())
+
+    async def _answer_calls(self) -> None:
+        try:
+            while self._inbox:
+                call = self._inbox.pop(0)
+                if self._room is not None:
+                    self._room.set()
+                    self._room = None
+                answer = await self._answer_text(call)
+                if isinstance(call, Call):
+                    await self._send(answer)
+        finally:
+            self._is_answering = False
+
+    async def _answer_text(self, call: Call | Send) -> str:
+        try:
+            return frames.call_result(call.message_id, await self._answer(call))
+        except CallRefused as refusal:
+            _log.warning("%s: %s refused: %s %s", self.station, call.action, *refusal.args)
+            return frames.call_error(call.message_id, refusal, self.version)
+        except Exception:  # noqa: BLE001 - the edge: the station shall try again, the operator see why
+            _log.exception("%s: %s failed", self.station, call.action)
+            failure = CallRefused(ErrorCode.INTERNAL_ERROR)
+            return frames.call_error(call.message_id, failure, self.version)
+
+    async def _send(self, text: str) -> None:
+        try:
+            await self._socket.send_str(text)
+        except ConnectionError:
+            # The reader finds out as well, and ends the link; the far end will say it again.
+            _log.info("%s: the link was lost before a frame could be sent", self.station)

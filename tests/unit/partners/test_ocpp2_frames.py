@@ -1,0 +1,108 @@
+"""The central system and what no station of OCPP 2.0.1 or 2.1 should send (OCPP-J 2.0.1, 4)."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.unit.partners.ocpp_world import cpo_node, raw_charge_point
+
+VERSIONS = ("ocpp2.0.1", "ocpp2.1")
+AT = "2026-01-02T03:04:05Z"
+CARD = {"idToken": "CARD1", "type": "ISO14443"}
+EVENT = {
+    "eventType": "Started",
+    "timestamp": AT,
+    "triggerReason": "Authorized",
+    "seqNo": 0,
+    "transactionInfo": {"transactionId": "T-1"},
+}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("text", "message_id", "code"),
+    [
+        ("", "-1", "RpcFrameworkError"),
+        ("}{not JSON", "-1", "RpcFrameworkError"),
+        ("[]", "-1", "RpcFrameworkError"),
+        ("[2]", "-1", "RpcFrameworkError"),
+        ("{}", "-1", "RpcFrameworkError"),
+        ('[2, 5, "Heartbeat", {}]', "-1", "RpcFrameworkError"),
+        ('[2, null, "Heartbeat", {}]', "-1", "RpcFrameworkError"),
+        (f'[2, "{"x" * 37}", "Heartbeat", {{}}]', "-1", "RpcFrameworkError"),
+        ("[" * 100_000, "-1", "RpcFrameworkError"),
+        ('[99, "1", "Heartbeat", {}]', "1", "MessageTypeNotSupported"),
+        ('[2, "1", "Heartbeat"]', "1", "FormatViolation"),
+        ('[2, "1", "Heartbeat", {}, {}]', "1", "FormatViolation"),
+        ('[2, "1", "Heartbeat", "text"]', "1", "FormatViolation"),
+        ('[2, "1", "Heartbeat", ' + '{"a":' * 500 + "{}" + "}" * 500 + "]", "1", "FormatViolation"),
+    ],
+)
+async def test_a_frame_that_is_none_is_refused_and_the_link_stays(
+    version: str, text: str, message_id: str, code: str
+) -> None:
+    async with cpo_node() as node, raw_charge_point(node.url(), [version]) as station:
+        await station.websocket.send_str(text)
+        assert (await station.hear())[:3] == [4, message_id, code]
+        assert (await station.ask("2", "Heartbeat", {}))[:2] == [3, "2"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("action", "payload", "code"),
+    [
+        ("NoSuchAction", {}, "NotImplemented"),
+        ("StartTransaction", {}, "NotImplemented"),
+        ("../../v16/schemas/Heartbeat", {}, "NotImplemented"),
+        ("RequestStartTransaction", {"idToken": CARD, "remoteStartId": 1}, "NotSupported"),
+        ("SignCertificate", {"csr": "…"}, "NotSupported"),
+        ("Authorize", {}, "OccurrenceConstraintViolation"),
+        ("MeterValues", {"evseId": 1, "meterValue": []}, "OccurrenceConstraintViolation"),
+        ("Authorize", {"idToken": "CARD1"}, "TypeConstraintViolation"),
+        ("TransactionEvent", EVENT | {"seqNo": "0"}, "TypeConstraintViolation"),
+        ("TransactionEvent", EVENT | {"eventType": "Paused"}, "PropertyConstraintViolation"),
+        ("TransactionEvent", EVENT | {"timestamp": "soon"}, "PropertyConstraintViolation"),
+        ("TransactionEvent", EVENT | {"seqNo": 2**60}, "PropertyConstraintViolation"),
+        ("TransactionEvent", EVENT | {"mood": "good"}, "FormatViolation"),
+        (
+            "BootNotification",
+            {"chargingStation": {"model": "M", "vendorName": "V"}},
+            "OccurrenceConstraintViolation",
+        ),
+    ],
+)
+async def test_a_call_that_cannot_be_answered_is_refused_by_its_own_code(
+    version: str, action: str, payload: dict[str, Any], code: str
+) -> None:
+    async with cpo_node() as node, raw_charge_point(node.url(), [version]) as station:
+        kind, message_id, answered, description, details = await station.ask("1", action, payload)
+    assert (kind, message_id, answered, details) == (4, "1", code, {})
+    assert len(description) <= 255
+    assert [event.name for event in node.cpo.events] == ["connected", "disconnected"]
+
+
+async def test_a_meter_value_list_without_end_is_refused_with_few_words() -> None:
+    wrong = [{"timestamp": AT, "sampledValue": [{"value": "1"}]}] * 1000
+    async with cpo_node() as node, raw_charge_point(node.url(), ["ocpp2.0.1"]) as station:
+        answer = await station.ask("1", "MeterValues", {"evseId": 1, "meterValue": wrong})
+    assert answer[2:4] == ["TypeConstraintViolation", "/meterValue/0/sampledValue/0/value: type"]
+
+
+async def test_a_send_of_2_1_is_not_answered() -> None:
+    stream = {"id": 1, "pending": 0, "basetime": AT, "data": []}
+    async with cpo_node() as node, raw_charge_point(node.url(), ["ocpp2.1"]) as station:
+        await station.say(6, "1", "NotifyPeriodicEventStream", stream)
+        assert (await station.ask("2", "Heartbeat", {}))[:2] == [3, "2"]
+
+
+async def test_a_result_that_is_not_valid_is_named_as_such_in_2_1() -> None:
+    async with cpo_node() as node, raw_charge_point(node.url(), ["ocpp2.1"]) as station:
+        await node.cpo.until_told("connected")
+        async with asyncio.TaskGroup() as group:
+            outcome = group.create_task(node.central.unlock("CP001", 1))
+            asked = await station.hear()
+            assert asked[2:] == ["UnlockConnector", {"evseId": 1, "connectorId": 1}]
+            await station.say(3, asked[1], {"status": "Perhaps"})
+            assert (await station.hear())[:3] == [5, asked[1], "PropertyConstraintViolation"]
+        assert outcome.result() == "failed"
