@@ -23,7 +23,7 @@ from hub.relay.collect import Collecting
 from hub.relay.content import token_asked_about
 from hub.relay.decision import Deciding, Decision
 from hub.relay.forward import Forwarding
-from hub.relay.judging import Judging
+from hub.relay.judging import Judging, is_cdr
 from hub.relay.keeping import Keeping
 from hub.relay.learnt import LearntAddressees
 from hub.relay.odd_parties import odd_parties
@@ -85,6 +85,8 @@ class Exchange:
         reply = await self.forwarding.forward(message, value, caller, to)
         self.keeping.passed(message, value, caller, to.party, reply)
         self.judging.passed(message, value, to.party, reply)
+        if is_cdr(message):
+            await self.keeping.on_disk()
         return replace(reply, note="; ".join(part for part in (reply.note, *notes) if part))
 
 

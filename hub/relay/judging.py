@@ -8,17 +8,19 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from hub.directory.agreements import CDRS, Agreements, CdrTreatment
+from hub.ocpi.backoff import Backoff
 from hub.ocpi.envelope import success
 from hub.ocpi.errors import ClientError, InvalidParameters
 from hub.ocpi.headers import Routing
 from hub.ocpi.message import Message, Reply
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
+from hub.ocpi.waiting import Wait, wait_for
 from hub.pricing.plausibility import Plausibility, Severity, Side, Verdict, judged
 from hub.pricing.plausibility.shown import as_data, for_sides
 from hub.relay.evidence import Evidence, ReadCdr, read_cdr
@@ -27,11 +29,11 @@ from hub.store.cdr_state import CdrState
 from hub.store.database import microseconds, moment
 from hub.store.journal import Direction, Journal, JournalEntry, Purpose
 from hub.store.judged_cdrs import WAITING, JudgedCdr
-from hub.store.write_behind import WriteBehind
+from hub.store.write_behind import CAPACITY, WriteBehind
 from schemas import exact_json
 from schemas.v2_2_1 import InterfaceRole
 
-#: CDRs of former runs that are judged at a time.
+#: CDRs without a verdict that are judged at a time.
 _AT_ONCE: Final = 100
 #: Findings that an answer, or the journal, names.
 _NAMED: Final = 5
@@ -71,15 +73,29 @@ class JudgingParts:
     clock: Clock
     agreements: Callable[[], Agreements]
     measures: Plausibility
+    chance: Callable[[], float]
+    #: When what could not be judged is tried again.
+    backoff: Backoff = field(default_factory=Backoff)
+    wait: Wait = wait_for
+    #: CDRs that wait for their verdict at most.
+    capacity: int = CAPACITY
 
 
 class Judging:
-    """Judges what passes, while it is `running`."""
+    """Judges what passes, while it is `running`. Somebody must `run` it for what was missed to be made up."""
 
     def __init__(self, parts: JudgingParts) -> None:
         self._parts = parts
         self._judged = parts.evidence.judged
-        self._behind = WriteBehind("verdicts on CDRs", self._judge_all, size=lambda each: 2 * len(each.body))
+        self._behind = WriteBehind(
+            "verdicts on CDRs",
+            self._judge_all,
+            lose=self._miss,
+            size=lambda each: 2 * len(each.body),
+            capacity=parts.capacity,
+        )
+        #: Some CDR has passed and has no verdict, as far as is known.
+        self._missed = asyncio.Event()
         #: One at a time: each is compared with those before it.
         self._alone = asyncio.Lock()
 
@@ -144,10 +160,22 @@ class Judging:
             return Reply(200, body, Routing(message.routing.sender, earlier.emsp), note="passed on earlier")
         return None
 
-    async def catch_up(self) -> None:
-        """Judge what is kept without a verdict, since the hub ended too early."""
+    async def run(self) -> None:
+        """Judge what is kept without a verdict, of former runs and of this one, until cancelled."""
+        failures = 0
+        while True:
+            self._missed.clear()
+            await self._make_up()
+            failures = failures + 1 if self._missed.is_set() else 0
+            if not failures:
+                await self._missed.wait()
+                failures = 1
+            await self._parts.wait(asyncio.Event(), self._parts.backoff.delay(failures, self._parts.chance()))
+
+    async def _make_up(self) -> None:
         after = 0
         try:
+            await self._parts.keeping.caught_up()  # what was missed may be on its way to the disk
             while found := await self._judged.unjudged(after, _AT_ONCE):
                 after = found[-1].seq
                 for each in found:
@@ -156,8 +184,12 @@ class Judging:
                     at = moment(each.kept_at)
                     self._behind.offer(Passage(value, body, each.owner, each.emsp, at, correlation_id=""))
                 await self._behind.caught_up()
-        except Exception:  # the hub must start: verdicts are beside
-            log.exception("CDRs of former runs could not be judged")
+        except Exception:  # the loop must not die: verdicts are beside, and tried again
+            log.exception("CDRs without a verdict could not be judged")
+            self._missed.set()
+
+    def _miss(self, _passage: Passage) -> None:
+        self._missed.set()
 
     async def _judge_all(self, passages: Sequence[Passage]) -> None:
         await self._parts.keeping.caught_up()
@@ -166,7 +198,8 @@ class Judging:
                 async with self._alone:
                     await self._judge(each)
             except Exception:  # one CDR must not keep the verdicts from the others
-                log.exception("there is no verdict on CDR %s of %s", each.cdr_id, each.sender)
+                log.exception("there is no verdict on CDR %s of %s yet", each.cdr_id, each.sender)
+                self._miss(each)
 
     async def _judge(self, passage: Passage) -> None:
         read = await asyncio.to_thread(read_cdr, passage.value)

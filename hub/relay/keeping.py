@@ -1,12 +1,15 @@
 """Sessions and CDRs that pass are kept for the CPO and the eMSP of the token (design D4, decision 0023).
 
 Beside the message: the answer is on its way when the hub begins to write. What is kept is a copy for GET All
-and open routing; the eMSP has the object itself.
+and open routing; the eMSP has the object itself. Only the answer to a CDR waits for its copy: there is one a
+session, money hangs on it, and its verdict is made of that copy if the hub is killed now.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
 
 from hub.directory.directory import Platform
 from hub.ocpi.description import ObjectKey
@@ -23,6 +26,8 @@ from schemas.v2_2_1 import InterfaceRole, Role
 
 #: Objects with a gap that are remembered at most.
 GAPS = 100_000
+#: How long an answer waits for the copy; a database that is slower shall not make the CPO send again.
+PATIENCE: Final = timedelta(seconds=2)
 HTTP_SUCCESS = range(200, 300)
 
 
@@ -76,6 +81,12 @@ class Keeping:
     async def caught_up(self) -> None:
         """Wait until everything that has passed is kept, for whoever wants to read it."""
         await self._behind.caught_up()
+
+    async def on_disk(self) -> None:
+        """Wait until what has passed is on disk, but not for long: its receiver has it anyway."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE.total_seconds()):
+                await self._behind.caught_up()
 
     async def _keep(self, batch: Sequence[Passed]) -> None:
         unbroken = [passed for passed in batch if self._follows(passed)]

@@ -142,6 +142,20 @@ async def test_a_bad_one_passes_and_is_noted(world: Roaming) -> None:
     assert "price-total" in said
 
 
+@pytest.mark.holds("CDR-20", "CDR-21", by="hub")
+async def test_sums_that_do_not_add_up_are_found_and_pass_as_they_are(world: Roaming) -> None:
+    """Parking longer than the session, other energy than the periods have, a tariff in another currency."""
+    off = {"total_parking_time": Decimal("1.50001"), "total_energy": Decimal("10.5000"), "currency": "CZK"}
+    body = to_json(of_emsp(**off))
+    url = world.url("cdrs", "RECEIVER")
+    assert (await world.cpo.call("POST", url, body=body, to=EMSP, sender=CPO)).code == 1000
+    assert (await world.emsp.receives("POST", "/receiver/cdrs")).body == body
+    found = {each["rule"]: each["pointer"] for each in (await verdict(world))["findings"]}
+    assert found["total-time"] == "/total_parking_time"
+    assert found["total-energy"] == "/total_energy"
+    assert found["currency"] == "/tariffs/0/currency"
+
+
 async def test_what_the_hub_knows_is_held_against_a_cdr(world: Roaming) -> None:
     await everything_is_known(world)
     await push(world, "tokens", token(**MINE, valid=False, last_updated="2026-01-01T10:00:00Z"))

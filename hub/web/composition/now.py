@@ -53,7 +53,7 @@ class Now:
         """What somebody must run."""
         return (
             self.results.run(partial(self.exchange.forwarding.tell_no_result, directory)),
-            self.judging.catch_up(),
+            self.judging.run(),
             self.held.run(),
         )
 
@@ -104,6 +104,7 @@ def what_happens_now(
             clock,
             lambda: directory.value.agreements,
             settings.plausibility,
+            random.random,
         )
     )
     forwarding = Forwarding(legs, links, may_exchange, clock, limits, results)
