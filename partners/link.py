@@ -211,6 +211,22 @@ class Link:
         async for page in self._client(peer).pages(url, routing=NO_ROUTING):
             yield page
 
+    async def ask_hub(self, tail: str) -> Any:
+        """What the hub answers to a GET below its version 2.2.1 that is no module of OCPI.
+
+        Args:
+            tail: The path below the version, percent-encoded (see `path`).
+
+        Raises:
+            NotRegistered, NoHub: there is nobody to ask.
+            CallFailed, PeerRefused: it does not tell.
+        """
+        peer = self.peers.partner()
+        base = peer.versions_url.rstrip("/").removesuffix("/versions")
+        url = joined_url(f"{base}/2.2.1", tail, "")
+        answer = await self._client(peer).call("GET", url, routing=Routing(to=self.hub, sender=self.party))
+        return answer.data()
+
     def _client(self, peer: Peer) -> PlatformClient:
         return PlatformClient(
             self.transport,

@@ -1,6 +1,7 @@
 """OCPI objects as JSON text and the few columns that find them: the node's own, and copies of others'."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,9 @@ from partners.database import Database
 from schemas import exact_json
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+#: Told of the new state of an object, or with None that it is gone, in the transaction that keeps it.
+Keeper = Callable[[ObjectKey, dict[str, Any] | None], None]
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS object (
@@ -45,6 +49,7 @@ class StoredObject:
     #: JSON text.
     text: bytes
     last_updated: datetime
+    received_at: datetime
     #: Not missing from the last full list (TR-39).
     is_valid: bool
 
@@ -67,11 +72,16 @@ class Objects:
         self._database = database
         self._clock = clock
         self._holder = "" if holder is None else str(holder)
+        self._keepers: dict[str, Keeper] = {}
         database.define(TABLES)
 
     def held_by(self, holder: Party) -> "Objects":
         """The objects that another party of the node has."""
         return Objects(self._database, self._clock, holder)
+
+    def tell(self, module: str, keeper: Keeper) -> None:
+        """Let somebody keep what becomes of the objects of a module."""
+        self._keepers[module] = keeper
 
     def get(self, key: ObjectKey) -> StoredObject | None:
         """The object with this key, None where there is none."""
@@ -85,32 +95,34 @@ class Objects:
     def put(self, key: ObjectKey, value: dict[str, Any], *, through_hub: bool = False) -> bool:
         """Keep the object, a new one or in place of the one with this key; whether it is new."""
         is_new = self.get(key) is None
-        self._database.execute(
-            "INSERT INTO object (holder, module, country_code, party_id, object_id, variant, text,"
-            " last_updated, received_at, through_hub) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (holder, module, country_code, party_id, object_id, variant) DO UPDATE"
-            " SET text = excluded.text, last_updated = excluded.last_updated,"
-            " received_at = excluded.received_at, through_hub = excluded.through_hub, is_valid = 1",
-            (
-                self._holder,
-                *key,
-                exact_json.encode(value).decode(),
-                _microseconds(last_updated(value)),
-                _microseconds(self._clock()),
-                through_hub,
-            ),
-        )
+        with self._telling(key, value):
+            self._database.execute(
+                "INSERT INTO object (holder, module, country_code, party_id, object_id, variant, text,"
+                " last_updated, received_at, through_hub) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (holder, module, country_code, party_id, object_id, variant) DO UPDATE"
+                " SET text = excluded.text, last_updated = excluded.last_updated,"
+                " received_at = excluded.received_at, through_hub = excluded.through_hub, is_valid = 1",
+                (
+                    self._holder,
+                    *key,
+                    exact_json.encode(value).decode(),
+                    microseconds(last_updated(value)),
+                    microseconds(self._clock()),
+                    through_hub,
+                ),
+            )
         return is_new
 
     def delete(self, key: ObjectKey) -> bool:
         """Forget the object; whether there was one."""
-        return bool(
-            self._database.execute(
-                "DELETE FROM object WHERE holder = ? AND module = ? AND country_code = ? AND party_id = ?"
-                " AND object_id = ? AND variant = ?",
-                (self._holder, *key),
+        with self._telling(key, None):
+            return bool(
+                self._database.execute(
+                    "DELETE FROM object WHERE holder = ? AND module = ? AND country_code = ?"
+                    " AND party_id = ? AND object_id = ? AND variant = ?",
+                    (self._holder, *key),
+                )
             )
-        )
 
     def all(self, module: str, *, owner: Party | None = None) -> list[StoredObject]:
         """The valid objects of a module, oldest first; perhaps of one owner only."""
@@ -134,10 +146,10 @@ class Objects:
         condition, parameters = _of_owner(owner)
         if asked.date_from is not None:
             condition += " AND last_updated >= ?"
-            parameters += (_microseconds(asked.date_from),)
+            parameters += (microseconds(asked.date_from),)
         if asked.date_to is not None:
             condition += " AND last_updated < ?"
-            parameters += (_microseconds(asked.date_to),)
+            parameters += (microseconds(asked.date_to),)
         where = f"FROM object WHERE holder = ? AND module = ? AND is_valid{condition}"
         parameters = (self._holder, module, *parameters)
         total = self._database.rows(f"SELECT count(*) {where}", parameters)[0][0]
@@ -161,13 +173,28 @@ class Objects:
         rows = self._database.rows(
             "SELECT * FROM object WHERE holder = ? AND module = ? AND is_valid AND through_hub"
             " AND received_at < ?",
-            (self._holder, module, _microseconds(since)),
+            (self._holder, module, microseconds(since)),
         )
-        gone = [row["id"] for row in rows if _read(row).key not in kept]
+        gone = [(row["id"], key) for row in rows if (key := _read(row).key) not in kept]
         with self._database.transaction():
-            for row_id in gone:
+            for row_id, key in gone:
                 self._database.execute("UPDATE object SET is_valid = 0 WHERE id = ?", (row_id,))
+                self._told(key, None)
         return len(gone)
+
+    @contextmanager
+    def _telling(self, key: ObjectKey, value: dict[str, Any] | None) -> Iterator[None]:
+        """What happens inside, and what a keeper makes of it: both or neither."""
+        if key.module not in self._keepers:
+            yield
+            return
+        with self._database.transaction():
+            yield
+            self._told(key, value)
+
+    def _told(self, key: ObjectKey, value: dict[str, Any] | None) -> None:
+        if (keeper := self._keepers.get(key.module)) is not None:
+            keeper(key, value)
 
 
 def last_updated(value: dict[str, Any]) -> datetime:
@@ -179,14 +206,21 @@ def _of_owner(owner: Party | None) -> tuple[str, tuple[Any, ...]]:
     return ("", ()) if owner is None else (" AND country_code = ? AND party_id = ?", owner.folded)
 
 
-def _microseconds(moment: datetime) -> int:
-    return (moment - EPOCH) // timedelta(microseconds=1)
+def microseconds(instant: datetime) -> int:
+    """An instant as the database keeps it: microseconds since 1970."""
+    return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+def moment(since_1970: int) -> datetime:
+    """The instant that is kept as so many microseconds since 1970."""
+    return EPOCH + timedelta(microseconds=since_1970)
 
 
 def _read(row: Any) -> StoredObject:
     return StoredObject(
         key=ObjectKey(row["module"], row["country_code"], row["party_id"], row["object_id"], row["variant"]),
         text=row["text"].encode(),
-        last_updated=EPOCH + timedelta(microseconds=row["last_updated"]),
+        last_updated=moment(row["last_updated"]),
+        received_at=moment(row["received_at"]),
         is_valid=bool(row["is_valid"]),
     )

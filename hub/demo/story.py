@@ -145,6 +145,7 @@ def _agreed_total(emsp: EmspNode) -> str:
         said is not None
         and (said.excl_vat, said.incl_vat) == (cdr.total_cost.excl_vat, cdr.total_cost.incl_vat)
         and bill.agrees
+        and not bill.is_disputed
         and (session.kwh, cdr.session_id) == (cdr.total_energy, session.id)
     )
     if not same:

@@ -4,21 +4,24 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from hub.ocpi.party import NotAParty, Party
 from hub.ocpi.timestamps import Clock, format_timestamp, parse_timestamp
 from hub.ocpi.validation import refusal
-from hub.pricing import half_up
+from hub.pricing import CannotBePriced, explain, half_up, payable
 from partners.administration import AdminHandler, AdminHandlers, AdminRequest, NotPossible
-from partners.emsp.bills import Bill, balances
+from partners.emsp.bills import Bill, balances, owed
 from partners.emsp.charging_profiles import ProfileOutcome, limit_at
 from partners.emsp.commands import Outcome, SentCommand
 from partners.emsp.driver import Started
+from partners.emsp.hub_verdicts import hub_verdicts
 from partners.emsp.locations import UnknownPlace, owner_of
 from partners.emsp.provider import Provider
+from partners.emsp.quote import Wish
+from partners.emsp.quoting import Place, PlacedQuote
 from partners.emsp.reservations import reservations
 from partners.emsp.tokens import UnknownToken, remarks, token_entries
 from partners.pull import Pulled
@@ -28,8 +31,15 @@ from schemas.v2_2_1 import (
     ChargingPreferencesResponse,
     ChargingProfile,
     Location,
+    ProfileType,
+    Session,
     Token,
+    TokenType,
 )
+
+_MICROSECONDS_A_MINUTE: Final = 60_000_000
+#: A year, and beyond what the engine prices.
+_MOST_MINUTES: Final = 366 * 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +70,11 @@ class Counter:
             "POST /reservations": self._reserve,
             "DELETE /reservations/{reservation_id}": self._cancel,
             "POST /help-desk/unlock": self._unlock,
+            "POST /quotes": self._quote,
             "GET /bills": self._bills,
+            "GET /bills/{cdr_id}": self._bill,
             "GET /balances": self._balances,
+            "GET /owed": self._owed,
             "GET /commands": self._commands,
         }
         return {name: _told(handler) for name, handler in handlers.items()}
@@ -111,17 +124,50 @@ class Counter:
         return {"pushed": await self.provider.tokens.push_all()}
 
     async def _sessions(self, _request: AdminRequest) -> Any:
-        return [session.to_wire() for session in self.provider.sessions.all()]
+        return [self._running(session) for session in self.provider.sessions.all()]
+
+    def _running(self, session: Session) -> dict[str, Any]:
+        """A session, and what it has cost so far by our own reckoning."""
+        cost = self.provider.running_cost(session)
+        if isinstance(cost, CannotBePriced):
+            return {**session.to_wire(), "reckoned": None, "not_reckoned": str(cost)}
+        if cost is None:
+            return {**session.to_wire(), "reckoned": None, "not_reckoned": "it tells of no periods"}
+        data, to_pay = explain(cost).data, payable(cost.total_cost, cost.currency)
+        return {**session.to_wire(), "reckoned": {**data["total_cost"], "total": to_pay}}
 
     async def _start(self, request: AdminRequest) -> Any:
+        quote = self._quoted(request) if "energy" in request.value or "minutes" in request.value else None
         started = await self.provider.driver.start(
             request.text("token"),
             request.text("location"),
             request.value.get("evse"),
             request.value.get("connector"),
             owner=_owner(request),
+            quote=quote,
         )
-        return _started(started)
+        return {**_started(started), "quote": None if quote is None else quote.as_data()}
+
+    async def _quote(self, request: AdminRequest) -> Any:
+        return self._quoted(request).as_data()
+
+    def _quoted(self, request: AdminRequest) -> PlacedQuote:
+        """What a driver asks for, priced."""
+        place = Place(
+            request.text("location"), request.text("evse"), request.text("connector"), _owner(request)
+        )
+        told, ad_hoc = request.value, request.value.get("ad_hoc") is True
+        if "token" in told:
+            ad_hoc = ad_hoc or self.provider.tokens.find(request.text("token")).type == TokenType.AD_HOC_USER
+        wish = Wish(
+            start=_moment(request.text("start")) if "start" in told else self.clock(),
+            energy=_number(request, "energy"),
+            charging=_duration(request, "minutes"),
+            parking=_duration(request, "parking_minutes") if "parking_minutes" in told else timedelta(),
+            profile=_profile(told.get("profile", ProfileType.REGULAR)),
+            ad_hoc=ad_hoc,
+        )
+        return self.provider.quoting.quote(place, wish)
 
     async def _stop(self, request: AdminRequest) -> Any:
         driver = self.provider.driver
@@ -202,6 +248,20 @@ class Counter:
     async def _bills(self, _request: AdminRequest) -> Any:
         return [bill_as_json(bill) for bill in self.provider.bills()]
 
+    async def _bill(self, request: AdminRequest) -> Any:
+        """The whole of one bill; with the argument `hub`, what the hub says of its CDR as well."""
+        cdr_id, owner = request.text("cdr_id"), _owner(request)
+        found = [each for each in self.provider.bills_with_id(cdr_id) if owner in (None, each.cpo)]
+        if len(found) != 1:
+            raise NotPossible(f"{len(found) or 'no'} CDRs {cdr_id} are known")
+        shown = {**bill_as_json(found[0]), "check": found[0].check}
+        if "hub" in request.arguments:
+            shown["hub_verdicts"] = await hub_verdicts(self.provider.link, found[0].cpo, found[0].cdr_id)
+        return shown
+
+    async def _owed(self, _request: AdminRequest) -> Any:
+        return owed(self.provider.bills())
+
     async def _balances(self, _request: AdminRequest) -> Any:
         return [
             {
@@ -269,6 +329,9 @@ def bill_as_json(bill: Bill) -> dict[str, Any]:
         "recomputed_net": None if bill.recomputed is None else _short(bill.recomputed.excl_vat),
         "recomputed_total": None if bill.recomputed is None else _short(bill.recomputed.incl_vat),
         "agrees": bill.agrees,
+        "is_disputed": bill.is_disputed,
+        "findings": [each._asdict() for each in bill.findings],
+        "quote": bill.quote,
         "remarks": list(bill.remarks),
     }
 
@@ -303,6 +366,28 @@ def _moment(text: str) -> datetime:
         return parse_timestamp(text)
     except ValueError as error:
         raise NotPossible(str(error)) from error
+
+
+def _number(request: AdminRequest, name: str) -> Decimal:
+    value = request.value.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise NotPossible(f"{name}: expected a number, got {value!r}")
+    return Decimal(value)
+
+
+def _duration(request: AdminRequest, name: str) -> timedelta:
+    """So many minutes, to the microsecond."""
+    minutes = _number(request, name)
+    if abs(minutes) > _MOST_MINUTES:
+        raise NotPossible(f"{name}: expected at most {_MOST_MINUTES}, got {minutes}")
+    return timedelta(microseconds=int((minutes * _MICROSECONDS_A_MINUTE).to_integral_value()))
+
+
+def _profile(told: Any) -> ProfileType:
+    try:
+        return ProfileType(told)
+    except ValueError as error:
+        raise NotPossible(f"profile: expected one of {', '.join(ProfileType)}, got {told!r}") from error
 
 
 def _started(started: Started) -> dict[str, Any]:

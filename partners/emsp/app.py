@@ -56,7 +56,7 @@ class EmspNode(Platform):
         self._clock = clock
         #: By party, the first one first.
         self.providers = {
-            party: Provider(party, node, settings.pulling, clock, new_id)
+            party: Provider(party, node, settings.pulling, settings.prices, clock, new_id)
             for party, _ in settings.node.parties
         }
 

@@ -1,20 +1,17 @@
-"""The bill for a CDR: what the driver pays and why, and whether our own reckoning agrees with the CPO's."""
+"""The bill for a CDR: what the driver pays and why, and what our check says of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
 
 from hub.ocpi.party import Party
-from hub.pricing import Amount, CannotBePriced, Kind, PriceStatement, charged_periods, half_up, price
-from schemas.v2_2_1 import CDR, CdrDimensionType, Tariff
+from hub.pricing import Amount, Kind, payable
+from partners.emsp.check import PUBLISHED_LINES, PUBLISHED_TOTAL
+from schemas.v2_2_1 import CDR
 
-#: Money on a bill is in cents.
-CENT = Decimal("0.01")
-#: A CDR and our own reckoning may differ by this much, as OCPI has no rounding rule (TAR-17).
-TOLERANCE = CENT
-
-TEXTS = {
+TEXTS: Final = {
     Kind.FIXED: "Fee",
     Kind.ENERGY: "Energy",
     Kind.TIME: "Charging time",
@@ -23,7 +20,23 @@ TEXTS = {
     Kind.MIN_PRICE: "Up to the minimum price",
     Kind.MAX_PRICE: "Down to the maximum price",
 }
-UNITS = {Kind.ENERGY: "kWh", Kind.TIME: "h", Kind.PARKING: "h"}
+UNITS: Final = {Kind.ENERGY: "kWh", Kind.TIME: "h", Kind.PARKING: "h"}
+#: The rules that say that the CDR asks for another sum than its tariffs.
+_OF_PRICE: Final = frozenset({"price-lines", "price-total", "currency", PUBLISHED_LINES, PUBLISHED_TOTAL})
+_NOTE: Final = "note"
+
+
+class Finding(NamedTuple):
+    """What our check found."""
+
+    rule: str
+    severity: str
+    #: JSON pointer into the CDR.
+    pointer: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.rule}, {self.pointer or '/'})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +44,7 @@ class BillLine:
     """One thing that was used, and what it costs."""
 
     text: str
-    #: Without VAT, not rounded to cents.
+    #: Without VAT, not rounded to what can be paid.
     net: Decimal
     #: kWh or hours as billed, None for a sum that the CPO did not explain.
     quantity: Decimal | None = None
@@ -63,30 +76,44 @@ class Bill:
     net: Decimal
     #: None: the CDR says nothing of VAT.
     vat: Decimal | None
+    #: To be paid: in steps in which the currency can be.
     total: Decimal
-    #: The total by our own reckoning, not rounded; None where it could not be made.
+    #: The total that we would have asked for, not rounded; None where there is none.
     recomputed: Amount | None
-    #: Whether our own reckoning comes to the same total.
+    #: Whether our own reckoning comes to the same, line by line.
     agrees: bool
-    #: In what the two differ, and what had to be assumed.
-    remarks: tuple[str, ...]
+    #: Whether somebody should talk to the CPO before it is paid: a finding is graver than a note.
+    is_disputed: bool
+    findings: tuple[Finding, ...]
+    #: What had to be assumed to reckon.
+    notes: tuple[str, ...]
+    #: The whole check as JSON values (`Check.as_data`).
+    check: Mapping[str, Any]
+    #: What the driver was quoted before the start, as JSON values; None: nothing.
+    quote: Mapping[str, Any] | None = None
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was found, the grave first, and what was assumed, in words."""
+        grave = [each for each in self.findings if each.severity != _NOTE]
+        notes = [each for each in self.findings if each.severity == _NOTE]
+        return (*map(str, grave), *map(str, notes), *self.notes)
 
 
-def bill(cdr: CDR, tariffs: Sequence[Tariff], time_zone: str | None) -> Bill:
+def bill(cdr: CDR, check: Mapping[str, Any], quote: Mapping[str, Any] | None = None) -> Bill:
     """The bill for a CDR.
 
     Args:
         cdr: What the CPO asks for.
-        tariffs: Tariffs of the same CPO that we know, for those that the CDR does not hold.
-        time_zone: Of the location; None: it is not known, and UTC is assumed (AM-55).
+        check: What we think of it, as `Check.as_data` gives it.
+        quote: What the driver was told before the start.
     """
-    reckoned, remarks = _reckoned(cdr, tariffs, time_zone)
-    difference = None if reckoned is None else _difference(cdr, reckoned)
-    if difference is not None:
-        remarks = (difference, *remarks)
-    remarks = (*remarks, *_at_odds(cdr))
-    agrees = reckoned is not None and difference is None
-    net, total = cdr.total_cost.excl_vat, cdr.total_cost.incl_vat
+    findings = tuple(Finding(*(each[name] for name in Finding._fields)) for each in check["findings"])
+    expected = check["expected"]
+    agrees = expected is not None and not any(
+        each.rule in _OF_PRICE and each.severity != _NOTE for each in findings
+    )
+    net, total = _payable(cdr.total_cost.excl_vat, cdr), payable(_asked(cdr), cdr.currency)
     return Bill(
         cdr_id=cdr.id,
         session_id=cdr.session_id,
@@ -98,13 +125,17 @@ def bill(cdr: CDR, tariffs: Sequence[Tariff], time_zone: str | None) -> Bill:
         end=cdr.end_date_time,
         energy=cdr.total_energy,
         currency=cdr.currency,
-        lines=_explained(reckoned, _sign(cdr)) if agrees and reckoned is not None else _summed(cdr),
-        net=_cents(net),
-        vat=None if total is None else _cents(total) - _cents(net),
-        total=_cents(net if total is None else total),
-        recomputed=None if reckoned is None else reckoned.total_cost,
+        lines=_explained(expected, _sign(cdr)) if agrees else _summed(cdr),
+        net=net,
+        vat=None if cdr.total_cost.incl_vat is None else total - net,
+        total=total,
+        recomputed=None if expected is None else _amount(expected["total_cost"]),
         agrees=agrees,
-        remarks=remarks,
+        is_disputed=check["is_disputed"],
+        findings=findings,
+        notes=() if expected is None else tuple(expected["notes"]),
+        check=check,
+        quote=quote,
     )
 
 
@@ -123,19 +154,26 @@ class Balance:
 
 
 def balances(bills: Sequence[Bill]) -> list[Balance]:
-    """One balance for each charging, in the order of the first bill of each.
+    """One balance for each charging and currency, in the order of the first bill of each.
 
     Bills belong together that name the same session of the same CPO, or of which one takes the other back.
     """
     together: dict[tuple[Party, str, str], list[Bill]] = {}
-    of_cdr: dict[tuple[Party, str], tuple[Party, str, str]] = {}
+    of_cdr: dict[tuple[Party, str], str] = {}
     for each in bills:
-        key = of_cdr.get((each.cpo, (each.credited_cdr_id or "").upper()))
-        if key is None:
-            key = (each.cpo, (each.session_id or f"CDR {each.cdr_id}").upper(), each.currency)
-        together.setdefault(key, []).append(each)
-        of_cdr[each.cpo, each.cdr_id.upper()] = key
+        own = (each.session_id or f"CDR {each.cdr_id}").upper()
+        charging = of_cdr.get((each.cpo, (each.credited_cdr_id or "").upper()), own)
+        together.setdefault((each.cpo, charging, each.currency), []).append(each)
+        of_cdr[each.cpo, each.cdr_id.upper()] = charging
     return [_balance(found) for found in together.values()]
+
+
+def owed(bills: Sequence[Bill]) -> dict[str, Decimal]:
+    """What all bills come to, by currency: no sum is made of two."""
+    sums: dict[str, Decimal] = {}
+    for each in bills:
+        sums[each.currency] = sums.get(each.currency, Decimal(0)) + each.total
+    return sums
 
 
 def _balance(found: Sequence[Bill]) -> Balance:
@@ -150,67 +188,38 @@ def _balance(found: Sequence[Bill]) -> Balance:
     )
 
 
-def _reckoned(
-    cdr: CDR, tariffs: Sequence[Tariff], time_zone: str | None
-) -> tuple[PriceStatement | None, tuple[str, ...]]:
-    """Our own price for the CDR's periods, None where there is none, and what is to be said about it."""
-    assumed = () if time_zone else ("the time zone of the location is not known, UTC was assumed",)
-    in_cdr = {tariff.id.upper() for tariff in cdr.tariffs}
-    missing = {period.tariff_id.upper() for period in cdr.charging_periods if period.tariff_id} - in_cdr
-    known = (*cdr.tariffs, *(tariff for tariff in tariffs if tariff.id.upper() in missing))
-    try:
-        periods = charged_periods(cdr.charging_periods, end=cdr.end_date_time)
-        statement = price(periods, known, time_zone=time_zone or "UTC")
-    except CannotBePriced as error:
-        return None, (f"could not be checked: {error}",)
-    if statement.currency != cdr.currency:
-        return None, (f"could not be checked: the tariff is in {statement.currency}",)
-    return statement, (*assumed, *statement.notes)
-
-
-def _difference(cdr: CDR, reckoned: PriceStatement) -> str | None:
-    """In what the CDR's total and our own differ, None where they agree."""
-    ours = reckoned.total_cost
-    pairs = [("without VAT", cdr.total_cost.excl_vat, ours.excl_vat * _sign(cdr))]
-    if cdr.total_cost.incl_vat is not None and ours.incl_vat is not None:
-        pairs.append(("with VAT", cdr.total_cost.incl_vat, ours.incl_vat * _sign(cdr)))
-    for what, theirs, own in pairs:
-        if abs(theirs - own) > TOLERANCE:
-            return f"the CDR asks for {theirs} {cdr.currency} {what}, by its tariff it is {half_up(own)}"
-    return None
-
-
-def _at_odds(cdr: CDR) -> Iterator[str]:
-    """Where the CDR is at odds with itself (CDR-20); it is billed all the same."""
-    parked = cdr.total_parking_time or Decimal(0)
-    if parked > cdr.total_time:
-        yield f"the CDR has {parked} h of parking in {cdr.total_time} h in all"
-    energy = [
-        dimension.volume
-        for period in cdr.charging_periods
-        for dimension in period.dimensions
-        if dimension.type == CdrDimensionType.ENERGY
-    ]
-    if energy and sum(energy) != cdr.total_energy:
-        yield f"the periods of the CDR have {sum(energy)} kWh, its total is {cdr.total_energy} kWh"
-
-
 def _sign(cdr: CDR) -> int:
     """A credit CDR takes back what its periods cost (CDR-06)."""
     return -1 if cdr.credit else 1
 
 
-def _explained(reckoned: PriceStatement, sign: int) -> tuple[BillLine, ...]:
+def _asked(cdr: CDR) -> Amount:
+    return Amount(cdr.total_cost.excl_vat, cdr.total_cost.incl_vat)
+
+
+def _payable(net: Decimal, cdr: CDR) -> Decimal:
+    return payable(Amount(net, None), cdr.currency)
+
+
+def _amount(told: Mapping[str, Any]) -> Amount:
+    return Amount(Decimal(told["excl_vat"]), _decimal(told["incl_vat"]))
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _explained(expected: Mapping[str, Any], sign: int) -> tuple[BillLine, ...]:
     return tuple(
         BillLine(
-            text=TEXTS[line.kind],
-            net=line.amount.excl_vat * sign,
-            quantity=line.billed_quantity,
-            unit=UNITS.get(line.kind, ""),
-            unit_price=line.unit_price,
-            vat=line.vat,
+            text=TEXTS[Kind(line["kind"])],
+            net=Decimal(line["excl_vat"]) * sign,
+            quantity=Decimal(line["billed_quantity"]),
+            unit=UNITS.get(Kind(line["kind"]), ""),
+            unit_price=_decimal(line["unit_price"]),
+            vat=_decimal(line["vat"]),
         )
-        for line in reckoned.lines
+        for line in expected["lines"]
     )
 
 
@@ -230,7 +239,3 @@ def _summed(cdr: CDR) -> tuple[BillLine, ...]:
         if cost is not None
     )
     return lines or (BillLine("Charging session", cdr.total_cost.excl_vat),)
-
-
-def _cents(amount: Decimal) -> Decimal:
-    return amount.quantize(CENT, ROUND_HALF_UP)

@@ -65,6 +65,11 @@ def _moment(text: str | None) -> str | None:
         raise typer.BadParameter(str(error)) from error
 
 
+Energy = Annotated[str | None, typer.Option(help="How many kWh.")]
+Minutes = Annotated[str | None, typer.Option(help="In how many minutes.")]
+Parking = Annotated[
+    str | None, typer.Option("--parking-minutes", help="How long the car stays connected afterwards.")
+]
 Owner = Annotated[
     str | None, typer.Option("--owner", help="The CPO, as NL/CPO, where several have such an id.")
 ]
@@ -101,12 +106,56 @@ def locations(
     )
 
 
+@app.command("quote")
+def quote_price(
+    location: Annotated[str, typer.Argument(help="The location's id.")],
+    evse: Annotated[str, typer.Argument(help="The EVSE's uid.")],
+    connector: Annotated[str, typer.Argument(help="The connector's id.")],
+    *,
+    energy: Annotated[str, typer.Option(help="How many kWh.")],
+    minutes: Annotated[str, typer.Option(help="In how many minutes.")],
+    parking: Parking = None,
+    start: Annotated[
+        str | None,
+        typer.Option(help="From when, as 2026-01-31T12:00:00Z; left out, from now.", callback=_moment),
+    ] = None,
+    profile: Annotated[
+        ProfileType | None, typer.Option(help="The driver's preference: CHEAP, FAST, GREEN or REGULAR.")
+    ] = None,
+    token: Annotated[str | None, typer.Option(help="The token that would be used.")] = None,
+    ad_hoc: Annotated[bool, typer.Option("--ad-hoc", help="Paid at the charge point.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show the reasons.")] = False,
+    owner: Owner = None,
+    party: OfParty = None,
+    node: Node = DEFAULT_NODE,
+    key: Key = "",
+    as_json: Json = False,
+) -> None:
+    """What a charging will cost, before it starts. Exit status 1 if nobody can say."""
+    value = _given(
+        location=location,
+        evse=evse,
+        connector=connector,
+        start=start,
+        profile=profile,
+        token=token,
+        ad_hoc=ad_hoc or None,
+        owner=owner,
+        **_wish(energy, minutes, parking),
+    )
+    table = screens.quote_explained if explain else screens.quote
+    show(RemoteNode(node, key, party).ask("POST", "/quotes", value), as_json=as_json, table=table)
+
+
 @app.command()
 def start(
     token: Annotated[str, typer.Argument(help="One of our tokens.")],
     location: Annotated[str, typer.Argument(help="The location's id.")],
     evse: Annotated[str | None, typer.Argument(help="The EVSE's uid.")] = None,
     connector: Annotated[str | None, typer.Argument(help="The connector's id.")] = None,
+    energy: Energy = None,
+    minutes: Minutes = None,
+    parking: Parking = None,
     *,
     owner: Owner = None,
     party: OfParty = None,
@@ -114,8 +163,15 @@ def start(
     key: Key = "",
     as_json: Json = False,
 ) -> None:
-    """Start charging. Exit status 1 if the charger does not."""
-    value = _given(token=token, location=location, evse=evse, connector=connector, owner=owner)
+    """Start charging. Exit status 1 if the charger does not.
+
+    With --energy and --minutes it says first what that will cost, and the bill reminds of it; without a quote
+    nothing is started.
+    """
+    if (energy is None) != (minutes is None):
+        raise typer.BadParameter("a quote needs both --energy and --minutes", param_hint="--energy")
+    wish = _wish(energy, minutes, parking)
+    value = _given(token=token, location=location, evse=evse, connector=connector, owner=owner, **wish)
     _command(RemoteNode(node, key, party).ask("POST", "/sessions", value), as_json=as_json)
 
 
@@ -289,11 +345,29 @@ def _listing(name: str, table: Callable[[Any], Any], description: str) -> None:
 
 _listing("sessions", screens.sessions, "The sessions of our drivers.")
 _listing("reservations", screens.reservations, "The reservations of our drivers, and how each stands.")
-_listing(
-    "bills", screens.bills, "A bill for each CDR: lines, VAT, total, and whether our own reckoning agrees."
-)
+_listing("bills", screens.bills, "A bill for each CDR: lines, VAT, total, and what our check found.")
 _listing("balances", screens.balances, "What is owed for each charging in the end, credits taken off.")
+_listing("owed", fields, "What all bills come to, in each currency.")
 _listing("tokens", screens.tokens, "The tokens that we have issued.")
+
+
+@app.command()
+def bill(
+    cdr: Annotated[str, typer.Argument(help="The CDR's id, as `bills` shows it.")],
+    *,
+    explain: Annotated[bool, typer.Option("--explain", help="Show the reasons of our reckoning.")] = False,
+    hub: Annotated[bool, typer.Option("--hub", help="Ask the hub for its verdict, too.")] = False,
+    owner: Owner = None,
+    party: OfParty = None,
+    node: Node = DEFAULT_NODE,
+    key: Key = "",
+    as_json: Json = False,
+) -> None:
+    """One bill with its check: each amount of the CDR beside ours, and what was found."""
+    query = urlencode(_given(owner=owner, hub="yes" if hub else None))
+    path = f"/bills/{quote(cdr, safe='')}" + (f"?{query}" if query else "")
+    table = screens.bill_explained if explain else screens.bill
+    show(RemoteNode(node, key, party).ask("GET", path), as_json=as_json, table=table)
 
 
 @app.command()
@@ -363,6 +437,13 @@ def _period(text: str) -> dict[str, Any]:
     if not (start.isascii() and start.isdigit()):
         raise typer.BadParameter(f"expected SECONDS:LIMIT, got {text!r}", param_hint="periods")
     return {"start_period": int(start), "limit": _number(most, "periods")}
+
+
+def _wish(energy: str | None, minutes: str | None, parking: str | None) -> dict[str, Any]:
+    told = {"energy": energy, "minutes": minutes, "parking_minutes": parking}
+    return {
+        name: _number(text, f"--{name.replace('_', '-')}") for name, text in told.items() if text is not None
+    }
 
 
 def _number(text: str, where: str) -> Decimal:

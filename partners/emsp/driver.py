@@ -11,6 +11,7 @@ from partners.emsp.authorization import authorization
 from partners.emsp.commands import Commands, Outcome, SentCommand
 from partners.emsp.inbox import Sessions
 from partners.emsp.locations import Locations, check_connector, evse_of, owner_of
+from partners.emsp.quoting import PlacedQuote
 from partners.emsp.tokens import Tokens
 from schemas.v2_2_1 import (
     AllowedType,
@@ -43,6 +44,8 @@ class Driver:
     locations: Locations
     sessions: Sessions
     commands: Commands
+    #: Keeps what the driver was quoted, by authorization reference.
+    keep_quote: Callable[[str, PlacedQuote], None]
     new_id: Callable[[], str]
 
     async def start(
@@ -53,6 +56,7 @@ class Driver:
         connector_id: str | None = None,
         *,
         owner: Party | None = None,
+        quote: PlacedQuote | None = None,
     ) -> Started:
         """Start charging with one of our tokens (CMD-15, CMD-17).
 
@@ -62,6 +66,7 @@ class Driver:
             evse_uid: At which EVSE; None lets the CPO choose.
             connector_id: At which connector, where the EVSE wants to know.
             owner: Whose location it is, where several have one with this id.
+            quote: What the driver was told that it will cost.
 
         Raises:
             UnknownToken, UnknownPlace, NotPossible: there is no such thing, or it is not allowed.
@@ -71,6 +76,8 @@ class Driver:
         check_connector(location, evse_uid, connector_id)
         token = self._allowed(token_uid, location, evse_uid)
         reference = self.new_id()
+        if quote is not None:
+            self.keep_quote(reference, quote)
         given = _given(evse_uid=evse_uid, connector_id=connector_id)
         outcome = await self.commands.send(
             CommandType.START_SESSION,

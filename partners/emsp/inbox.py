@@ -1,5 +1,6 @@
 """What CPOs send to the eMSP: sessions as they happen, and CDRs, which are final (SES and CDR rows)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -89,6 +90,8 @@ class Cdrs:
     party: Party
     objects: Objects
     changes: Changes
+    #: Told of each CDR that is new.
+    came: Callable[[ObjectKey], None]
 
     def offer(self) -> Offer:
         """The Receiver interface."""
@@ -109,6 +112,7 @@ class Cdrs:
         if stored is not None:
             return Answer(headers=((LOCATION, url),))
         self.objects.put(key, cdr, through_hub=comes_from_hub(request))
+        self.came(key)
         self.changes.announce()
         return Answer(status=201, headers=((LOCATION, url),))
 

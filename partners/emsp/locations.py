@@ -112,6 +112,18 @@ def evse_of(location: Location, evse_uid: str) -> EVSE:
     raise UnknownPlace(f"location {location.id} has no EVSE {evse_uid}")
 
 
+def connector_of(location: Location, evse_uid: str, connector_id: str) -> Connector:
+    """One connector of a location.
+
+    Raises:
+        UnknownPlace: the location has no such EVSE or connector, or the EVSE is no longer there.
+    """
+    for connector in evse_of(location, evse_uid).connectors:
+        if connector.id.upper() == connector_id.upper():
+            return connector
+    raise UnknownPlace(f"EVSE {evse_uid} has no connector {connector_id}")
+
+
 def check_connector(location: Location, evse_uid: str | None, connector_id: str | None) -> None:
     """An EVSE and a connector as a command names them (CMD-17).
 
@@ -128,8 +140,7 @@ def check_connector(location: Location, evse_uid: str | None, connector_id: str 
         if Capability.START_SESSION_CONNECTOR_REQUIRED in evse.capabilities:
             raise NotPossible(f"EVSE {evse_uid} wants to know the connector")
         return
-    if connector_id.upper() not in {connector.id.upper() for connector in evse.connectors}:
-        raise UnknownPlace(f"EVSE {evse_uid} has no connector {connector_id}")
+    connector_of(location, evse_uid, connector_id)
 
 
 def is_alive(location: Location) -> bool:

@@ -11,25 +11,34 @@ from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
+from hub.ocpi.description import ObjectKey
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
+from hub.pricing import CannotBePriced, PriceStatement
+from hub.pricing.plausibility import Plausibility
+from hub.pricing.plausibility.history import valid_at
 from partners.emsp.bills import Bill, bill
 from partners.emsp.charging_profiles import ChargingProfiles
+from partners.emsp.checks import Checks
 from partners.emsp.commands import Commands
 from partners.emsp.driver import Driver
 from partners.emsp.help_desk import HelpDesk
 from partners.emsp.inbox import Cdrs, Sessions
 from partners.emsp.later_results import LaterResults
-from partners.emsp.locations import Locations, UnknownPlace
+from partners.emsp.locations import Locations, UnknownPlace, connector_of
+from partners.emsp.quoting import Quoting
+from partners.emsp.running_cost import running_cost
 from partners.emsp.smart_charging import SmartCharging
+from partners.emsp.tariff_history import TariffHistory
 from partners.emsp.tokens import Tokens
 from partners.exchange import Offer
 from partners.link import NO_SUCCESS
 from partners.node import Node
+from partners.objects import StoredObject
 from partners.owned_objects import Guard, no_guard
 from partners.pull import Pull, Pulled
 from partners.pull_marks import PullMark, PullMarks
-from schemas.v2_2_1 import CDR, InterfaceRole, Role, Tariff
+from schemas.v2_2_1 import CDR, InterfaceRole, Role, Session
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +62,15 @@ class PullHabits(NamedTuple):
     history: timedelta = timedelta(days=31)
 
 
+class PriceHabits(NamedTuple):
+    """How prices are remembered, and how CDRs are checked."""
+
+    #: How long a tariff is kept after it was replaced: a CDR may come late, and be disputed later.
+    retention: timedelta = timedelta(days=180)
+    #: How far a CDR may be off.
+    measures: Plausibility = Plausibility()
+
+
 class Provider:
     """One eMSP party.
 
@@ -60,12 +78,19 @@ class Provider:
         party: The party.
         node: The platform.
         habits: How lists of others are read.
+        prices: How prices are remembered, and CDRs checked.
         clock: Tells the time.
         new_id: Makes ids.
     """
 
     def __init__(
-        self, party: Party, node: Node, habits: PullHabits, clock: Clock, new_id: Callable[[], str]
+        self,
+        party: Party,
+        node: Node,
+        habits: PullHabits,
+        prices: PriceHabits,
+        clock: Clock,
+        new_id: Callable[[], str],
     ) -> None:
         self.party = party
         self.habits = habits
@@ -73,6 +98,8 @@ class Provider:
         self._node = node
         self._clock = clock
         self._objects = node.objects.held_by(party)
+        self.tariff_history = TariffHistory(party, node.database, clock, prices.retention)
+        self._objects.tell("tariffs", self.tariff_history.keep)
         self._pull = Pull(self.link, self._objects, node.clients, node.changes, clock)
         self._marks = PullMarks(node.database, party)
         later = partial(LaterResults, party, database=node.database, changes=node.changes, clock=clock)
@@ -88,7 +115,18 @@ class Provider:
         )
         self.places = Locations(self._objects, node.changes, node.peers, self._is_known)
         self.sessions = Sessions(party, self._objects, node.changes, self._is_known)
-        self.cdrs = Cdrs(party, self._objects, node.changes)
+        self.checks = Checks(
+            party,
+            node.database,
+            self._objects,
+            self.places,
+            self.tokens,
+            self.tariff_history,
+            clock,
+            prices.measures,
+        )
+        self.cdrs = Cdrs(party, self._objects, node.changes, lambda key: self.checks.make(key, clock()))
+        self.quoting = Quoting(party, node.database, self.places, self.tariff_history, clock)
         self.commands = Commands(
             self.link, later("commands"), new_id, lambda: node.module_url("commands", SENDER)
         )
@@ -99,7 +137,9 @@ class Provider:
             new_id,
             lambda: node.module_url("chargingprofiles", SENDER),
         )
-        self.driver = Driver(self.tokens, self.places, self.sessions, self.commands, new_id)
+        self.driver = Driver(
+            self.tokens, self.places, self.sessions, self.commands, self.quoting.keep, new_id
+        )
         self.smart_charging = SmartCharging(self.sessions, self.places, self.profiles, self.link)
         self.help_desk = HelpDesk(self.places, self.commands)
 
@@ -137,11 +177,32 @@ class Provider:
                     pulled[f"{module} of {to}"] = await self._read(module, to, whole=whole)
                 except NO_SUCCESS as error:
                     log.warning("%s of %s could not be read: %s", module, to, error)
+        self.checks.catch_up()
+        self.tariff_history.forget()
         return pulled
 
     def bills(self) -> list[Bill]:
         """A bill for each CDR."""
-        return [self._bill(cdr) for cdr in self.cdrs.all()]
+        return [self._bill(stored) for stored in self._objects.all("cdrs")]
+
+    def bills_with_id(self, cdr_id: str) -> list[Bill]:
+        """The bills for the CDRs with this id, one a CPO at most (AM-28)."""
+        return [self._bill(stored) for stored in self._objects.with_id("cdrs", cdr_id)]
+
+    def running_cost(self, session: Session) -> PriceStatement | CannotBePriced | None:
+        """What a session has cost so far by the tariffs that were valid at its start; see `running_cost`."""
+        owner = Party(session.country_code, session.party_id)
+        ids = {each.tariff_id for each in session.charging_periods if each.tariff_id}
+        time_zone = None
+        try:
+            location = self.places.find(session.location_id, owner)
+            time_zone = location.time_zone
+            ids = ids or set(connector_of(location, session.evse_uid, session.connector_id).tariff_ids)
+        except UnknownPlace:
+            pass  # a home charger is never published (SES-21)
+        versions = [each.version for each in self.tariff_history.versions(owner, ids)]
+        found = [valid_at(versions, each, session.start_date_time, timedelta()) for each in sorted(ids)]
+        return running_cost(session, [each[-1] for each in found if each], time_zone)
 
     async def _read(self, module: str, to: Party, *, whole: bool) -> Pulled:
         """One list, from where it was read last; the next pull goes on from here if all of it came."""
@@ -175,13 +236,14 @@ class Provider:
                 log.warning("who is connected could not be read: %s", error)
         return clients.knows(owner)
 
-    def _bill(self, cdr: CDR) -> Bill:
-        owner = Party(cdr.country_code, cdr.party_id)
-        try:
-            time_zone = self.places.find(cdr.cdr_location.id, owner).time_zone
-        except UnknownPlace:
-            time_zone = None  # a home charger is never published (SES-21)
-        tariffs = [
-            Tariff.read(stored.text, tolerant=True) for stored in self._objects.all("tariffs", owner=owner)
-        ]
-        return bill(cdr, tariffs, time_zone)
+    def _bill(self, stored: StoredObject) -> Bill:
+        cdr = CDR.read(stored.text, tolerant=True)
+        return bill(cdr, self.checks.of(stored), self.quoting.kept(self._reference(cdr)))
+
+    def _reference(self, cdr: CDR) -> str | None:
+        """By what the CDR, or else its session, says that we started it (AM-40)."""
+        if cdr.authorization_reference is not None or cdr.session_id is None:
+            return cdr.authorization_reference
+        key = ObjectKey("sessions", *Party(cdr.country_code, cdr.party_id).folded, cdr.session_id.upper())
+        stored = self._objects.get(key)
+        return None if stored is None else Session.read(stored.text, tolerant=True).authorization_reference

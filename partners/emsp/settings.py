@@ -20,7 +20,7 @@ from partners.configuration_file import (
     table_settings,
     unknown_tables,
 )
-from partners.emsp.provider import PullHabits
+from partners.emsp.provider import PriceHabits, PullHabits
 from partners.emsp.tokens import TokenEntry, divided, token_entries, token_value
 from partners.settings import NamedParty, NodeSettings, hub_settings, node_settings
 from partners.wire_tables import wrong_with
@@ -44,6 +44,8 @@ class EmspSettings:
     more_tokens: Mapping[Party, Sequence[TokenEntry]] = field(default_factory=dict)
     #: How lists of others are read.
     pulling: PullHabits = field(default_factory=PullHabits)
+    #: How prices are remembered, and CDRs checked.
+    prices: PriceHabits = field(default_factory=PriceHabits)
     #: When to try again what failed.
     backoff: Backoff = field(default_factory=Backoff)
 
@@ -58,6 +60,7 @@ def emsp_settings(file: Path) -> EmspSettings:
     wrong = unknown_tables(told, _TABLES)
     node = node_settings(told, file.parent, {"port": PORT, "admin_port": ADMIN_PORT}, wrong)
     own = table_settings(told, "emsp", _OWN, wrong)
+    prices = {name: own.pop(name) for name in PriceHabits._fields if name in own}
     hub = hub_settings(told, wrong)
     more_parties = _parties(told, wrong)
     tables = _tables(told, "tokens", wrong)
@@ -71,7 +74,14 @@ def emsp_settings(file: Path) -> EmspSettings:
     if wrong:
         raise SettingsWrong(wrong)
     first = by_party.pop(node.party)
-    return EmspSettings(node=node, tokens=first, more_tokens=by_party, hub=hub, pulling=PullHabits(**own))
+    return EmspSettings(
+        node=node,
+        tokens=first,
+        more_tokens=by_party,
+        hub=hub,
+        pulling=PullHabits(**own),
+        prices=PriceHabits(**prices),
+    )
 
 
 _TABLES: Final = ("node", "parties", "hub", "emsp", "tokens")
@@ -80,6 +90,7 @@ _OWN: Final[Mapping[str, Setting]] = {
     "whole_pull_interval_hours": Setting("whole_interval", SOME_HOURS),
     "pull_overlap_seconds": Setting("overlap", SECONDS),
     "session_history_hours": Setting("history", SOME_HOURS),
+    "tariff_history_hours": Setting("retention", SOME_HOURS),
 }
 _PARTY: Final[Mapping[str, Setting]] = {
     "party": Setting("party", PARTY, is_required=True),

@@ -13,10 +13,11 @@ from hub.ocpi.party import Party
 from hub.web.app import RunningHub, running_hub
 from partners.emsp.app import EmspNode
 from partners.emsp.authorization import EVERYWHERE
+from partners.emsp.provider import PriceHabits
 from partners.emsp.settings import EmspSettings
 from partners.settings import NodeSettings
 from schemas.v2_2_1 import CommandResultType
-from tests.fixtures.emsp_world import APP, RFID
+from tests.fixtures.emsp_world import APP, RFID, WHENEVER
 from tests.fixtures.recorder import Answered, Received, Recorder, Reply
 from tests.fixtures.roaming import joined, settings
 from tests.fixtures.samples import T1, cdr, location, session, tariff
@@ -43,7 +44,12 @@ class Journey:
 @pytest.fixture
 async def emsp() -> AsyncIterator[EmspNode]:
     node = NodeSettings(party=Party.parse(EMSP), name="eMSP A")
-    async with EmspNode(EmspSettings(node=node, tokens=[(RFID, EVERYWHERE), (APP, EVERYWHERE)])) as emsp:
+    given = EmspSettings(
+        node=node,
+        tokens=[(RFID, EVERYWHERE), (APP, EVERYWHERE)],
+        prices=PriceHabits(measures=WHENEVER),
+    )
+    async with EmspNode(given) as emsp:
         yield emsp
 
 
@@ -141,7 +147,12 @@ async def test_a_driver_charges_and_gets_a_bill(journey: Journey) -> None:
     reference = started.authorization_reference
     (charging,) = await emsp.until(lambda: emsp.charging.with_reference(reference))
     assert (await emsp.stop_session(charging.id)).is_accepted
-    final = {"status": "COMPLETED", "last_updated": T1}
+    final = {
+        "status": "COMPLETED",
+        "kwh": 10,
+        "end_date_time": "2026-01-01T11:30:00Z",
+        "last_updated": T1,
+    }
     await journey.cpo_sends("PATCH", "receiver/sessions/BE/BEC/S1", final)
 
     handed_over = await journey.cpo_sends("POST", "receiver/cdrs", cdr(**shared))

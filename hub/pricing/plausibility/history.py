@@ -37,3 +37,21 @@ def valid_at(
 def is_known_at(versions: Iterable[TariffVersion], tariff_id: str, start: datetime) -> bool:
     """Whether anything is known of the tariff at that time, be it that it was withdrawn."""
     return any(each.tariff_id.upper() == tariff_id.upper() and each.since <= start for each in versions)
+
+
+def held_since(last_updated: datetime, received_at: datetime, newest: datetime | None) -> datetime:
+    """Since when a version of a tariff holds that comes after all others that are known (decision 0036).
+
+    Since its `last_updated`, for that is when its owner changed it; a message may be late. But not in the
+    future, as it is in force when it comes; and not before a version that came earlier, nor instead of it:
+    one that was changed without a new `last_updated` holds from when it came.
+
+    Args:
+        last_updated: What the tariff says.
+        received_at: When it came.
+        newest: Since when the newest version holds that came before, or when the tariff was withdrawn.
+    """
+    since = min(last_updated, received_at)
+    if newest is None or since > newest:
+        return since
+    return max(received_at, newest + timedelta.resolution)

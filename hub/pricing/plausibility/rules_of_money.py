@@ -100,7 +100,7 @@ def tariff_at_start(case: Case) -> Iterator[Doubt]:
         candidates = valid_at(versions, tariff.id, start, case.measures.tariff)
         if not candidates:
             yield Doubt(pointer, f"{tariff.id} had been withdrawn by then", {"start": start})
-        elif not any(_same_price(tariff, each) for each in candidates):
+        elif not any(same_price(tariff, each) for each in candidates):
             fields = [name for name in _PRICING if getattr(tariff, name) != getattr(candidates[-1], name)]
             yield Doubt(
                 f"{pointer}/{fields[0]}",
@@ -119,7 +119,8 @@ def _validity(tariff: Tariff, case: Case, pointer: str) -> Iterator[Doubt]:
         yield Doubt(f"{pointer}/end_date_time", "had ended by then", {"start": start, "valid_until": ends})
 
 
-def _same_price(one: Tariff, other: Tariff) -> bool:
+def same_price(one: Tariff, other: Tariff) -> bool:
+    """Whether two tariffs make the same price of every session, whatever they tell people beside."""
     return all(getattr(one, name) == getattr(other, name) for name in _PRICING)
 
 

@@ -89,13 +89,23 @@ async def test_tables_show_what_people_look_for(world: World) -> None:
     await world.call("PUT", "tariffs/receiver/BE/BEC/T1", tariff())
     await world.call("PUT", "sessions/receiver/BE/BEC/S1", session())
     await world.call("POST", "cdrs/receiver", cdr())
-    await world.call("POST", "cdrs/receiver", cdr(id="C2", tariffs=[], currency="SEK"))
+    await world.call("POST", "cdrs/receiver", cdr(id="C2", currency="SEK"))
     places = (await run(world, "locations")).stdout
     for shown in ("BE/BEC", "LOC1", "Gent [/red] Zuid, Gent", "E1", "22.1", "AVAILABLE", "0.25/kWh"):
         assert shown in places
     assert re.search(r"S1 .*04A1B2C3.*LOC1.*ACTIVE.*1\.5", (await run(world, "sessions")).stdout)
     bills = (await run(world, "bills")).stdout
-    for shown in ("Energy", "10 kWh", "0.25", "3.50", "0.70", "4.20", "checked", "not confirmed"):
+    for shown in (
+        "Energy",
+        "10 kWh",
+        "0.25",
+        "3.50",
+        "0.70",
+        "4.20",
+        "checked",
+        "disputed: not confirmed",
+        "SEK",
+    ):
         assert shown in bills
     assert "04A1B2C3" in (await run(world, "tokens")).stdout
     assert "HU/HUB HUB" in (await run(world, "state")).stdout
@@ -167,7 +177,7 @@ async def test_nothing_of_a_table_is_left_out_where_nobody_watches(world: World)
     await world.call("PUT", "sessions/receiver/BE/BEC/S1", session())
     sessions = await run(world, "sessions", columns=40)
     assert sessions.stdout.splitlines()[0].split() == [
-        *("CPO", "Session", "Token", "Location", "EVSE", "Status", "Start", "kWh", "Cost")
+        *("CPO", "Session", "Token", "Location", "EVSE", "Status", "Start", "kWh", "Cost", "Reckoned")
     ]
     state = (await run(world, "state")).stdout
     assert re.search(r"peers endpoints +locations SENDER http", state)
