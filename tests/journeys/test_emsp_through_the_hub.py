@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,13 +15,16 @@ from hub.web.app import RunningHub, running_hub
 from partners.emsp.app import EmspNode
 from partners.emsp.authorization import EVERYWHERE
 from partners.emsp.provider import PriceHabits
+from partners.emsp.quote import Wish
+from partners.emsp.quoting import Place
 from partners.emsp.settings import EmspSettings
 from partners.settings import NodeSettings
+from schemas.moment import moment_text
 from schemas.v2_2_1 import CommandResultType
 from tests.fixtures.emsp_world import APP, RFID, WHENEVER
 from tests.fixtures.recorder import Answered, Received, Recorder, Reply
 from tests.fixtures.roaming import joined, settings
-from tests.fixtures.samples import T1, cdr, location, session, tariff
+from tests.fixtures.samples import T1, cdr, location, period, session, tariff
 
 CPO, EMSP, HUB = "BE/BEC", "NL/EMA", "NL/HUB"
 
@@ -163,6 +167,48 @@ async def test_a_driver_charges_and_gets_a_bill(journey: Journey) -> None:
     (bill,) = emsp.bills()
     assert (bill.token_uid, bill.total, bill.agrees) == ("app-1", Decimal("4.20"), True)
     assert bill.remarks == ()
+
+
+async def test_a_quote_before_the_start_is_the_bill_though_the_tariff_changes_meanwhile(
+    journey: Journey,
+) -> None:
+    """The driver is told 4.20; the CPO's PUT through the hub, in mid-session, changes nothing."""
+    emsp = journey.emsp
+    began = datetime.now(UTC).replace(microsecond=0)
+    told = {"last_updated": moment_text(began - timedelta(hours=1))}
+    await journey.cpo_sends("PUT", "receiver/tariffs/BE/BEC/T1", tariff(**told), to=HUB)
+    await journey.cpo_sends("PUT", "receiver/locations/BE/BEC/LOC1", location(**told), to=HUB)
+    await emsp.until(emsp.locations)
+    wish = Wish(began, Decimal(10), timedelta(hours=1), timedelta(minutes=30))
+    quote = emsp.provider.quoting.quote(Place("LOC1", "E1", "1"), wish).quote.as_data()
+    assert quote["total"] == Decimal("4.20")
+
+    history = emsp.provider.tariff_history
+    dearer = [{"price_components": [{"type": "ENERGY", "price": Decimal(9), "vat": 20, "step_size": 1}]}]
+    change = tariff(elements=dearer, last_updated=moment_text(began + timedelta(seconds=1)))
+    await journey.cpo_sends("PUT", "receiver/tariffs/BE/BEC/T1", change, to=HUB)
+    await emsp.until(lambda: len(history.versions(Party.parse(CPO), ["T1"])) == 2)
+    stopped, ended = (moment_text(began + timedelta(minutes=each)) for each in (60, 90))
+    happened = {
+        "start_date_time": moment_text(began),
+        "end_date_time": ended,
+        "last_updated": ended,
+        "charging_periods": [
+            period(moment_text(began), ENERGY="10", TIME="1"),
+            period(stopped, PARKING_TIME="0.5"),
+        ],
+    }
+    await journey.cpo_sends("POST", "receiver/cdrs", cdr(**happened, tariffs=[tariff(**told)]))
+    by_change = {"total_energy_cost": {"excl_vat": 90}, "total_cost": {"excl_vat": 91}}
+    other = cdr(id="C2", session_id="S2", **happened, tariffs=[change], **by_change)
+    await journey.cpo_sends("POST", "receiver/cdrs", other)
+    honest, dear = emsp.bills()
+    assert (honest.total, honest.agrees) == (quote["total"], True)
+    assert "tariff" not in {each.rule for each in honest.findings}
+    assert dear.is_disputed
+    assert ("published-price-lines", "/total_energy_cost/excl_vat") in {
+        (each.rule, each.pointer) for each in dear.findings
+    }
 
 
 async def test_a_cpo_that_hangs_costs_the_driver_an_error_and_a_late_start_is_kept(journey: Journey) -> None:

@@ -2,13 +2,18 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from hub.ocpi.client import PeerRefused
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import utc_now
+from hub.pricing import PriceStatement, ocpi_price
 from hub.web.app import RunningHub, running_hub
 from partners.charger.charge_point import ChargerSimulator
 from partners.charger.settings import ChargerSettings
@@ -17,6 +22,10 @@ from partners.cpo.app import CpoNode
 from partners.emsp.app import EmspNode
 from partners.emsp.authorization import EVERYWHERE
 from partners.emsp.bills import balances
+from partners.emsp.hub_verdicts import hub_verdicts
+from partners.emsp.provider import PriceHabits
+from partners.emsp.quote import Wish
+from partners.emsp.quoting import Place
 from partners.emsp.reservations import ReservationState, reservations
 from partners.emsp.settings import EmspSettings
 from partners.settings import NodeSettings
@@ -28,8 +37,9 @@ from schemas.v2_2_1 import (
 )
 from tests.fixtures.bills import the_one_bill
 from tests.fixtures.cpo_world import SPEED, cpo_settings, evse, location, tariff
-from tests.fixtures.emsp_world import APP, RFID
+from tests.fixtures.emsp_world import APP, RFID, WHENEVER
 from tests.fixtures.roaming import settings as hub_settings
+from tests.fixtures.waiting import soon
 
 CAPABILITIES = [
     "RESERVABLE",
@@ -89,10 +99,15 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
         tariffs=[tariff()],
         profile_pause=timedelta(),
     )
-    node = NodeSettings(party=Party("NL", "EMA"), name="eMSP A")
+    # The charger's time runs ahead of everybody else's.
+    emsp_settings = EmspSettings(
+        node=NodeSettings(party=Party("NL", "EMA"), name="eMSP A"),
+        tokens=[(RFID, EVERYWHERE), (APP, EVERYWHERE)],
+        prices=PriceHabits(measures=WHENEVER),
+    )
     async with (
-        running_hub(hub_settings(folder), log=None) as hub,
-        EmspNode(EmspSettings(node=node, tokens=[(RFID, EVERYWHERE), (APP, EVERYWHERE)])) as emsp,
+        running_hub(replace(hub_settings(folder), plausibility=WHENEVER), log=None) as hub,
+        EmspNode(emsp_settings) as emsp,
         CpoNode(cpo_tables) as cpo,
     ):
         await emsp.register(hub.versions_url, (await hub.platforms.invite("emsp")).token)
@@ -179,3 +194,47 @@ async def test_a_session_is_limited_preferred_billed_and_credited(tmp_path: Path
         (owed,) = balances(emsp.bills())
         assert (owed.total, len(owed.cdr_ids), owed.session_id) == (0, 2, session.id)
         assert all(each.agrees for each in emsp.bills())
+
+
+async def test_what_a_driver_was_quoted_is_what_is_billed(tmp_path: Path) -> None:
+    """For the energy and the times that then happen: hub, CPO and eMSP come to the same cent."""
+    async with stage(tmp_path) as on:
+        await on.charges()
+        await on.charger.until_energy(1, Decimal(1000))
+        await on.leaves()
+        bill = await the_one_bill(on.emsp, on.charger)
+        (cdr,) = on.emsp.cdrs()
+        told = Wish(
+            start=cdr.start_date_time,
+            energy=cdr.total_energy,
+            charging=cdr.end_date_time - cdr.start_date_time,
+        )
+        quote = on.emsp.provider.quoting.quote(Place("square", "E1", "1"), told).quote.as_data()
+        assert (quote["total"], quote["tariff_id"]) == (bill.total, "standard")
+        assert not bill.is_disputed, bill.remarks
+        (session,) = on.emsp.sessions()
+        running = on.emsp.provider.running_cost(session)
+        assert isinstance(running, PriceStatement)
+        assert ocpi_price(running.total_cost) == cdr.total_cost
+
+
+async def test_the_hub_tells_the_emsp_its_verdict(tmp_path: Path) -> None:
+    """Beside its own check, which comes to the same amounts."""
+    async with stage(tmp_path) as on:
+        await on.charges()
+        await on.charger.until_energy(1, Decimal(300))
+        await on.leaves()
+        bill = await the_one_bill(on.emsp, on.charger)
+        link = on.emsp.provider.link
+
+        async def asked() -> list[Any]:
+            try:
+                return await hub_verdicts(link, bill.cpo, bill.cdr_id)
+            except PeerRefused:  # it judges when the CDR has passed
+                return []
+
+        (verdict,) = await soon(asked, bool)
+        assert (verdict["severity"], verdict["state"]) == (None, "passed")
+        assert verdict["differences"] == bill.check["differences"]
+        with pytest.raises(PeerRefused, match="404"):
+            await hub_verdicts(link, bill.cpo, "C9")

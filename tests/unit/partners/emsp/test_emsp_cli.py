@@ -20,7 +20,7 @@ from partners.settings import NamedParty
 from schemas import exact_json
 from tests.fixtures.emsp_world import World, emsp_world
 from tests.fixtures.recorder import Received, Recorder, Reply
-from tests.fixtures.samples import T1, cdr, location, session, tariff
+from tests.fixtures.samples import T0, T1, cdr, location, session, tariff
 
 COMMANDS = "/receiver/commands/"
 
@@ -137,6 +137,13 @@ async def test_a_charger_that_refuses_ends_with_status_1(world: World) -> None:
         (["block", "who"], "who"),
         (["locations", "--token", "who"], "who"),
         (["register", "ftp://x", "--token", "t"], "ftp"),
+        (
+            ["quote", "LOC1", "E1", "1", "--energy", "5", "--minutes", "40"],
+            "unknown tariff: nothing is known of T1",
+        ),
+        (["quote", "LOC1", "E1", "1", "--energy", "500", "--minutes", "40"], "too much power"),
+        (["start", "04A1B2C3", "LOC1", "E1", "1", "--energy", "5", "--minutes", "40"], "unknown tariff"),
+        (["bill", "C9"], "C9"),
     ],
 )
 async def test_what_cannot_be_done_is_said_with_status_1(world: World, words: list[str], said: str) -> None:
@@ -160,6 +167,13 @@ async def test_what_cannot_be_done_is_said_with_status_1(world: World, words: li
         (["limit", "S1", "0:1", "--unit", "X"], ["--unit", "X"]),
         (["limit", "S1", "0:1", "--start", "soon"], ["--start", "soon"]),
         (["issue", "x", "--type", "CARD"], ["--type", "RFID"]),
+        (["quote", "LOC1", "E1", "1", "--energy", "much", "--minutes", "40"], ["--energy", "much"]),
+        (["quote", "LOC1", "E1", "1", "--energy", "5"], ["--minutes"]),
+        (
+            ["quote", "LOC1", "E1", "1", "--energy", "5", "--minutes", "1", "--start", "soon"],
+            ["--start", "soon"],
+        ),
+        (["start", "04A1B2C3", "LOC1", "--energy", "5"], ["--energy", "--minutes"]),
         (["issue", "x", "--whitelist", "SOMETIMES"], ["--whitelist", "NEVER"]),
     ],
 )
@@ -251,6 +265,74 @@ async def test_credits_are_taken_off_what_is_owed(world: World) -> None:
     await world.call("POST", "cdrs/receiver", cdr(id="C2", **credit))
     shown = (await run(world, "balances")).stdout
     assert re.search(r"BE/BEC +S1 +C1, C2 +0\.00 +0\.70 +EUR", shown)
+
+
+async def test_a_quote_shows_what_is_to_be_paid_and_why(world: World) -> None:
+    await world.call("PUT", "locations/receiver/BE/BEC/LOC1", location())
+    await world.call("PUT", "tariffs/receiver/BE/BEC/T1", tariff())
+    words = ("quote", "LOC1", "E1", "1", "--energy", "10", "--minutes", "60", "--parking-minutes", "30")
+    shown = (await run(world, *words, "--token", "04A1B2C3")).stdout
+    for each in ("10 kWh in 60 min, then 30 min parked", "Energy", "2.5", "Parking time", "4.20 EUR", "T1"):
+        assert each in shown
+    assert "Element 0 of tariff T1 prices ENERGY." not in shown
+    assert "Element 0 of tariff T1 prices ENERGY." in (await run(world, *words, "--explain")).stdout
+    as_json = await run_json(world, *words, "--start", T1, "--profile", "REGULAR")
+    assert (str(as_json["total"]), as_json["excl_vat"], as_json["start"]) == ("4.20", "3.5", T1)
+
+
+async def test_a_driver_starts_by_a_quote_and_finds_it_on_the_bill(world: World) -> None:
+    await world.call("PUT", "locations/receiver/BE/BEC/LOC1", location())
+    await world.call("PUT", "tariffs/receiver/BE/BEC/T1", tariff())
+    the_charger_says(world, "ACCEPTED")
+    wish = ("--energy", "10", "--minutes", "60")
+    started = await run(world, "start", "04A1B2C3", "LOC1", "E1", "1", *wish)
+    assert "To be paid" in started.stdout
+    assert "3.00 EUR" in started.stdout
+    (command,) = world.node.commands.all()
+    reference = command.body["authorization_reference"]
+    await world.call("POST", "cdrs/receiver", cdr(authorization_reference=reference))
+    bills = (await run(world, "bills")).stdout
+    assert "Quoted 3.00 EUR for 10 kWh in 60 min and 0 min parked" in bills
+    assert "Total" in bills
+    assert "4.20" in bills
+
+
+async def test_a_bill_shows_each_amount_beside_ours_and_what_the_hub_says(world: World) -> None:
+    await world.call("PUT", "locations/receiver/BE/BEC/LOC1", location())
+    await world.call("PUT", "tariffs/receiver/BE/BEC/T1", tariff(currency="EUR", last_updated=T0))
+    await world.call("POST", "cdrs/receiver", cdr(total_cost={"excl_vat": Decimal("3.90")}))
+    verdict = {
+        "judged_at": T1,
+        "severity": "hold",
+        "findings": [{"message": "asks for 3.90", "rule": "price-total", "severity": "hold"}],
+    }
+    world.hub.answers("GET", "/verdicts/BE/BEC/C1", Reply([verdict]))
+    shown = (await run(world, "bill", "C1", "--explain", "--hub", "--owner", "BE/BEC")).stdout
+    for each in (
+        "disputed: not confirmed",
+        "To be paid: 4.20 EUR.",
+        f"The hub, {T1}: hold",
+        "- asks for 3.90",
+    ):
+        assert each in shown
+    assert re.search(r"/total_cost/excl_vat +3\.90 +3\.5 +0\.40", shown)
+    plain = await run_json(world, "bill", "c1")
+    assert (plain["is_disputed"], "hub_verdicts" in plain) == (True, False)
+    world.hub.answers("GET", "/verdicts/BE/BEC/C1", Reply(status=404, status_code=2003))
+    assert (await run(world, "bill", "C1", "--hub")).exit_code == 1
+
+
+async def test_what_is_owed_is_summed_in_each_currency(world: World) -> None:
+    await world.call("POST", "cdrs/receiver", cdr())
+    await world.call("POST", "cdrs/receiver", cdr(id="C2", currency="SEK", tariffs=[tariff(currency="SEK")]))
+    assert await run_json(world, "owed") == {"EUR": Decimal("4.20"), "SEK": Decimal("4.20")}
+
+
+async def test_a_running_session_shows_both_costs(world: World) -> None:
+    await world.call("PUT", "tariffs/receiver/BE/BEC/T1", tariff())
+    cost = {"excl_vat": Decimal("0.40"), "incl_vat": Decimal("0.50")}
+    await world.call("PUT", "sessions/receiver/BE/BEC/S1", session(total_cost=cost))
+    assert re.search(r"1\.5 +0\.50 EUR +0\.45 EUR", (await run(world, "sessions")).stdout)
 
 
 async def test_a_party_of_several_is_named() -> None:
