@@ -1,6 +1,7 @@
 """`ocpi-hub cdr check` as somebody runs it who has a CDR in a file, and no hub."""
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hub.cli.program import app
 from hub.ocpi.timestamps import utc_now
 from schemas import exact_json
 from tests.fixtures.recorder import to_json
-from tests.fixtures.samples import cdr, location, session, tariff, token
+from tests.fixtures.samples import cdr, location, period, session, tariff, token
 
 
 @pytest.fixture
@@ -55,6 +56,66 @@ def test_a_bad_one_ends_with_exit_code_1_and_says_why_as_data(folder: Path) -> N
     assert rules == ["price-total", "vat", "token-invalid"]
     assert found["severity"] == "hold"
     assert found["recomputed"]["total_cost"] == {"excl_vat": "3.5", "incl_vat": "4.2"}
+
+
+@pytest.mark.parametrize(
+    ("content", "severity", "status"),
+    [
+        (cdr(), None, 0),
+        (cdr(total_cost={"excl_vat": Decimal("3.50")}), "note", 0),
+        (cdr(total_energy=Decimal("10.02")), "hold", 1),
+        (cdr(total_parking_time=Decimal(-1)), "refuse", 1),
+        ({"id": "C1"}, "refuse", 1),
+        ([], "refuse", 1),
+    ],
+)
+def test_the_exit_code_is_1_on_hold_and_refuse_and_0_on_less(
+    tmp_path: Path, content: Any, severity: str | None, status: int
+) -> None:
+    yesterday = (utc_now() - timedelta(days=1)).strftime("%Y-%m-%d").encode()
+    file = tmp_path / "cdr.json"
+    file.write_bytes(to_json(content).replace(b"2026-01-01", yesterday))
+    done = CliRunner().invoke(app, ["cdr", "check", str(file), "--json"])
+    found = exact_json.decode(done.stdout)
+    assert (done.exit_code, found["severity"]) == (status, severity)
+    assert set(found) == {"severity", "findings", "recomputed", "differences"}
+    for each in found["findings"]:
+        assert set(each) == {"rule", "severity", "pointer", "message", "values"}
+
+
+@pytest.mark.parametrize(
+    ("place", "given", "recomputed"),
+    [
+        ({}, False, "25"),
+        ({"time_zone": "Europe/Brussels"}, False, "2.5"),
+        ({"time_zone": "America/New_York"}, True, "2.5"),
+    ],
+)
+def test_the_time_zone_is_that_of_the_location_given_else_of_the_cdr_else_utc(
+    tmp_path: Path,
+    place: dict[str, str],
+    given: bool,  # noqa: FBT001 a table's column
+    recomputed: str,
+) -> None:
+    """A tenth of the price from 10:30 local time on; the session begins at 10:00 UTC."""
+    cheap, dear = ({"type": "ENERGY", "price": Decimal(price), "step_size": 1} for price in ("0.25", "2.5"))
+    elements = [
+        {"price_components": [cheap], "restrictions": {"start_time": "10:30"}},
+        {"price_components": [dear]},
+    ]
+    alone = [period(ENERGY="10", TIME="0.25")]
+    here = cdr()["cdr_location"] | place
+    value = cdr(
+        cdr_location=here,
+        tariffs=[tariff(elements=elements)],
+        charging_periods=alone,
+        end_date_time="2026-01-01T10:15:00Z",
+    )
+    (tmp_path / "cdr.json").write_bytes(to_json(value))
+    (tmp_path / "location.json").write_bytes(to_json(location()))
+    more = ["--location", str(tmp_path / "location.json")] if given else []
+    done = CliRunner().invoke(app, ["cdr", "check", str(tmp_path / "cdr.json"), *more, "--json"])
+    assert exact_json.decode(done.stdout)["recomputed"]["total_cost"]["excl_vat"] == recomputed
 
 
 def test_what_is_no_file_no_json_or_no_tariff_is_wrong_usage(folder: Path) -> None:

@@ -98,6 +98,46 @@ def test_totals_and_lines_come_exact_as_text_and_absent_ones_are_absent(desk: De
     }
 
 
+def test_every_total_has_its_name_and_what_is_free_is_nothing(desk: Desk) -> None:
+    """A reservation, a fee, energy, time and parking; without VAT there is none to tell."""
+    reserved = {
+        "price_components": [{"type": "TIME", "price": 6, "step_size": 1}],
+        "restrictions": {"reservation": "RESERVATION"},
+    }
+    components = [
+        {"type": kind, "price": price, "step_size": 1}
+        for kind, price in (("FLAT", 1), ("ENERGY", 2), ("TIME", 3), ("PARKING_TIME", 4))
+    ]
+    periods = [
+        ("15:10:00", [("RESERVATION_TIME", "0.5")]),
+        ("15:40:00", [("ENERGY", "7.300"), ("TIME", "0.5")]),
+        ("16:10:00", [("PARKING_TIME", "0.5")]),
+    ]
+    cdr = CDR | {
+        "start_date_time": "2026-03-02T15:10:00Z",
+        "tariffs": [PER_KWH | {"elements": [reserved, {"price_components": components}]}],
+        "charging_periods": [
+            {
+                "start_date_time": f"2026-03-02T{start}Z",
+                "tariff_id": "T1",
+                "dimensions": [{"type": kind, "volume": Decimal(volume)} for kind, volume in dimensions],
+            }
+            for start, dimensions in periods
+        ],
+    }
+    found = desk.json(desk.file("cdr.json", cdr))
+    assert {name: value["excl_vat"] for name, value in found.items() if name.endswith("_cost")} == {
+        "total_cost": "22.1",
+        "total_fixed_cost": "1",
+        "total_energy_cost": "14.6",
+        "total_time_cost": "1.5",
+        "total_parking_cost": "2",
+        "total_reservation_cost": "3",
+    }
+    assert all(value["incl_vat"] is None for name, value in found.items() if name.endswith("_cost"))
+    assert (found["total_energy"], found["total_parking_time"]) == ("7.3", "0.5")
+
+
 def test_a_line_tells_what_applied_when_and_why_nothing_before_it(desk: Desk) -> None:
     found = desk.json(desk.file("cdr.json", CDR))
 
@@ -185,6 +225,20 @@ def test_the_time_zone_is_the_one_given_else_that_of_the_file_else_utc(
     (early,) = (line for line in found["lines"] if line["element"] == 1)
     assert early["quantity"] == early_kwh
     assert any("time zone" in note for note in found["notes"]) == assumed
+
+
+@pytest.mark.parametrize("zone", ["Europe/Atlantis", "", "+01:00"])
+def test_a_time_zone_that_nobody_knows_is_said_to_be_the_one_that_was_given(desk: Desk, zone: str) -> None:
+    refused = desk.price(desk.file("cdr.json", CDR), "--time-zone", zone)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert f"--time-zone: {zone!r} is no time zone" in refused.stderr
+
+
+def test_the_location_may_be_called_location(desk: Desk) -> None:
+    """As it was before OCPI 2.2."""
+    older = {name: value for name, value in CDR.items() if name != "cdr_location"}
+    found = desk.json(desk.file("cdr.json", older | {"location": CDR["cdr_location"]}))
+    assert found == desk.json(desk.file("cdr.json", CDR))
 
 
 def test_a_tariff_from_a_file_goes_before_the_one_in_the_cdr(desk: Desk) -> None:

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from hub.pricing.errors import CannotBePriced
 from hub.pricing.plausibility.case import Case, time_zone
 from hub.pricing.plausibility.history import is_known_at, valid_at
+from hub.pricing.plausibility.known import Missing
 from hub.pricing.plausibility.values import Doubt, Severity
 from hub.pricing.rounding import half_up
 from hub.pricing.statement import Amount, PriceStatement
@@ -27,6 +28,7 @@ _PRICING: Final = ("currency", "min_price", "max_price", "elements")
 _NOTHING: Final = Amount(Decimal(0), None)
 _PER_CENT: Final = 100
 _CURRENCY: Final = "/currency"
+_TIME_ZONE: Final = "/time_zone"
 
 
 class Difference(NamedTuple):
@@ -68,11 +70,18 @@ def price_of_all(case: Case) -> Iterator[Doubt]:
     """The total is what the tariff says; what cannot be priced is not believed."""
     if isinstance(case.statement, CannotBePriced) and case.statement.pointer != _CURRENCY:
         yield Doubt(
-            case.statement.pointer,
+            _place(case, case.statement.pointer),
             f"cannot be priced: {case.statement.reason}",
             {"asked": case.cdr.total_cost.excl_vat},
         )
     yield from _off(case, case.measures.total, _is_total)
+
+
+def _place(case: Case, pointer: str) -> str:
+    """Where in the CDR: a time zone stands there against the specification, or is that of its location."""
+    if pointer != _TIME_ZONE:
+        return pointer
+    return "/cdr_location/time_zone" if isinstance(case.known.location, Missing) else "/cdr_location/id"
 
 
 def _off(case: Case, tolerance: Decimal, which: Callable[[str], bool]) -> Iterator[Doubt]:

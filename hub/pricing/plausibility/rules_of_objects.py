@@ -76,6 +76,11 @@ def _identity(case: Case, known: Session) -> Iterator[Doubt]:
         if told.upper() != now.upper():
             yield _other(f"/cdr_token/{name}", told, now)
 
+    told_reference, reference = known.authorization_reference, case.cdr.authorization_reference
+    if told_reference is not None and told_reference.upper() != (reference or "").upper():
+        severity = None if reference else Severity.NOTE
+        yield _other("/authorization_reference", told_reference, reference)._replace(severity=severity)
+
 
 def _times(case: Case, known: Session) -> Iterator[Doubt]:
     most = case.measures.session
