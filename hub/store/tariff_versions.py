@@ -1,7 +1,7 @@
 """Tariffs as they were: one changed afterwards changes nothing for a session that began before.
 
-Each state that the hub accepts is a version, from its `last_updated` on; it is written in the transaction
-that keeps the tariff.
+Each state that the hub accepts is a version, as a rule from its `last_updated` on (`held_since`); it is
+written in the transaction that keeps the tariff.
 """
 
 from collections.abc import Iterable
@@ -12,13 +12,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.party import Party
+from hub.pricing.plausibility.history import held_since
 from hub.store.acceptance import State
+from hub.store.database import microseconds, moment
+from schemas import exact_json
 
 TARIFFS = "tariffs"
 _KEEP = text(
     "INSERT INTO tariff_version (country_code, party_id, tariff_id, since, body)"
     " VALUES (:country_code, :party_id, :tariff_id, :since, :body)"
-    " ON CONFLICT (country_code, party_id, tariff_id, since) DO UPDATE SET body = excluded.body"
+)
+_NEWEST = text(
+    "SELECT tariff_id, since, body FROM tariff_version WHERE country_code = :country_code"
+    " AND party_id = :party_id AND tariff_id = :tariff_id ORDER BY since DESC LIMIT 1"
 )
 _READ = text(
     "SELECT tariff_id, since, body FROM tariff_version WHERE country_code = :country_code"
@@ -52,21 +58,22 @@ async def keep_versions(
     Args:
         connection: In the transaction that keeps the objects.
         written: Objects and their new states; those that are no tariffs are passed over.
-        now: Since when a tariff is gone that was deleted, in microseconds since 1970.
+        now: When they came, in microseconds since 1970.
     """
-    rows = [
-        {
-            "country_code": key.country_code,
-            "party_id": key.party_id,
-            "tariff_id": key.object_id,
-            "since": now if state.is_deleted else state.last_updated,
-            "body": "" if state.is_deleted else state.body,
-        }
-        for key, state in written
-        if key.module == TARIFFS
-    ]
-    if rows:
-        await connection.execute(_KEEP, rows)
+    for key, state in written:
+        if key.module != TARIFFS:
+            continue
+        of_tariff = {"country_code": key.country_code, "party_id": key.party_id, "tariff_id": key.object_id}
+        newest = (await connection.execute(_NEWEST, of_tariff)).one_or_none()
+        body = "" if state.is_deleted else state.body
+        if newest is None or not _is_same(newest.body, body):
+            told = now if state.is_deleted else state.last_updated
+            since = held_since(moment(told), moment(now), None if newest is None else moment(newest.since))
+            await connection.execute(_KEEP, {**of_tariff, "since": microseconds(since), "body": body})
+
+
+def _is_same(one: str, other: str) -> bool:
+    return one == other or (bool(one and other) and exact_json.decode(one) == exact_json.decode(other))
 
 
 async def read_versions(

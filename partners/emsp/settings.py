@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from hub.ocpi.backoff import Backoff
 from hub.ocpi.party import Party
+from hub.pricing.plausibility import Plausibility
+from hub.pricing.plausibility.told import WrongRules, plausibility
 from partners.configuration_file import (
     NAME,
     PARTY,
@@ -25,6 +27,8 @@ from partners.emsp.tokens import TokenEntry, divided, token_entries, token_value
 from partners.settings import NamedParty, NodeSettings, hub_settings, node_settings
 from partners.wire_tables import wrong_with
 from schemas.v2_2_1 import AllowedType, LocationReferences, Token
+
+_CDR_RULES: Final = "cdr_rules"
 
 #: Where an eMSP listens unless it is told otherwise.
 PORT = 8020
@@ -51,7 +55,9 @@ class EmspSettings:
 
 
 def emsp_settings(file: Path) -> EmspSettings:
-    """The settings in a configuration file, with the tables `[node]`, `[hub]`, `[emsp]` and `[[tokens]]`.
+    """The settings in a configuration file.
+
+    Its tables are `[node]`, `[[parties]]`, `[hub]`, `[emsp]`, `[cdr_rules]` and `[[tokens]]`.
 
     Raises:
         SettingsWrong: a setting is missing, unknown or of the wrong kind.
@@ -61,6 +67,7 @@ def emsp_settings(file: Path) -> EmspSettings:
     node = node_settings(told, file.parent, {"port": PORT, "admin_port": ADMIN_PORT}, wrong)
     own = table_settings(told, "emsp", _OWN, wrong)
     prices = {name: own.pop(name) for name in PriceHabits._fields if name in own}
+    prices["measures"] = _cdr_rules(told, wrong)
     hub = hub_settings(told, wrong)
     more_parties = _parties(told, wrong)
     tables = _tables(told, "tokens", wrong)
@@ -84,7 +91,7 @@ def emsp_settings(file: Path) -> EmspSettings:
     )
 
 
-_TABLES: Final = ("node", "parties", "hub", "emsp", "tokens")
+_TABLES: Final = ("node", "parties", "hub", "emsp", _CDR_RULES, "tokens")
 _OWN: Final[Mapping[str, Setting]] = {
     "pull_interval_hours": Setting("interval", SOME_HOURS),
     "whole_pull_interval_hours": Setting("whole_interval", SOME_HOURS),
@@ -96,6 +103,20 @@ _PARTY: Final[Mapping[str, Setting]] = {
     "party": Setting("party", PARTY, is_required=True),
     "name": Setting("name", NAME, is_required=True),
 }
+
+
+def _cdr_rules(told: Mapping[str, Any], wrong: list[Wrong]) -> Plausibility:
+    """How grave the rules for CDRs are and what they measure with, as a hub is told it."""
+    table = told.get(_CDR_RULES, {})
+    try:
+        if isinstance(table, dict):
+            return plausibility(table)
+        wrong.append(Wrong(_CDR_RULES, f"expected a table [{_CDR_RULES}]"))
+    except WrongRules as error:
+        for line in str(error).splitlines():
+            key, _, reason = line.partition(": ")
+            wrong.append(Wrong(f"{_CDR_RULES}.{key}", reason))
+    return Plausibility()
 
 
 def _tables(told: Mapping[str, Any], name: str, wrong: list[Wrong]) -> list[dict[str, Any]]:

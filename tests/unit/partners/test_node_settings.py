@@ -1,14 +1,16 @@
 """The configuration of a node: what is missing, unknown or wrong is named."""
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from hub.ocpi.party import Party
+from hub.pricing.plausibility import Plausibility, Severity
 from partners.configuration_file import SettingsWrong, Wrong
 from partners.emsp.cli import EXAMPLE
-from partners.emsp.settings import ADMIN_PORT, PORT, emsp_settings
+from partners.emsp.settings import ADMIN_PORT, PORT, EmspSettings, emsp_settings
 from partners.settings import node_settings
 from schemas.v2_2_1 import AllowedType
 
@@ -41,7 +43,7 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
     assert (settings.port, settings.admin_port, settings.page_limit) == (1, 2, 3)
 
 
-def read(folder: Path, text: str) -> object:
+def read(folder: Path, text: str) -> EmspSettings:
     file = folder / "emsp.toml"
     file.write_text(text)
     return emsp_settings(file)
@@ -82,6 +84,10 @@ def read(folder: Path, text: str) -> object:
         (NODE + "[emsp]\npull_interval_hours='x'", "emsp.pull_interval_hours: expected hours"),
         (NODE + "[emsp]\npull_interval_hours=0", "emsp.pull_interval_hours: expected hours, more than 0"),
         (NODE + "[emsp]\npull=1", "emsp.pull: unknown; expected one of pull_interval_hours"),
+        (NODE + "[emsp]\ntariff_history_hours=0", "emsp.tariff_history_hours: expected hours, more than 0"),
+        ("cdr_rules = 3\n" + NODE, "cdr_rules: expected a table [cdr_rules]"),
+        (NODE + "[cdr_rules.severity]\nvatt='off'", "cdr_rules.severity.vatt: expected one of schema"),
+        (NODE + "[cdr_rules.measure]\ntotal='x'", "cdr_rules.measure.total: expected a number, got 'x'"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
@@ -139,3 +145,22 @@ def test_tokens_may_be_limited(tmp_path: Path) -> None:
     assert fields == {"uid": "1"}
     assert standing.allowed is AllowedType.NO_CREDIT
     assert standing.places[0].evse_uids == ("E1",)
+
+
+def test_prices_are_kept_and_cdrs_checked_as_it_is_told(tmp_path: Path) -> None:
+    standard = read(tmp_path, NODE).prices
+    assert (standard.retention, standard.measures) == (timedelta(days=180), Plausibility())
+    told = read(
+        tmp_path,
+        NODE
+        + """
+        [emsp]
+        tariff_history_hours = 48
+        [cdr_rules.severity]
+        too-old = "note"
+        [cdr_rules.measure]
+        total = 0.05
+        """,
+    ).prices
+    assert told.retention == timedelta(days=2)
+    assert told.measures == Plausibility(total=Decimal("0.05"), severities={"too-old": Severity.NOTE})

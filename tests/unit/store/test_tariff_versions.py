@@ -10,7 +10,7 @@ import pytest
 from hub.ocpi.party import Party
 from hub.store.database import microseconds, opened
 from hub.store.objects import ObjectStore
-from tests.fixtures.changes import put
+from tests.fixtures.changes import change, put
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 OWNER = Party("NL", "TNM")
@@ -46,6 +46,22 @@ async def test_each_state_is_a_version_and_an_old_one_that_comes_late_is_none(ob
     assert len(await objects.tariff_versions(OWNER, ["T1", "T2"])) == 3
     assert await objects.tariff_versions(OWNER, []) == ()
     assert await objects.tariff_versions(Party("BE", "BEC"), ["T1"]) == ()
+
+
+async def test_a_state_never_takes_the_place_of_the_one_before(objects: ObjectStore) -> None:
+    """Changed without a new `last_updated`, or brought again after a DELETE, it holds from when it came."""
+    for name in ("dear", "dearer", "dearer"):
+        await objects.accept(put("tariffs", "/NL/TNM/T1", at(3), id="T1", tariff_alt_url=name))
+    assert await versions(objects) == [since(3), since(6)]
+    await objects.accept(change("DELETE", "tariffs", "/NL/TNM/T1"))
+    await objects.accept(put("tariffs", "/NL/TNM/T1", at(3), id="T1"))
+    kept = await objects.tariff_versions(OWNER, ["t1"])
+    assert [bool(each.body) for each in kept] == [True, True, False, True]
+
+
+async def test_a_state_of_tomorrow_holds_from_when_it_came(objects: ObjectStore) -> None:
+    await objects.accept(put("tariffs", "/NL/TNM/T1", "2026-06-01T12:00:00Z", id="T1"))
+    assert await versions(objects) == [since(6)]
 
 
 async def test_what_was_replaced_long_ago_is_forgotten_and_what_holds_never(objects: ObjectStore) -> None:
