@@ -1,51 +1,45 @@
 """The pooled HTTP client of the hub: one request to one platform, failures named by type.
 
-It never follows a redirect, keeps no cookies, and sends a URL with its percent-encoding as it stands.
+It never follows a redirect, keeps no cookies, sends a URL with its percent-encoding as it stands, and sends
+nothing twice (design D2, D7, decision 0038). How it works stands in `hub.http.upstream`.
 """
 
-import re
+import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from urllib.parse import urlsplit
+from functools import cache
 
-import aiohttp
-from yarl import URL
+from hub.http.upstream.answer_sink import AnswerSink
+from hub.http.upstream.body_source import WholeBody
+from hub.http.upstream.bounds import CONNECTIONS, KEEP_ALIVE, LARGEST_HEAD, Bounds
+from hub.http.upstream.collected import CollectedAnswer
+from hub.http.upstream.connection import Connection
+from hub.http.upstream.dialling import Dialling
+from hub.http.upstream.names import Names, Resolve, resolved
+from hub.http.upstream.origin import Origin, split_url
+from hub.http.upstream.pool import Pool
+from hub.http.upstream.request_head import WITHOUT_BODY, request_head
+from hub.http.upstream.streamed import StreamedAnswer
+from hub.ocpi.transport import HttpReply, HttpRequest, NotReached, UrlNotAllowed
 
-from hub.http.addresses import public_socket
-from hub.ocpi.transport import (
-    BrokenAnswer,
-    CallFailed,
-    HttpReply,
-    HttpRequest,
-    NoAnswerInTime,
-    NotReached,
-    UrlNotAllowed,
-)
-
-#: An idle connection is closed before a usual server closes it on its side, which would lose a POST.
-KEEP_ALIVE = timedelta(seconds=15)
-_PRINTABLE = re.compile(r"[!-~]+")
-#: Headers that aiohttp would add by itself; a request carries what it was given.
-_NOT_ADDED = ("User-Agent", "Content-Type", "Accept")
+#: A body up to this many bytes goes out together with its head.
+SMALL_BODY = 64 * 1024
+#: How long connections may take to say goodbye when the hub stops, in seconds.
+GOODBYE = 1.5
 
 
 class HttpTransport:
     """Sends requests to platforms over pooled connections."""
 
-    def __init__(
-        self,
-        session: aiohttp.ClientSession,
-        *,
-        connect: timedelta,
-        largest_reply: int,
-        allow_private_networks: bool,
-    ) -> None:
-        self._session = session
-        self._connect = connect
-        self._largest_reply = largest_reply
-        self._allow_private_networks = allow_private_networks
+    def __init__(self, dialling: Dialling, bounds: Bounds) -> None:
+        self._loop = dialling.loop
+        self._dialling = dialling
+        self._bounds = bounds
+        self._connect = bounds.connect.total_seconds()
+        self._pools: dict[Origin, Pool] = {}
+        self._is_closed = False
 
     async def send(self, request: HttpRequest) -> HttpReply:
         """The platform's answer, whatever its status.
@@ -53,81 +47,129 @@ class HttpTransport:
         Raises:
             CallFailed: there is none; the subclass says why.
         """
-        self._check_scheme(request.url)
-        timeout = aiohttp.ClientTimeout(
-            total=request.timeout.total_seconds(), connect=self._connect.total_seconds()
-        )
+        answer = CollectedAnswer(self._loop.create_future(), self._bounds.largest_body)
+        connection = await self._asked(request, answer)
         try:
-            async with self._session.request(
-                request.method,
-                URL(request.url, encoded=True),
-                headers=request.headers,
-                data=request.body or None,
-                allow_redirects=False,
-                timeout=timeout,
-            ) as response:
-                body = await self._whole_body(response)
-                return HttpReply(response.status, tuple(response.headers.items()), body)
-        except CallFailed:
+            await answer.done
+        except asyncio.CancelledError:
+            connection.abandon(answer)
             raise
-        except (TimeoutError, aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
-            raise _failure(error) from error
+        return answer.reply()
 
-    def _check_scheme(self, url: str) -> None:
+    @asynccontextmanager
+    async def open(self, request: HttpRequest) -> AsyncIterator[StreamedAnswer]:
+        """The platform's answer once it has begun; what is not taken of it in the block is dropped.
+
+        Raises:
+            CallFailed: there is none, or not the whole of it; the subclass says why.
+        """
+        answer = StreamedAnswer(self._loop)
+        connection = await self._asked(request, answer)
         try:
-            parts = urlsplit(url)
-            port_is_valid = parts.port is None or parts.port > 0
-        except ValueError as error:
-            raise UrlNotAllowed(f"not a URL: {error}") from error
-        schemes = ("http", "https") if self._allow_private_networks else ("https",)
-        # Anything else in a request line could be read as the end of it.
-        is_printable = _PRINTABLE.fullmatch(url) is not None
-        if parts.scheme not in schemes or not parts.hostname or not port_is_valid or not is_printable:
-            raise UrlNotAllowed(f"expected an absolute URL with {' or '.join(schemes)}, got {url[:100]!r}")
+            await answer.begun()
+            yield answer
+        finally:
+            connection.abandon(answer)
 
-    async def _whole_body(self, response: aiohttp.ClientResponse) -> bytes:
-        body = bytearray()
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > self._largest_reply:
-                raise BrokenAnswer(f"the answer is larger than {self._largest_reply} bytes")
-        return bytes(body)
+    def pool(self, url: str) -> tuple[Pool, str]:
+        """The pool of the server that a URL means, and the target to ask there.
+
+        Raises:
+            UrlNotAllowed: it must not be called.
+            NotReached: the transport is closed.
+        """
+        if self._is_closed:
+            raise NotReached("the hub is stopping")
+        origin, target = split_url(url)
+        pool = self._pools.get(origin)
+        if pool is None:
+            if origin.scheme != "https" and not self._dialling.allow_private_networks:
+                raise UrlNotAllowed(f"expected an absolute URL with https, got {url[:100]!r}")
+            pool = Pool(origin, self._dialling, self._bounds, self._loop, self._forget)
+            self._pools[origin] = pool
+        return pool, target
+
+    async def _asked(self, request: HttpRequest, sink: AnswerSink) -> Connection:
+        """The connection on which the request is under way."""
+        method, body = request.method, request.body
+        pool, target = self.pool(request.url)
+        length = len(body) if body or method not in WITHOUT_BODY else None
+        head = request_head(method, target, pool.host_header, request.headers, length)
+        begun = self._loop.time()
+        timeout = request.timeout.total_seconds()
+        connection = pool.take()
+        if connection is None:
+            connection = await pool.connection(begun + min(self._connect, timeout))
+        if isinstance(sink, StreamedAnswer):
+            sink.comes_from(connection)
+        small = len(body) <= SMALL_BODY
+        connection.ask(
+            head + body if small else head,
+            sink,
+            whole_by=begun + timeout,
+            source=None if small else WholeBody(connection, body),
+            to_head=method == "HEAD",
+        )
+        return connection
+
+    def _forget(self, origin: Origin) -> None:
+        self._pools.pop(origin, None)
+
+    @property
+    def connections(self) -> int:
+        """How many connections there are."""
+        return sum(pool.connections for pool in self._pools.values())
+
+    async def close(self) -> None:
+        """Close all connections; what is under way fails."""
+        self._is_closed = True
+        closing = [connection for pool in self._pools.values() for connection in pool.close()]
+        self._dialling.names.close()
+        if closing:
+            await asyncio.wait([each.gone for each in closing], timeout=GOODBYE)
+        for connection in closing:
+            connection.abort()
 
 
 @asynccontextmanager
 async def http_transport(
-    *, connect: timedelta, largest_reply: int, allow_private_networks: bool
+    *,
+    connect: timedelta,
+    largest_reply: int,
+    allow_private_networks: bool,
+    first_byte: timedelta | None = None,
+    largest_head: int = LARGEST_HEAD,
+    connections: int = CONNECTIONS,
+    idle: timedelta = KEEP_ALIVE,
+    tls: Callable[[], ssl.SSLContext] = ssl.create_default_context,
+    resolve: Resolve = resolved,
 ) -> AsyncIterator[HttpTransport]:
-    """A transport with a connection pool of its own, closed at the end of the block."""
-    connector = aiohttp.TCPConnector(
-        limit=0,
-        keepalive_timeout=KEEP_ALIVE.total_seconds(),
-        socket_factory=None if allow_private_networks else public_socket,
+    """A transport with connection pools of its own, closed at the end of the block.
+
+    Args:
+        connect: For a connection to be made.
+        largest_reply: The largest body of an answer, in bytes.
+        allow_private_networks: Whether http URLs and private addresses may be called.
+        first_byte: For an answer to begin; None for as long as the whole answer may take.
+        largest_head: The largest head of an answer, in bytes.
+        connections: To one server.
+        idle: How long a connection may be idle.
+        tls: Makes what certificates are judged by; by default those that the system trusts, or those in
+            the file `SSL_CERT_FILE`.
+        resolve: Knows the addresses of a host.
+    """
+    loop = asyncio.get_running_loop()
+    bounds = Bounds(
+        connect=connect,
+        largest_body=largest_reply,
+        largest_head=largest_head,
+        first_byte=first_byte,
+        connections=connections,
+        idle=idle,
     )
-    async with aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        skip_auto_headers=_NOT_ADDED,
-        headers={"Accept-Encoding": "identity"},
-    ) as session:
-        # aiohttp would send a PUT again after a lost connection; nothing is repeated here (design D2).
-        session._retry_connection = False  # noqa: SLF001 there is no public way to say so
-        yield HttpTransport(
-            session,
-            connect=connect,
-            largest_reply=largest_reply,
-            allow_private_networks=allow_private_networks,
-        )
-
-
-def _failure(error: Exception) -> CallFailed:
-    """The failure by its meaning: was anything sent, is there hope for an answer."""
-    text = str(error) or type(error).__name__
-    match error:
-        case aiohttp.ConnectionTimeoutError() | aiohttp.ClientConnectorError():
-            return NotReached(text)
-        case aiohttp.InvalidURL() | ValueError():
-            return UrlNotAllowed(text)
-        case TimeoutError():
-            return NoAnswerInTime("no answer in time")
-    return BrokenAnswer(text)
+    dialling = Dialling(loop, Names(loop, resolve), cache(tls), allow_private_networks)
+    transport = HttpTransport(dialling, bounds)
+    try:
+        yield transport
+    finally:
+        await transport.close()

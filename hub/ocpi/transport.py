@@ -38,15 +38,20 @@ class CallFailed(Exception):
     """No answer of the platform can be had; the subclass says why.
 
     CallFailed
-    ├── UrlNotAllowed   the URL may not be called (scheme, private address)
-    ├── NotReached      no connection: DNS, refused, TLS
-    ├── NoAnswerInTime  connected or not, the time is over
-    └── BrokenAnswer    the connection closed half-way, the answer is too large or is not HTTP
+    ├── UrlNotAllowed     the URL may not be called (scheme, private address)
+    ├── HeaderNotAllowed  the request cannot be written: a line break in a header, say
+    ├── NotReached        no connection: DNS, refused, TLS, none in time
+    ├── NoAnswerInTime    the request was sent, and the time is over
+    └── BrokenAnswer      the connection closed half-way, the answer is too large or is not HTTP
     """
 
 
 class UrlNotAllowed(CallFailed):
     """The URL may not be called."""
+
+
+class HeaderNotAllowed(CallFailed):
+    """The request cannot be written as it was given; nothing was sent."""
 
 
 class NotReached(CallFailed):
