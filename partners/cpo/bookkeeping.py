@@ -20,7 +20,7 @@ from partners.cpo.metering import Metered, Use, use
 from partners.cpo.outbox import Outbox
 from partners.cpo.registers import register_at_start
 from partners.cpo.sessions import Pace, is_news, session, session_before_start, session_never_begun
-from schemas.v2_2_1 import CDR, ChargingPeriod
+from schemas.v2_2_1 import CDR, ChargingPeriod, Session
 
 log = logging.getLogger(__name__)
 
@@ -63,15 +63,13 @@ class Bookkeeping:
             return None
         used = self._use(charging, contract)
         priced, running = self._priced(charging, used, contract.terms)
-        is_owed = self._enter_session(contract, charging, used, priced, running)
-        if charging.stopped is not None and priced is not None and is_billable(used):
-            if _register(charging, used.samples) is not None:
-                self._enter_cdr(contract, charging, used, priced)
-            else:
-                log.error(
-                    "transaction %s told no register: its energy is unknown, and not billed", charging.id
-                )
-        return contract.emsp if is_owed or charging.stopped is not None else None
+        is_over = charging.stopped is not None
+        is_free = is_over and not is_billable(used, was_reserved=contract.reserved is not None)
+        current = session(contract, charging, used, priced, running, self.clock(), is_free=is_free)
+        is_owed = self._enter_session(current)
+        if is_over and priced is not None and not is_free:
+            self._enter_cdr(contract, charging, used, priced)
+        return contract.emsp if is_owed or is_over else None
 
     def enter_early(self, early: EarlySession) -> Party:
         """Keep the Session of something that has not begun; the eMSP is owed it."""
@@ -140,6 +138,10 @@ class Bookkeeping:
     def _priced(
         self, charging: Charging, used: Use, terms: Terms
     ) -> tuple[Cost | None, tuple[ChargingPeriod, ...]]:
+        if _register(charging, used.samples) is None:
+            if charging.stopped is not None:
+                log.error("transaction %s told no register: its energy is unknown, not billed", charging.id)
+            return None, ()
         try:
             running = () if charging.stopped else running_periods(used, terms, self.longest_period)
             return cost(used, terms), running
@@ -148,19 +150,12 @@ class Bookkeeping:
             log.exception("transaction %s cannot be priced", charging.id)
             return None, ()
 
-    def _enter_session(
-        self,
-        contract: Contract,
-        charging: Charging,
-        used: Use,
-        priced: Cost | None,
-        running: tuple[ChargingPeriod, ...],
-    ) -> bool:
-        now = self.clock()
-        current = session(contract, charging, used, priced, running, now)
-        known = self.outbox.session(contract.session_id)
+    def _enter_session(self, current: Session) -> bool:
+        known = self.outbox.session(current.id)
         told = None if known is None else known.heard
-        since = timedelta() if known is None or known.taken_at is None else now - known.taken_at
+        since = (
+            timedelta() if known is None or known.taken_at is None else current.last_updated - known.taken_at
+        )
         is_owed = is_news(told, current.to_wire(), since, self.pace)
         self.outbox.put_session(current, is_owed=is_owed)
         return is_owed

@@ -24,9 +24,10 @@ _SHORTEST: Final = timedelta(minutes=2)
 CREDIT_SUFFIX: Final = "-C"
 
 
-def is_billable(used: Use) -> bool:
-    """Whether a session is worth a CDR."""
-    return used.kwh > 0 or used.end - used.start >= _SHORTEST
+def is_billable(used: Use, *, was_reserved: bool = False) -> bool:
+    """Whether a session is worth a CDR: one for which the EVSE was kept free is, if it began."""
+    lasted = used.end - used.start
+    return used.kwh > 0 or lasted >= _SHORTEST or (was_reserved and lasted > timedelta())
 
 
 def cdr(cdr_id: str, contract: Contract, charging: Charging, used: Use, cost: Cost, now: datetime) -> CDR:

@@ -288,6 +288,8 @@ def _tariff_ids(told: Mapping[str, Any]) -> Iterator[Wrong]:
             if tariff_id.upper() not in tariffs:
                 yield Wrong(f"{key}.tariff_ids[{number}]", f"there is no tariff {tariff_id!r}")
         known = [tariffs[tariff_id.upper()] for tariff_id in ids if tariff_id.upper() in tariffs]
+        if len({str(tariff.get("currency")).upper() for tariff in known}) > 1:
+            yield Wrong(f"{key}.tariff_ids", "names tariffs in different currencies, which do not add up")
         for one, other in combinations(known, 2):
             kind = one.get("type")
             if kind == other.get("type") and _overlap(one, other):

@@ -17,8 +17,11 @@ from partners.cpo.early_sessions import EarlySession
 from partners.cpo.metering import Use
 from schemas.v2_2_1 import ChargingPeriod, Price, Session, SessionStatus
 
-#: Never part of a PATCH: the address of the Session, and its final word, which is told whole.
 _PERIODS: Final = "charging_periods"
+#: In every PATCH, changed or not: the driver looks at it, and the eMSP need not remember it.
+_COST: Final = "total_cost"
+#: What is told of a session that nobody has to pay for (SES-14).
+FREE: Final = Price(excl_vat=Decimal(0))
 
 
 def session(
@@ -28,16 +31,19 @@ def session(
     cost: Cost | None,
     running: tuple[ChargingPeriod, ...],
     now: datetime,
+    *,
+    is_free: bool = False,
 ) -> Session:
-    """The Session as it is now.
+    """The Session as it is now; its total cost is what it would cost if it ended now, bounds and all.
 
     Args:
         contract: Its terms.
         charging: The transaction.
         used: What it used so far.
-        cost: What that costs; None while no time has passed.
+        cost: What that costs; None while no time has passed, or if it cannot be priced.
         running: Periods that are over, for a Session that goes on.
         now: Its `last_updated`.
+        is_free: There is no CDR for it, so that nobody pays, whatever the tariff says.
     """
     is_over = charging.stopped is not None
     told = running if not is_over else () if cost is None else cost.periods
@@ -46,7 +52,7 @@ def session(
         "end_date_time": used.end if is_over else None,
         "kwh": used.kwh,
         "charging_periods": told,
-        "total_cost": None if cost is None else ocpi_price(cost.statement.total_cost),
+        "total_cost": FREE if is_free else None if cost is None else ocpi_price(cost.statement.total_cost),
         "status": SessionStatus.COMPLETED if is_over else SessionStatus.ACTIVE,
         "last_updated": now,
     }
@@ -72,7 +78,7 @@ def session_never_begun(
     """
     status = SessionStatus.COMPLETED if early.is_reservation else SessionStatus.INVALID
     told = _without_charging(early, status, max(end, early.created), cost, now)
-    return told.model_copy(update={"total_cost": Price(excl_vat=Decimal(0))}) if is_free else told
+    return told.model_copy(update={"total_cost": FREE}) if is_free else told
 
 
 def _without_charging(
@@ -136,7 +142,8 @@ def session_patch(accepted: Mapping[str, Any], current: Mapping[str, Any]) -> di
     """What a PATCH must say so that the accepted Session becomes the current one.
 
     Given periods are appended (SES-04), and nothing can be taken away (LOC-08); where that does not lead from
-    one to the other, and for the last word on a Session, the answer is None: PUT it whole (SES-05).
+    one to the other, and for the last word on a Session, the answer is None: PUT it whole (SES-05). The
+    running cost is always part of it, if there is one.
     """
     if current["status"] != accepted["status"] or accepted.keys() - current.keys():
         return None
@@ -144,7 +151,9 @@ def session_patch(accepted: Mapping[str, Any], current: Mapping[str, Any]) -> di
     if all_periods[: len(told)] != told:
         return None
     changed = {
-        name: each for name, each in current.items() if accepted.get(name) != each and name != _PERIODS
+        name: each
+        for name, each in current.items()
+        if name == _COST or (accepted.get(name) != each and name != _PERIODS)
     }
     if appended := all_periods[len(told) :]:
         changed[_PERIODS] = appended

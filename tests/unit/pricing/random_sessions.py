@@ -42,7 +42,7 @@ def _components(draw: st.DrawFn) -> list[dict[str, Any]]:
     return made
 
 
-def _restrictions(draw: st.DrawFn) -> dict[str, Any]:
+def _restrictions(draw: st.DrawFn, *, of_current: bool) -> dict[str, Any]:
     clock = st.builds(
         "{:02}:{:02}".format, st.sampled_from([0, 1, 2, 3, 12, 16, 17, 23]), st.sampled_from([0, 15, 30])
     )
@@ -60,6 +60,8 @@ def _restrictions(draw: st.DrawFn) -> dict[str, Any]:
         "min_power": st.integers(0, 20),
         "max_power": st.integers(0, 20),
     }
+    if of_current:
+        choices |= {"min_current": st.integers(0, 40), "max_current": st.integers(0, 40)}
     names = draw(st.lists(st.sampled_from(sorted(choices)), max_size=2, unique=True))
     chosen = {name: draw(choices[name]) for name in names}
     if chosen.get("start_time") == chosen.get("end_time") != "00:00":
@@ -67,10 +69,27 @@ def _restrictions(draw: st.DrawFn) -> dict[str, Any]:
     return chosen
 
 
+def _of_a_reservation(draw: st.DrawFn) -> dict[str, Any]:
+    kinds = draw(st.lists(st.sampled_from(["FLAT", "TIME"]), min_size=1, unique=True))
+    ends = st.sampled_from(["RESERVATION", "RESERVATION_EXPIRES"])
+    made = [component(kind, str(draw(prices)), step=draw(st.sampled_from([1, 60, 900]))) for kind in kinds]
+    return element(*made, reservation=draw(ends))
+
+
 @st.composite
-def tariffs(draw: st.DrawFn) -> Tariff:
-    """Up to four elements, most of them restricted, and perhaps bounds."""
-    elements = [element(*_components(draw), **_restrictions(draw)) for _ in range(draw(st.integers(1, 4)))]
+def tariffs(draw: st.DrawFn, *, everything: bool = False) -> Tariff:
+    """Up to four elements, most of them restricted, and perhaps bounds.
+
+    Args:
+        draw: By hypothesis.
+        everything: Elements may ask for the current as well, and be for reservations.
+    """
+    elements = [
+        element(*_components(draw), **_restrictions(draw, of_current=everything))
+        for _ in range(draw(st.integers(1, 4)))
+    ]
+    if everything and draw(st.booleans()):
+        elements.insert(draw(st.integers(0, len(elements))), _of_a_reservation(draw))
     bounds: dict[str, Any] = {}
     if draw(st.booleans()):
         bounds["min_price"] = {"excl_vat": draw(prices), "incl_vat": draw(prices)}

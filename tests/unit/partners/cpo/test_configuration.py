@@ -103,6 +103,9 @@ def test_a_location_that_is_wrong_names_the_key(change: dict[str, Any], said: st
     assert any(each.startswith(said) for each in wrong(value)), wrong(value)
 
 
+KRONER = tariff(id="kroner", currency="NOK", type="PROFILE_FAST")
+
+
 @pytest.mark.holds("LOC-19", by="cpo")
 @pytest.mark.parametrize(
     ("change", "said"),
@@ -111,6 +114,7 @@ def test_a_location_that_is_wrong_names_the_key(change: dict[str, Any], said: st
         ({"tariff_ids": ["gone"]}, "tariff_ids[0]: there is no tariff 'gone'"),
         ({"tariff_ids": []}, "tariff_ids: expected at least one tariff"),
         ({"tariff_ids": ["standard", "other"]}, "tariff_ids: names two tariffs of type (any)"),
+        ({"tariff_ids": ["standard", "kroner"]}, "tariff_ids: names tariffs in different currencies"),
         ({"tarif_ids": []}, "tarif_ids: unknown; OCPI has no such field"),
         ({"ocpp_connector": 0}, "ocpp_connector: expected a whole number of at least 1"),
         ({"standard": "SCHUKO"}, "standard: expected one of"),
@@ -119,7 +123,7 @@ def test_a_location_that_is_wrong_names_the_key(change: dict[str, Any], said: st
 def test_a_connector_that_is_wrong_names_the_key(change: dict[str, Any], said: str) -> None:
     """LOC-19: free charging names a tariff, too; of each type there is one at most."""
     value = location("square", evse("E1", "CP1", connectors=[connector(**change)]))
-    found = wrong(value, tariffs=[tariff(), tariff(id="other")])
+    found = wrong(value, tariffs=[tariff(), tariff(id="other"), KRONER])
     assert any(each.startswith("locations[0].evses[0].connectors[0]." + said) for each in found), found
 
 

@@ -15,6 +15,7 @@ from partners.charger.vehicle import Vehicle
 from partners.cpo.sessions import Pace
 from schemas.v2_2_1 import CDR, Session
 from tests.fixtures.cpo_world import CPO, EMSP, HUB, World, tariff, token, world
+from tests.unit.pricing.by_chance import case
 
 
 async def charged(made: World, wh: int = 3000, settings: ChargerSettings | None = None) -> dict[str, Any]:
@@ -86,6 +87,27 @@ async def test_the_energy_of_the_cdr_is_what_the_meter_counted() -> None:
         delivered = (visit.energy_wh / 1000).quantize(Decimal("0.001"))
         assert abs(cdr["total_energy"] - delivered) <= Decimal("0.001")
         assert sum(volume_of(period, "ENERGY") for period in cdr["charging_periods"]) == cdr["total_energy"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_under_any_tariff_each_message_has_the_cost_and_the_last_one_is_that_of_the_cdr(
+    seed: int,
+) -> None:
+    """The same as `test_priced_live` shows of many more, over real sockets and with charger and meter."""
+    (one, *_) = case(seed).tariffs
+    offered = one.to_wire() | {"id": "standard"}
+    told_by_the_cpo = {"country_code", "party_id", "last_updated"}
+    chosen = {name: each for name, each in offered.items() if name not in told_by_the_cpo}
+    pace = Pace(timedelta(seconds=30), Decimal("0.1"))
+    async with world(tokens=(token(),), tariffs=[chosen], pace=pace) as made:
+        cdr = await charged(made, 4000)
+        told = [each for each in made.hub.received if "/sessions/" in each.path]
+        held = told[0].value
+        for each in told[1:]:
+            assert "total_cost" in each.value
+            held = patched(held, each.value) if each.method == "PATCH" else each.value
+        assert held["total_cost"] == cdr["total_cost"]
+        assert held["charging_periods"] == cdr["charging_periods"]
 
 
 @pytest.mark.holds("SES-14", "TAR-08", by="cpo")
