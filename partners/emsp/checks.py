@@ -1,5 +1,6 @@
 """The check of each CDR that came: made when it comes, kept, and made again while something is missing."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -7,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from hub.ocpi.description import ObjectKey
+from hub.ocpi.paging import PageRequest
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
 from hub.pricing.plausibility import Charge, Known, Missing, Plausibility
@@ -115,11 +117,12 @@ class Checks:
         if stored is not None and self._row(key) is None:
             self._made(stored, came_at or min(stored.last_updated, stored.received_at), _NO_ID)
 
-    def catch_up(self) -> int:
-        """Check what was read from lists and has not been checked; how many."""
+    async def catch_up(self) -> int:
+        """Check what was read from lists and has not been checked, others served in between; how many."""
         found = [each.key for each in self.objects.all("cdrs") if self._row(each.key) is None]
         for key in found:
             self.make(key)
+            await asyncio.sleep(0)
         return len(found)
 
     def _made(self, stored: StoredObject, came_at: datetime, before: int) -> Mapping[str, Any]:
@@ -134,18 +137,11 @@ class Checks:
             or (isinstance(known.session, Session) and known.session.status not in FINAL)
             or known.original is Missing.UNKNOWN
         )
-        self.database.execute(
-            _KEEP,
-            (
-                str(self.party),
-                *owner.folded,
-                cdr.id.upper(),
-                microseconds(came_at),
-                is_open,
-                exact_json.encode(result).decode(),
-                *_footprint(cdr),
-            ),
-        )
+        text, row = exact_json.encode(result).decode(), self._row(stored.key)
+        if row is None or (row["result"], row["is_open"]) != (text, is_open):
+            whose = (str(self.party), *owner.folded, cdr.id.upper())
+            kept = (*whose, microseconds(came_at), is_open, text, *_footprint(cdr))
+            self.database.execute(_KEEP, kept)
         return result
 
     def _known(self, cdr: CDR, owner: Party, came_at: datetime, before: int) -> Known:
@@ -174,7 +170,8 @@ class Checks:
         stored = self.objects.get(ObjectKey("sessions", *owner.folded, cdr.session_id.upper()))
         if stored is not None:
             return Session.read(stored.text, tolerant=True)
-        return Missing.UNKNOWN if self.objects.all("sessions", owner=owner) else Missing.NOT_ASKED
+        told, _ = self.objects.page("sessions", PageRequest(offset=0, limit=1), owner=owner)
+        return Missing.UNKNOWN if told else Missing.NOT_ASKED
 
     def _token(self, cdr: CDR) -> Token | Missing:
         try:

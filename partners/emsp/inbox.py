@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
 
@@ -10,6 +11,7 @@ from hub.ocpi.errors import ClientError, InvalidParameters, NotFound
 from hub.ocpi.headers import LOCATION
 from hub.ocpi.modules import MODULES
 from hub.ocpi.party import NotAParty, Party
+from hub.pricing.exact import is_plausible, out_of_proportion
 from partners.administration import NotPossible
 from partners.changes import Changes
 from partners.exchange import Answer, Offer, Request, offer
@@ -18,6 +20,8 @@ from partners.objects import Objects
 from partners.owned_objects import Acquaintance, OwnedObjects, comes_from_hub
 from schemas.v2_2_1 import CDR, InterfaceRole, Session, SessionStatus
 
+#: StatusMessage.
+_LONGEST_MESSAGE = 255
 #: A session in one of these does not change any more (SES-09).
 FINAL = frozenset({SessionStatus.COMPLETED, SessionStatus.INVALID})
 
@@ -133,9 +137,11 @@ class Cdrs:
         """A CDR, posted or pulled, against what we are and have.
 
         Raises:
-            InvalidParameters: it is of another eMSP's token, or another one has its id (CDR-19).
+            InvalidParameters: it is of another eMSP's token, another one has its id (CDR-19), or what it adds
+                up to is beyond all reckoning.
         """
         check_token_owner(self.party, new)
+        check_totals(new)
         if stored is not None and stored != new:
             raise InvalidParameters("/id: there is another CDR with this id, and a CDR is final")
 
@@ -157,6 +163,22 @@ def cdr_key(cdr: dict[str, Any]) -> ObjectKey:
     except NotAParty as error:
         raise InvalidParameters(f"/party_id: {error}") from error
     return ObjectKey("cdrs", *owner.folded, cdr["id"].upper())
+
+
+def check_totals(cdr: dict[str, Any]) -> None:
+    """The totals of a CDR are numbers that somebody can pay, charge or wait; else no bill could be made.
+
+    Raises:
+        InvalidParameters: one is out of all proportion.
+    """
+    for name, total in cdr.items():
+        if not name.startswith("total_"):
+            continue
+        amounts = total.items() if isinstance(total, dict) else [("", total)]
+        for part, amount in amounts:
+            if isinstance(amount, int | Decimal) and not is_plausible(Decimal(amount)):
+                pointer = f"/{name}/{part}" if part else f"/{name}"
+                raise InvalidParameters(f"{pointer}: {out_of_proportion(Decimal(amount))}"[:_LONGEST_MESSAGE])
 
 
 def check_token_owner(party: Party, value: dict[str, Any]) -> None:

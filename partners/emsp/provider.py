@@ -177,7 +177,7 @@ class Provider:
                     pulled[f"{module} of {to}"] = await self._read(module, to, whole=whole)
                 except NO_SUCCESS as error:
                     log.warning("%s of %s could not be read: %s", module, to, error)
-        self.checks.catch_up()
+        await self.checks.catch_up()
         self.tariff_history.forget()
         return pulled
 

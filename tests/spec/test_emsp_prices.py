@@ -314,6 +314,28 @@ async def test_a_cdr_that_was_kept_and_not_checked_is_checked_when_somebody_look
     assert the_bill(world).agrees
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"total_cost": {"excl_vat": Decimal("1E+40")}},
+        {"total_cost": {"excl_vat": Decimal(3), "incl_vat": Decimal("1E-40")}},
+        {"total_energy_cost": {"excl_vat": Decimal("1E+999999")}},
+        {"total_energy": Decimal("1E+400")},
+        {"total_time": Decimal("-1E+99999")},
+    ],
+)
+async def test_what_adds_up_to_more_than_can_be_reckoned_is_refused(
+    world: World, changes: dict[str, Any]
+) -> None:
+    """Posted or in a list: it would keep all other bills from being shown."""
+    answer = await post(world, cdr(**changes))
+    assert (answer.code, "out of all proportion" in answer.envelope["status_message"]) == (2001, True)
+    world.lists("cdrs", cdr(id="C2", **changes), cdr(id="C3"))
+    await world.hub_tells()
+    await world.node.pull()
+    assert [each.cdr_id for each in world.node.bills()] == ["C3"]
+
+
 # The quote.
 
 
