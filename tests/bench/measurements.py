@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from tests.bench import relay
+from tests.bench import fan_out, relay
 from tests.bench.results import Findings
 from tests.bench.scale import Scale
 
@@ -12,4 +12,5 @@ Measurement = Callable[[Scale, Path], Awaitable[Findings]]
 MEASUREMENTS: Mapping[str, Measurement] = {
     "relay": relay.measure,
     "relay-tls": relay.measure_tls,
+    "fan-out": fan_out.measure,
 }

@@ -20,7 +20,8 @@ class Scale:
     receivers: tuple[int, ...]
     #: Changes to them that are looked at one by one.
     changes: int
-    #: The storm: receivers, changes a second, seconds.
+    #: The storm: changes a second, seconds, and receivers:
+    #: one of those of one change.
     storm_receivers: int
     storm_rate: int
     storm_seconds: float
@@ -70,7 +71,7 @@ QUICK = Scale(
     seconds=1.0,
     receivers=(1, 10, 100),
     changes=10,
-    storm_receivers=20,
+    storm_receivers=10,
     storm_rate=200,
     storm_seconds=3.0,
     locations=5_000,
@@ -92,7 +93,7 @@ TINY = Scale(
     seconds=0.1,
     receivers=(1, 3),
     changes=2,
-    storm_receivers=2,
+    storm_receivers=3,
     storm_rate=20,
     storm_seconds=0.3,
     locations=120,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,13 +35,16 @@ class Arrival(NamedTuple):
     version: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Upstream:
     """A program that answers for any number of platforms."""
 
     port: int
     program: Running
     log: Path | None
+    #: What was read of the log already: bytes, and what they said.
+    _read: int = 0
+    _arrivals: list[Arrival] = field(default_factory=list)
 
     def endpoint(self, name: str, module: str, side: str) -> str:
         """Where a platform offers one interface; `hang` and `slow` in its name say how it answers."""
@@ -69,7 +72,15 @@ class Upstream:
         assert self.log is not None
         # Asking has it written out.
         await self.count()
-        return [_arrival(line) for line in self.log.read_text().splitlines()]
+        with self.log.open("rb") as file:
+            file.seek(self._read)
+            lines = file.read().splitlines(keepends=True)
+        for line in lines:
+            # The last one may still be half written.
+            if line.endswith(b"\n"):
+                self._arrivals.append(_arrival(line.decode()))
+                self._read += len(line)
+        return self._arrivals
 
 
 def _arrival(line: str) -> Arrival:
