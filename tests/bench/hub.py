@@ -61,6 +61,11 @@ class Hub:
         """Where partners reach it."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def database_url(self) -> str:
+        """Its database."""
+        return f"sqlite+aiosqlite:///{self.folder / 'data' / 'hub.sqlite3'}"
+
     async def start(self) -> None:
         """Run it, again at the same place with the same data, until it takes requests."""
         ports = ("--port", str(self.port), "--admin-port", str(self.admin_port))

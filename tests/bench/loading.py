@@ -111,6 +111,7 @@ async def load(
     connections: int,
     tls: bool = False,
     good_numbers: Path | None = None,
+    first_number: int = 0,
 ) -> Load:
     """Send these requests in turn, again and again.
 
@@ -123,6 +124,7 @@ async def load(
         connections: As many are under way at most.
         tls: Whether connections are encrypted; certificates are not looked at.
         good_numbers: A file for the number of each request with a good answer.
+        first_number: From where they are counted.
 
     Raises:
         LoadFailed: the load generator has failed.
@@ -134,7 +136,8 @@ async def load(
     )
     output.unlink(missing_ok=True)
     arguments = [str(port), str(connections), str(seconds), str(rate), str(file)]
-    arguments += ["tls"] * tls + ([str(good_numbers)] if good_numbers else [])
+    arguments += ["tls"] * tls + [f"from:{first_number}"]
+    arguments += [str(good_numbers)] if good_numbers else []
     async with running(str(native("load")), *arguments, core=cores().others, output=output) as program:
         async with asyncio.timeout(seconds + 30):
             status = await program.process.wait()

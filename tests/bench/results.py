@@ -76,11 +76,6 @@ def shown(figure: Figure) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
-def columns(rows: Sequence[Row]) -> list[str]:
-    """The names of all figures, in the order in which they come."""
-    return list(dict.fromkeys(name for row in rows for name in row.figures))
-
-
 def as_json(findings: Findings) -> dict[str, Any]:
     """For programs."""
     return {

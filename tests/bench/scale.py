@@ -27,8 +27,6 @@ class Scale:
     storm_seconds: float
     #: Objects of which pages are asked for.
     locations: int
-    #: How often each page is asked for in a round.
-    pages: int
     #: Requests a second to all partners together, of whom one is faulty.
     faulty_rate: int
     faulty_seconds: float
@@ -38,7 +36,7 @@ class Scale:
     #: Traffic whose memory is looked at: as many requests, in so many steps.
     memory_requests: int
     memory_steps: int
-    #: CDRs that are priced in a round.
+    #: CDRs that are priced for each figure.
     cdrs: int
 
 
@@ -54,14 +52,13 @@ FULL = Scale(
     storm_rate=500,
     storm_seconds=10.0,
     locations=100_000,
-    pages=100,
     faulty_rate=300,
     faulty_seconds=6.0,
     killed_rate=300,
     killed_seconds=3.0,
     memory_requests=60_000,
     memory_steps=6,
-    cdrs=500,
+    cdrs=2_000,
 )
 QUICK = Scale(
     "quick",
@@ -75,14 +72,13 @@ QUICK = Scale(
     storm_rate=200,
     storm_seconds=3.0,
     locations=5_000,
-    pages=30,
     faulty_rate=200,
     faulty_seconds=3.0,
     killed_rate=200,
     killed_seconds=1.5,
     memory_requests=10_000,
     memory_steps=3,
-    cdrs=200,
+    cdrs=500,
 )
 #: For the test that everything runs; its figures mean nothing.
 TINY = Scale(
@@ -97,12 +93,11 @@ TINY = Scale(
     storm_rate=20,
     storm_seconds=0.3,
     locations=120,
-    pages=2,
     faulty_rate=50,
     faulty_seconds=0.3,
     killed_rate=50,
     killed_seconds=0.3,
     memory_requests=40,
     memory_steps=2,
-    cdrs=3,
+    cdrs=25,
 )

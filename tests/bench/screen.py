@@ -1,27 +1,35 @@
 """Findings as tables, on screen and in Markdown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import groupby
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.results import Findings, Must, columns, shown
+from tests.bench.results import Findings, Must, Row, shown
 
 MET = {True: "met", False: "MISSED", None: "not measured"}
 
 
 def show(console: Console, findings: Findings) -> None:
     """A measurement on screen."""
-    table = Table(title=findings.title, title_justify="left")
-    names = columns(findings.rows)
-    table.add_column("")
-    for name in names:
-        table.add_column(name, justify="right")
-    for row in findings.rows:
-        table.add_row(row.name, *(_cell(row.figures, name) for name in names))
-    console.print(table)
+    console.print(findings.title, style="bold", markup=False)
+    for names, rows in tables(findings.rows):
+        table = Table()
+        table.add_column("")
+        for name in names:
+            table.add_column(name, justify="right")
+        for row in rows:
+            table.add_row(row.name, *(shown(row.figures[name]) for name in names))
+        console.print(table)
     for note in findings.notes:
         console.print(f"  {note}", markup=False)
+
+
+def tables(rows: Sequence[Row]) -> list[tuple[list[str], list[Row]]]:
+    """Rows that follow each other and have the same figures make a table."""
+    grouped = groupby(rows, key=lambda row: list(row.figures))
+    return [(names, list(each)) for names, each in grouped]
 
 
 def show_musts(console: Console, musts: Sequence[Must]) -> None:
@@ -36,13 +44,13 @@ def show_musts(console: Console, musts: Sequence[Must]) -> None:
 
 def markdown(findings: Findings, circumstances: str) -> str:
     """A measurement as a section of a page."""
-    names = columns(findings.rows)
-    lines = [_line(["", *names]), _line(["---", *(["---:"] * len(names))])]
-    lines += [_line([row.name, *(_cell(row.figures, name) for name in names)]) for row in findings.rows]
+    lines = [f"## {findings.title}", "", circumstances, ""]
+    for names, rows in tables(findings.rows):
+        lines += [_line(["", *names]), _line(["---", *(["---:"] * len(names))])]
+        lines += [_line([row.name, *(shown(row.figures[name]) for name in names)]) for row in rows]
+        lines.append("")
     notes = [f"- {note}" for note in findings.notes]
-    return "\n".join(
-        [f"## {findings.title}", "", circumstances, "", *lines, *([""] if notes else []), *notes, ""]
-    )
+    return "\n".join([*lines, *notes, *([""] if notes else [])])
 
 
 def musts_as_markdown(musts: Sequence[Must]) -> str:
@@ -52,10 +60,6 @@ def musts_as_markdown(musts: Sequence[Must]) -> str:
         _line([each.what, each.must, shown(each.measured), MET[each.is_met], each.note]) for each in musts
     ]
     return "\n".join(["## Must reach", "", *lines, ""])
-
-
-def _cell(figures: Mapping[str, object], name: str) -> str:
-    return shown(figures[name]) if name in figures else ""  # type: ignore[arg-type]  # they are figures
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -1,12 +1,12 @@
 /* A load generator for HTTP/1.1 over keep-alive connections: one thread, so many connections, latencies of each
  * class of requests, as JSON on standard output.
  *
- *     load PORT CONNECTIONS SECONDS RATE REQUESTS [tls] [FILE]
+ *     load PORT CONNECTIONS SECONDS RATE REQUESTS [tls] [from:NUMBER] [FILE]
  *
  * It asks 127.0.0.1. RATE is in requests a second; 0 sends the next request of a connection as soon as it has the answer of the one
  * before. With a rate, a latency counts from the moment at which the request was due, whether or not a connection was free then.
  * REQUESTS is a file of requests which are sent in turn, each as "CLASS LENGTH\n" and LENGTH bytes; in these, each ######## becomes the
- * number of the request. A good answer has a status of 2xx and the OCPI status code 1000. FILE gets the number of each request with a
+ * number of the request, counted from NUMBER. A good answer has a status of 2xx and the OCPI status code 1000. FILE gets the number of each request with a
  * good answer, a line each, as soon as it is there. A lost connection is a failure, and is opened again.
  */
 #define _GNU_SOURCE
@@ -282,6 +282,7 @@ int main(int count, char **given) {
     read_requests(given[5]);
     for (int each = 6; each < count; each++) {
         if (!strcmp(given[each], "tls")) find_tls();
+        else if (!strncmp(given[each], "from:", 5)) next_number = atol(given[each] + 5);
         else if (!(good_numbers = fopen(given[each], "w"))) fail(given[each]);
     }
     poller = epoll_create1(0);
