@@ -24,8 +24,8 @@ from tests.bench.upstream import SMALL_BYTES, Upstream, location, upstream
 
 CPO = "BE/BEC"
 LEAST_DELIVERIES, MOST_COST = 5000, 1.1
-#: EVSEs whose status changes in a storm.
-LOCATIONS, EVSES = 250, 2
+#: Of each location whose EVSEs change their status in a storm.
+EVSES = 2
 #: How long everybody may take to have everything.
 PATIENCE = 300.0
 BEGINNING = datetime(2026, 3, 1, tzinfo=UTC)
@@ -164,7 +164,7 @@ def _ratios(many: Sequence[float], few: Sequence[float]) -> list[float]:
 
 
 async def _storm(made: World, scale: Scale, folder: Path, findings: Findings) -> None:
-    for number in range(LOCATIONS):
+    for number in range(scale.storm_locations):
         # As large as it takes for so many EVSEs.
         await made.sends(made.put(f"STORM{number}", SMALL_BYTES // 2 + EVSES * 290))
     await made.sends(made.put(LAST))
@@ -173,7 +173,7 @@ async def _storm(made: World, scale: Scale, folder: Path, findings: Findings) ->
     found = await load(
         folder,
         made.hub.port,
-        _status_changes(made),
+        _status_changes(made, scale.storm_locations),
         seconds=scale.storm_seconds,
         rate=scale.storm_rate,
         connections=scale.connections,
@@ -207,9 +207,9 @@ async def _storm(made: World, scale: Scale, folder: Path, findings: Findings) ->
     )
 
 
-def _status_changes(made: World) -> list[Request]:
+def _status_changes(made: World, locations: int) -> list[Request]:
     changes = []
-    for number in range(LOCATIONS):
+    for number in range(locations):
         for evse in range(EVSES):
             path = f"{PREFIX}/receiver/locations/{CPO}/STORM{number}/{evse:04d}"
             # Each later than all before it, by the number of the request in the fraction of a second.

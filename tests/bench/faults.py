@@ -1,4 +1,4 @@
-"""Faults: ten partners are asked in turn, one of them hangs, refuses or is slow; how the others fare."""
+"""Faults: partners are asked in turn, one of them hangs, refuses or is slow; how the others fare."""
 
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,12 +11,11 @@ from tests.bench.upstream import Upstream, upstream
 from tests.fixtures.processes import free_port
 
 EMSP = "NL/TNM"
-PARTNERS = 10
 #: Enough for all requests that a partner leaves without an answer, and for the others.
 CONNECTIONS = 512
 MOST_OF_HEALTHY = 1.2
-#: The class of requests to the tenth partner; the others are in the first.
-TENTH = 1
+#: The class of requests to the last partner; the others are in the first.
+FAULTY = 1
 HEALTHY = "all are well"
 CASES = {
     HEALTHY: "well",
@@ -29,22 +28,22 @@ CASES = {
 async def measure(scale: Scale, folder: Path) -> Findings:
     """The others' latencies in each case, against those when all are well in the same round."""
     findings = Findings(
-        f"Faults: 1 of {PARTNERS} partners, {scale.faulty_rate} relayed requests a second to all in turn"
+        f"Faults: 1 of {scale.partners} partners, {scale.faulty_rate} relayed requests a second in turn"
     )
     async with AsyncExitStack() as stack:
         far = await stack.enter_async_context(upstream(folder / "far"))
         platforms = await stack.enter_async_context(Platforms())
         made = await stack.enter_async_context(hub(folder / "hub"))
         emsp = await platforms.join(made, "emsp", "EMSP", EMSP, {})
-        others = [_party(number) for number in range(PARTNERS - 1)]
-        tenth = {case: _party(PARTNERS + number) for number, case in enumerate(CASES)}
+        others = [_party(number) for number in range(scale.partners - 1)]
+        faulty = {case: _party(scale.partners + number) for number, case in enumerate(CASES)}
         for party in others:
             await platforms.join(made, party.replace("/", "-"), "CPO", party, _offers(far, "well"))
-        for case, party in tenth.items():
+        for case, party in faulty.items():
             await platforms.join(made, CASES[case], "CPO", party, _offers(far, CASES[case]))
         requests = {
-            case: [*(_get(emsp, each, 0) for each in others), _get(emsp, party, TENTH)]
-            for case, party in tenth.items()
+            case: [*(_get(emsp, each, 0) for each in others), _get(emsp, party, FAULTY)]
+            for case, party in faulty.items()
         }
         rounds = [
             {case: await _turn(made.port, requests[case], scale, folder) for case in CASES}
@@ -83,7 +82,7 @@ async def _turn(port: int, requests: list[Request], scale: Scale, folder: Path) 
 def _tell(rounds: list[dict[str, Load]], findings: Findings) -> None:
     for case in CASES:
         others = [each[case].kinds[0] for each in rounds]
-        tenth = [each[case].kinds.get(TENTH) for each in rounds]
+        faulty = [each[case].kinds.get(FAULTY) for each in rounds]
         ratio = middle([one[case].kinds[0].p99 / one[HEALTHY].kinds[0].p99 for one in rounds])
         findings.row(
             case,
@@ -92,9 +91,9 @@ def _tell(rounds: list[dict[str, Load]], findings: Findings) -> None:
                 "others, p99 ms": middle([each.p99 for each in others]),
                 "p99 of healthy": ratio,
                 "others, not good": sum(each.bad for each in others),
-                "the tenth, good": sum(each.good for each in tenth if each),
-                "the tenth, refused": sum(each.failed for each in tenth if each),
-                "the tenth, unanswered": sum(each.unanswered + each.lost for each in tenth if each),
+                "the faulty one, good": sum(each.good for each in faulty if each),
+                "the faulty one, refused": sum(each.failed for each in faulty if each),
+                "the faulty one, unanswered": sum(each.unanswered + each.lost for each in faulty if each),
             },
         )
         if case != HEALTHY:

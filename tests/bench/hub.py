@@ -15,6 +15,7 @@ from schemas import exact_json
 from tests.bench.machine import cores
 from tests.bench.obtaining import HOME
 from tests.bench.processes import PATIENCE_SECONDS, Running, start
+from tests.fixtures.made_tables import with_tables
 from tests.fixtures.processes import free_port
 
 HUB = "NL/HUB"
@@ -61,11 +62,6 @@ class Hub:
         """Where partners reach it."""
         return f"http://127.0.0.1:{self.port}"
 
-    @property
-    def database_url(self) -> str:
-        """Its database."""
-        return f"sqlite+aiosqlite:///{self.folder / 'data' / 'hub.sqlite3'}"
-
     async def start(self) -> None:
         """Run it, again at the same place with the same data, until it takes requests."""
         ports = ("--port", str(self.port), "--admin-port", str(self.admin_port))
@@ -103,6 +99,7 @@ async def hub(
 ) -> AsyncIterator[Hub]:
     """A hub with its data in the folder, alone on the core where things are measured."""
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 nothing else waits
+    with_tables(folder / "data")
     made = Hub(folder, options, environment or {})
     try:
         await made.start()

@@ -13,13 +13,14 @@ from hub.store.object_rows import ObjectWrite, write_objects
 from schemas import exact_json
 from schemas.moment import moment_text
 from tests.bench.fronts import library_front
-from tests.bench.hub import HUB, PREFIX, Hub, Platforms, hub
+from tests.bench.hub import HUB, PREFIX, Platforms, hub
 from tests.bench.loading import Load, Request, load
 from tests.bench.obtaining import Missing
 from tests.bench.processes import Running
 from tests.bench.results import Findings, middle, shown
 from tests.bench.scale import Scale
 from tests.bench.upstream import SMALL_BYTES, location
+from tests.fixtures.made_tables import DATABASE, with_tables
 
 CPO, EMSP = "BE/BEC", "NL/TNM"
 PAGE = 50
@@ -63,14 +64,12 @@ async def measure(scale: Scale, folder: Path) -> Findings:
 
 
 async def _hub_with_list(stack: AsyncExitStack, scale: Scale, folder: Path) -> Candidate:
+    # The list is there when the hub starts: it is the reading that is measured.
+    await fill(folder / "hub", scale.locations)
     platforms = await stack.enter_async_context(Platforms())
     made = await stack.enter_async_context(hub(folder / "hub"))
     await platforms.join(made, "cpo", "CPO", CPO, {})
     emsp = await platforms.join(made, "emsp", "EMSP", EMSP, {})
-    # The list is there when the hub starts: it is the reading that is measured.
-    await made.running.end()
-    await fill(made, scale.locations)
-    await made.start()
     path = f"{PREFIX}/sender/locations"
     requests = {
         page: Request("GET", f"{path}?limit={PAGE}&{query}", emsp.token, HUB, EMSP)
@@ -101,9 +100,9 @@ def queries(count: int) -> dict[str, str]:
     }
 
 
-async def fill(made: Hub, count: int) -> None:
+async def fill(folder: Path, count: int) -> None:
     """Locations in the database of a hub that does not run: N was updated N seconds after the year began."""
-    async with opened(made.database_url) as database:
+    async with opened(f"sqlite+aiosqlite:///{with_tables(folder / 'data') / DATABASE}") as database:
         for start in range(0, count, AT_ONCE):
             writes = [_kept(number) for number in range(start, min(start + AT_ONCE, count))]
             async with database.writing() as connection:

@@ -15,7 +15,7 @@ from tests.bench.results import Findings
 from tests.bench.scale import Scale
 from tests.bench.upstream import SMALL_BYTES, Arrival, location, upstream
 
-RECEIVERS, OBJECTS = 10, 50
+OBJECTS = 50
 #: Far above the numbers of the first load: whatever is sent later has a higher version.
 SECOND_LOAD = 10_000_000
 #: How long everybody may take to have everything.
@@ -24,11 +24,13 @@ PATIENCE = 120.0
 
 async def measure(scale: Scale, folder: Path) -> Findings:
     """PUTs of some locations in turn, a kill in the middle, more PUTs, and then the account."""
-    findings = Findings(f"Restart: kill -9 under {scale.killed_rate} PUTs a second to {RECEIVERS} receivers")
+    findings = Findings(
+        f"Restart: kill -9 under {scale.killed_rate} PUTs a second to {scale.killed_receivers} receivers"
+    )
     async with AsyncExitStack() as stack:
         far = await stack.enter_async_context(upstream(folder / "far", is_recorded=True))
         made = await world(stack, folder / "hub", far, "receiver")
-        await made.grow(RECEIVERS)
+        await made.grow(scale.killed_receivers)
         async with asyncio.TaskGroup() as tasks:
             sending = tasks.create_task(_load(made, scale, folder, 0))
             await asyncio.sleep(scale.killed_seconds)
@@ -42,7 +44,7 @@ async def measure(scale: Scale, folder: Path) -> Findings:
         took = await _all_have(made, accepted)
         arrived = await far.arrivals()
         first = next((each.at for each in arrived[began:] if each.at > killed), None)
-        lost, back = lost_and_back(accepted, arrived)
+        lost, back = lost_and_back(accepted, arrived, made.receivers)
         findings.row(
             "kill -9",
             **{
@@ -93,8 +95,13 @@ def _puts(made: World) -> list[Request]:
     return requests
 
 
-def lost_and_back(accepted: list[int], arrived: list[Arrival]) -> tuple[int, int]:
+def lost_and_back(accepted: list[int], arrived: list[Arrival], count: int) -> tuple[int, int]:
     """How many accepted changes somebody lacks, and anything newer; how many came after a newer one.
+
+    Args:
+        accepted: The numbers of the changes.
+        arrived: What came.
+        count: How many receivers there are.
 
     The same state again is none of it: delivery is at least once.
     """
@@ -110,7 +117,7 @@ def lost_and_back(accepted: list[int], arrived: list[Arrival]) -> tuple[int, int
         for receiver in receivers
         for number, version in last.items()
     )
-    return missing + len(last) * (RECEIVERS - len(receivers)), back
+    return missing + len(last) * (count - len(receivers)), back
 
 
 async def _all_have(made: World, accepted: list[int]) -> float:
@@ -118,7 +125,7 @@ async def _all_have(made: World, accepted: list[int]) -> float:
     begun = monotonic()
     while monotonic() - begun < PATIENCE:
         arrived = await made.far.arrivals()
-        if lost_and_back(accepted, arrived)[0] == 0:
+        if lost_and_back(accepted, arrived, made.receivers)[0] == 0:
             return max(0.0, arrived[-1].at - begun)
         await asyncio.sleep(0.1)
     return PATIENCE

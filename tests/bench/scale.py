@@ -20,17 +20,19 @@ class Scale:
     receivers: tuple[int, ...]
     #: Changes to them that are looked at one by one.
     changes: int
-    #: The storm: changes a second, seconds, and receivers:
-    #: one of those of one change.
+    #: The storm: receivers, one of the numbers above; changes a second, seconds, and locations of two EVSEs.
     storm_receivers: int
     storm_rate: int
     storm_seconds: float
+    storm_locations: int
     #: Objects of which pages are asked for.
     locations: int
-    #: Requests a second to all partners together, of whom one is faulty.
+    #: Partners, of whom one is faulty, and requests a second to all of them together.
+    partners: int
     faulty_rate: int
     faulty_seconds: float
-    #: Changes a second under which the hub is killed, and how long until then.
+    #: Receivers, changes a second under which the hub is killed, and how long until then.
+    killed_receivers: int
     killed_rate: int
     killed_seconds: float
     #: Traffic whose memory is looked at: as many requests, in so many steps.
@@ -51,9 +53,12 @@ FULL = Scale(
     storm_receivers=100,
     storm_rate=500,
     storm_seconds=10.0,
+    storm_locations=250,
     locations=100_000,
+    partners=10,
     faulty_rate=300,
     faulty_seconds=6.0,
+    killed_receivers=10,
     killed_rate=300,
     killed_seconds=3.0,
     memory_requests=60_000,
@@ -71,9 +76,12 @@ QUICK = Scale(
     storm_receivers=10,
     storm_rate=200,
     storm_seconds=3.0,
+    storm_locations=250,
     locations=5_000,
+    partners=10,
     faulty_rate=200,
     faulty_seconds=3.0,
+    killed_receivers=10,
     killed_rate=200,
     killed_seconds=1.5,
     memory_requests=10_000,
@@ -92,9 +100,12 @@ TINY = Scale(
     storm_receivers=3,
     storm_rate=20,
     storm_seconds=0.3,
+    storm_locations=3,
     locations=120,
+    partners=2,
     faulty_rate=50,
     faulty_seconds=0.3,
+    killed_receivers=2,
     killed_rate=50,
     killed_seconds=0.3,
     memory_requests=40,
