@@ -17,6 +17,7 @@ from hub.ocpi.description import ObjectKey
 from hub.ocpi.party import Party
 from hub.store.acceptance import State
 from hub.store.database import Database, microseconds
+from hub.store.dialects import Alone
 from hub.store.object_rows import KeptState, forget_deleted
 from schemas.v2_2_1 import Role
 
@@ -143,6 +144,7 @@ class ChangeLog:
             if first is None:
                 first = (await connection.execute(_END)).scalar_one()
             await connection.execute(_TRIM, {"first": first})
+        async with self._database.writing(Alone.LOG) as connection:
             await forget_deleted(connection, before=first)
 
     def _take(self, row: Any) -> None:

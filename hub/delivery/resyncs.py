@@ -156,7 +156,7 @@ class Resyncs:
             "limit": limit,
         }
         found: list[Any] = []
-        async with self._database.reading() as connection:
+        async with self._database.snapshot() as connection:
             for is_deleted in (False, True) if module in DELETABLE else (False,):
                 found += (await connection.execute(_OBJECTS, wanted | {"is_deleted": is_deleted})).all()
         return sorted(found, key=lambda row: int(row.seq))

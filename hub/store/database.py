@@ -1,105 +1,170 @@
 """The engine, and the one way to write: a transaction at a time (design D8)."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from alembic.util import CommandError
-from sqlalchemy import Connection, event
+from sqlalchemy import URL, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.ocpi.backoff import Backoff
+from hub.store.dialects import DIALECTS, Alone, Dialect
+from hub.store.dialects.dialect import DatabaseAway, DatabaseRefused
 from hub.store.migrations.fingerprint import OtherTables
 from hub.store.migrations.upgrade import upgrade
-from hub.store.sqlite import BUSY_SECONDS, LettingGo
 
-SQLITE_DRIVER = "sqlite+aiosqlite"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: How long a database that cannot be reached is waited for at the start.
+PATIENCE = timedelta(seconds=30)
+#: For an answer to the question whether it is there.
+ANSWER = timedelta(seconds=2)
+_AGAIN = Backoff(timedelta(seconds=0.2), timedelta(seconds=5))
+_ANYTHING = text("SELECT 1")
+
+log = logging.getLogger(__name__)
 
 
 class UnsupportedDatabase(ValueError):
     """The database URL names a database that this version does not run on."""
 
 
-class Database:
-    """One database. Reads go side by side; writes wait for each other, so that SQLite is never busy."""
+class DatabaseNotThere(OSError):
+    """The database cannot be reached, or does not let the hub in; the message says why."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+
+class Database:
+    """One database, which may be shared by many processes if it is not SQLite.
+
+    Reads go side by side. Writes are transactions; of those that must be alone, the caller says so.
+    """
+
+    def __init__(self, engine: AsyncEngine, dialect: Dialect) -> None:
         self.engine = engine
-        self._writing = asyncio.Lock()
+        self.dialect = dialect
+        self._reader = engine.execution_options(**dialect.reading)
+        self._snapshots = engine.execution_options(**dialect.snapshot)
+        self._turns = dialect.turns()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for plain SELECTs."""
-        async with self.engine.connect() as connection:
+        """A connection for a plain SELECT; of several, each may see what was committed meanwhile."""
+        async with self._reader.connect() as connection:
             yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A connection in a transaction: committed at the end of the block, rolled back by an exception."""
-        async with self._writing, self.engine.begin() as connection:
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for SELECTs that all see the same state."""
+        async with self._snapshots.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self, *alone: Alone) -> AsyncIterator[AsyncConnection]:
+        """A connection in a transaction: committed at the end of the block, rolled back by an exception.
+
+        Args:
+            alone: What nobody else may change meanwhile, in any process.
+        """
+        async with self._turns, self.engine.begin() as connection:
+            for each in sorted(alone):
+                await self.dialect.hold(connection, each)
             yield connection
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
-        """A session over the administered tables, in a transaction like `writing`."""
-        async with self.writing() as connection, AsyncSession(connection, expire_on_commit=False) as session:
+        """A session over the administered tables, in a transaction that changes them alone."""
+        async with (
+            self.writing(Alone.REGISTRY) as connection,
+            AsyncSession(connection, expire_on_commit=False) as session,
+        ):
             yield session
             await session.flush()
 
     @asynccontextmanager
     async def reading_session(self) -> AsyncIterator[AsyncSession]:
-        """A session for reading the administered tables."""
-        async with AsyncSession(self.engine, expire_on_commit=False) as session:
+        """A session for reading the administered tables, as they were at one moment."""
+        async with AsyncSession(self._snapshots, expire_on_commit=False) as session:
             yield session
+
+    async def answers(self) -> bool:
+        """Whether the database is there."""
+        try:
+            async with asyncio.timeout(ANSWER.total_seconds()), self.reading() as connection:
+                await connection.execute(_ANYTHING)
+        except (SQLAlchemyError, OSError):
+            return False
+        return True
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Database]:
+async def opened(url: str, patience: timedelta = PATIENCE) -> AsyncIterator[Database]:
     """The database at a URL, with its tables brought up to date; closed at the end of the block.
+
+    Args:
+        url: Where it is.
+        patience: How long a server that cannot be reached is waited for.
 
     Raises:
         UnsupportedDatabase: the URL names another kind of database, or it is none, or its tables are others.
+        DatabaseNotThere: it cannot be reached, or does not let the hub in.
     """
-    if make_url(url).drivername != SQLITE_DRIVER or not make_url(url).database:
-        raise UnsupportedDatabase(f"expected a database URL of the form {SQLITE_DRIVER}:///FILE")
-    engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS, "factory": LettingGo})
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin)
+    dialect, parsed = _understood(url)
+    engine = dialect.engine(parsed)
     try:
-        await _bring_up_to_date(engine)
-        yield Database(engine)
+        await _up_to_date(engine, dialect, patience)
+        yield Database(engine, dialect)
     finally:
         await engine.dispose()
 
 
-async def _bring_up_to_date(engine: AsyncEngine) -> None:
+def _understood(url: str) -> tuple[Dialect, URL]:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = None  # the error repeats the URL, which may hold a password
+    dialect = None if parsed is None else DIALECTS.get(parsed.drivername)
+    if parsed is None or dialect is None or not dialect.is_whole(parsed):
+        forms = " or ".join(each.form for each in DIALECTS.values())
+        raise UnsupportedDatabase(f"expected a database URL of the form {forms}")
+    return dialect, parsed
+
+
+async def _up_to_date(engine: AsyncEngine, dialect: Dialect, patience: timedelta) -> None:
+    attempts = 0
+    try:
+        async with asyncio.timeout(patience.total_seconds()):
+            while True:
+                try:
+                    return await _upgraded(engine, dialect)
+                except DatabaseAway as error:
+                    away = error
+                    attempts += 1
+                    log.warning("%s; the hub waits for it", error)
+                    await asyncio.sleep(_AGAIN.delay(attempts, 1.0).total_seconds())
+    except TimeoutError as error:
+        raise DatabaseNotThere(str(away)) from error
+    except DatabaseRefused as error:
+        raise DatabaseNotThere(str(error)) from error
+
+
+async def _upgraded(engine: AsyncEngine, dialect: Dialect) -> None:
     try:
         async with engine.begin() as connection:
+            await dialect.settle(connection)
             await connection.run_sync(upgrade)
     except OtherTables as error:
         raise UnsupportedDatabase(f"the database cannot be used: {error}") from error
     except DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseAway(f"the database has gone: {error.orig}") from error
         raise UnsupportedDatabase(f"the database cannot be used: {error.orig}") from error
     except CommandError as error:
         raise UnsupportedDatabase(f"was it made by a newer version of the hub? {error}") from error
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # Python's own transactions leave out what is read: half a change could be seen, and acted upon.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
 
 
 def microseconds(moment: datetime) -> int:

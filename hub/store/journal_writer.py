@@ -4,17 +4,13 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TextIO
-
-from sqlalchemy import Dialect, delete, insert, select
-from sqlmodel import col
 
 from hub.ocpi.timestamps import Clock
 from hub.store.database import Database, microseconds
 from hub.store.journal import Direction, Journal, JournalEntry, Purpose
 from hub.store.leg import Leg, log_line, written
-from hub.store.tables import JournalRow
 
 #: An entry waits so long at most before it is stored.
 PAUSE = timedelta(milliseconds=200)
@@ -25,6 +21,8 @@ MOST_DOUBLINGS = 10
 SWEEP_EVERY = timedelta(minutes=10)
 #: Deleted in one transaction at most, so that others can write in between.
 SWEPT_AT_ONCE = 5_000
+#: Days for which room is made before they come.
+DAYS_AHEAD = 3
 #: Entries made ready without letting others run.
 _SLICE = 50
 #: The columns that a row gives, in its order: a leg as it is, its id left to the database.
@@ -56,11 +54,11 @@ class JournalWriter:
         self._clock = clock
         self._body_bytes = body_bytes
         self._keep = keep
-        self._insert = _insert_statement(database.engine.dialect)
         #: How many of the oldest waiting entries are logged already.
         self._logged = 0
         self._told_dropped = 0
         self._swept_at: datetime | None = None
+        self._room_made_on: date | None = None
         self._stopping = False
         #: How often in a row it could not be written.
         self._failures = 0
@@ -90,19 +88,22 @@ class JournalWriter:
 
     async def sweep(self) -> int:
         """Delete entries that are too old, one transaction's worth; how many there were."""
-        journal = JournalRow
-        old = (
-            select(col(journal.id))
-            .where(col(journal.at) < microseconds(self._clock() - self._keep))
-            .order_by(col(journal.at))
-            .limit(SWEPT_AT_ONCE)
-        )
+        before = microseconds(self._clock() - self._keep)
         async with self._database.writing() as connection:
-            deleted = await connection.execute(delete(journal).where(col(journal.id).in_(old)))
-        return int(deleted.rowcount)
+            return await self._database.dialect.sweep_journal(connection, before, SWEPT_AT_ONCE)
+
+    async def make_room(self) -> None:
+        """Prepare the journal for the days to come."""
+        today = self._clock().date()
+        days = [today + timedelta(days=each) for each in range(-1, DAYS_AHEAD + 1)]
+        async with self._database.writing() as connection:
+            await self._database.dialect.make_room(connection, days)
+        self._room_made_on = today
 
     async def _write_or_wait(self) -> None:
         try:
+            if self._room_made_on != self._clock().date():
+                await self.make_room()
             await self.write_waiting()
             await self._sweep_when_due()
         except Exception as error:  # the loop must not die; what could not be stored waits on
@@ -129,7 +130,7 @@ class JournalWriter:
         await self._print(lines[self._logged :])
         self._logged = len(lines)
         async with self._database.writing() as connection:
-            await connection.exec_driver_sql(self._insert, rows)
+            await self._database.dialect.write_journal(connection, _COLUMNS, rows)
         self._journal.done(len(rows))
         self._logged = 0
         return len(rows)
@@ -179,12 +180,6 @@ class JournalWriter:
             return
         if await self.sweep() < SWEPT_AT_ONCE:
             self._swept_at = now
-
-
-def _insert_statement(dialect: Dialect) -> str:
-    """The plain SQL, so that a thousand rows go to the driver without being looked at one by one."""
-    statement = insert(JournalRow).inline()
-    return str(statement.compile(dialect=dialect, column_keys=list(_COLUMNS)))
 
 
 def _row(leg: Leg) -> tuple[object, ...]:

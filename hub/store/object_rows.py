@@ -3,11 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from itertools import chain
 from typing import Any
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.ocpi.description import ObjectKey
@@ -15,6 +13,7 @@ from hub.ocpi.modules import MODULES
 from hub.ocpi.party import Party
 from hub.store.acceptance import State
 from hub.store.database import microseconds
+from hub.store.dialects import dialect_of
 from schemas.v2_2_1 import Role
 
 #: Keys in one statement: five parameters each, far below what a database takes.
@@ -29,6 +28,11 @@ DELETABLE = tuple(
 )
 #: Columns in the order of the unique index.
 KEY_COLUMNS = "module, object_id, country_code, party_id, variant"
+_STATE_WITHOUT_BODY = (
+    "object.last_updated, object.is_deleted, object.change_seq, object.addressee_country_code,"
+    " object.addressee_party_id, '' AS body"
+)
+_STATE = _STATE_WITHOUT_BODY.replace("'' AS body", "object.body")
 _UPSERT_OBJECT = text(
     "INSERT INTO object (module, country_code, party_id, object_id, variant, platform_id, last_updated,"  # noqa: S608 constants only
     " is_deleted, change_seq, addressee_country_code, addressee_party_id, kept_at, body)"
@@ -82,10 +86,11 @@ async def read_states(
 ) -> dict[ObjectKey, KeptState]:
     """The objects with these keys, as far as they are known; deleted ones, too."""
     found: dict[ObjectKey, KeptState] = {}
+    dialect = dialect_of(connection)
     for start in range(0, len(keys), KEYS_AT_ONCE):
         wanted = keys[start : start + KEYS_AT_ONCE]
-        parameters = {f"k{place}": part for place, part in enumerate(chain.from_iterable(wanted))}
-        rows = await connection.execute(_select_states(len(wanted), with_bodies=with_bodies), parameters)
+        statement, parameters = dialect.states(wanted, _STATE if with_bodies else _STATE_WITHOUT_BODY)
+        rows = await connection.execute(statement, parameters)
         for row in rows:
             if row.last_updated is not None:
                 addressee = None
@@ -94,23 +99,6 @@ async def read_states(
                 state = State(row.body, row.last_updated, bool(row.is_deleted), addressee)
                 found[ObjectKey(*row[:KEY_LENGTH])] = KeptState(state, row.change_seq)
     return found
-
-
-@cache
-def _select_states(count: int, *, with_bodies: bool) -> TextClause:
-    """One look into the unique index for each key; for rows after IN, SQLite would read the whole table."""
-    rows = ", ".join(
-        f"({', '.join(f':k{row * KEY_LENGTH + column}' for column in range(KEY_LENGTH))})"
-        for row in range(count)
-    )
-    body = "object.body" if with_bodies else "''"
-    on = " AND ".join(f"object.{column} = wanted.{column}" for column in ObjectKey._fields)
-    return text(
-        f"WITH wanted ({', '.join(ObjectKey._fields)}) AS (VALUES {rows})"  # noqa: S608 constants only
-        f" SELECT wanted.*, {body} AS body, object.last_updated, object.is_deleted, object.change_seq,"
-        " object.addressee_country_code, object.addressee_party_id"
-        f" FROM wanted LEFT JOIN object ON {on}"
-    )
 
 
 async def write_objects(connection: AsyncConnection, writes: Iterable[ObjectWrite]) -> None:
@@ -136,7 +124,7 @@ async def forget_deleted(connection: AsyncConnection, before: int) -> None:
 async def append_changes(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Append to the change log; the numbers that the changes got, in order.
 
-    A writing transaction is alone, so that the numbers follow each other without a gap.
+    The transaction holds `Alone.LOG`, so that the numbers follow each other without a gap.
     """
     if not rows:
         return []

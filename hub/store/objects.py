@@ -24,6 +24,7 @@ from hub.ocpi.timestamps import Clock
 from hub.store.acceptance import AcceptedChange, Outcome, State, state_after
 from hub.store.applying import Applied, Submitted, applied
 from hub.store.database import Database, microseconds
+from hub.store.dialects import Alone, dialect_of
 from hub.store.group_commit import GroupCommit
 from hub.store.kept import Between, KeptSession, forget_kept, sessions_of
 from hub.store.listing import Counts, Unlisted, count_unlisted, mark_listed, unlisted
@@ -133,7 +134,7 @@ class ObjectStore:
 
     async def mark_listed(self, keys: Iterable[ObjectKey], at: datetime) -> None:
         """Remember of these objects that they stood in the full list which was begun then (TR-39)."""
-        async with self._database.writing() as connection:
+        async with self._database.writing(Alone.LOG) as connection:
             await mark_listed(connection, keys, microseconds(at))
 
     async def unlisted(self, wanted: Unlisted, limit: int) -> tuple[ObjectKey, ...]:
@@ -183,7 +184,7 @@ class ObjectStore:
 
     async def forget_kept(self, before: datetime) -> int:
         """Delete what is between two parties and was last kept before; how many objects there were."""
-        async with self._database.writing() as connection:
+        async with self._database.writing(Alone.LOG) as connection:
             count = await forget_kept(connection, microseconds(before))
         if count:
             for module in MODULES.values():
@@ -290,7 +291,7 @@ class ObjectStore:
             self._arriving.subtract(new)
 
     async def _write_and_notice(self, group: Sequence[Submitted]) -> list[Acceptance | OcpiError]:
-        async with self._database.writing() as connection:
+        async with self._database.writing(Alone.LOG) as connection:
             kept = await _kept(connection, [change for change, _ in group])
             results = applied(
                 group,
@@ -363,6 +364,7 @@ async def append_client_infos(
     transaction is committed.
     """
     owed = [(_client_info_key(info), info) for info in infos]
+    await dialect_of(connection).hold(connection, Alone.LOG)
     rows = [
         change_row(
             key,

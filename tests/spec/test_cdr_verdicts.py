@@ -19,6 +19,7 @@ from hub.store.database import opened
 from hub.store.journal import Purpose
 from hub.web.app import running_hub
 from tests.fixtures.admin_hub import asked, run
+from tests.fixtures.databases import database_in
 from tests.fixtures.recorder import Answered, Fault, Recorder, Reply, to_json
 from tests.fixtures.roaming import CPO, EMSP, HUB, OTHER_EMSP, Roaming, joined, roaming, settings
 from tests.fixtures.samples import cdr, cdr_token, location, session, tariff, token
@@ -380,7 +381,7 @@ async def twice(
 async def in_database(path: Path, statement: str) -> None:
     """A change that a hub would have left behind that was killed at the wrong moment."""
     async with (
-        opened(f"sqlite+aiosqlite:///{path / 'hub.sqlite3'}") as database,
+        opened(database_in(path)) as database,
         database.writing() as connection,
     ):
         await connection.execute(text(statement))

@@ -18,6 +18,7 @@ from hub.store.database import Database, opened
 from hub.store.object_rows import KeptState
 from hub.store.objects import ObjectStore
 from tests.fixtures.changes import LATER, change, evse, location, patch, put
+from tests.fixtures.databases import database_in
 from tests.fixtures.delivering import NOW
 
 
@@ -38,7 +39,7 @@ def clock() -> Hands:
 
 @pytest.fixture
 async def database(path: Path) -> AsyncIterator[Database]:
-    async with opened(f"sqlite+aiosqlite:///{path}") as database:
+    async with opened(database_in(path.parent, path.name)) as database:
         yield database
 
 

@@ -11,6 +11,7 @@ from hub.delivery.cursors import Cursors
 from hub.ocpi.party import Party, PartyRole
 from hub.store.database import Database, opened
 from schemas.v2_2_1 import Role
+from tests.fixtures.databases import database_in
 
 AS_SUCH = Receiver(1)
 EMSP = Receiver(1, PartyRole(Party("nl", "tnm"), Role.EMSP))
@@ -19,7 +20,7 @@ CPO = Receiver(1, PartyRole(Party("NL", "TNM"), Role.CPO))
 
 @pytest.fixture
 async def database(path: Path) -> AsyncIterator[Database]:
-    async with opened(f"sqlite+aiosqlite:///{path}") as database:
+    async with opened(database_in(path.parent, path.name)) as database:
         await _log_up_to(database, 5)
         yield database
 

@@ -20,6 +20,7 @@ from hub.store.database import opened
 from hub.store.objects import ObjectStore
 from schemas import exact_json
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole
+from tests.fixtures.databases import database_in
 from tests.fixtures.samples import T0, T1, T2
 
 CPO, EMSP = Party("BE", "BEC"), Party("NL", "TNM")
@@ -51,7 +52,7 @@ def passes(keeping: Keeping, method: str, name: str = "S1", **fields: Any) -> No
 
 @pytest.fixture
 async def objects(tmp_path: Path) -> AsyncIterator[ObjectStore]:
-    async with opened(f"sqlite+aiosqlite:///{tmp_path / 'hub.sqlite3'}") as database:
+    async with opened(database_in(tmp_path)) as database:
         store = ObjectStore(database, lambda: datetime(2026, 1, 1, tzinfo=UTC))
         async with asyncio.TaskGroup() as tasks:
             task = tasks.create_task(store.run())

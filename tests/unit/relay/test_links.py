@@ -27,6 +27,7 @@ from hub.relay.links import (
 from hub.store.database import opened
 from schemas import exact_json
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole
+from tests.fixtures.databases import database_in
 
 PLATFORM = Platform(
     1,
@@ -179,7 +180,7 @@ def test_the_other_parameters_stay_where_and_as_they_are(others: list[tuple[str,
 async def test_a_link_serves_its_platform_until_it_expires(tmp_path: Path) -> None:
     """CMD-09, PG-15."""
     now = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
-    async with opened(f"sqlite+aiosqlite:///{tmp_path / 'hub.sqlite3'}") as database:
+    async with opened(database_in(tmp_path)) as database:
         links = Links(database, "https://hub.example", lambda: now)
         expires_at = now + timedelta(hours=1)
         routing = Routing(Party("NL", "TNM"), Party("BE", "BEC"))

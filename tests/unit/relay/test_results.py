@@ -25,6 +25,7 @@ from hub.store.database import opened
 from schemas import exact_json
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole
 from tests.fixtures.clocks import Clock
+from tests.fixtures.databases import database_in
 
 CPO = Platform(1, "cpo", ConnectionStatus.CONNECTED)
 LIMITS = Limits(result_margin=timedelta(seconds=5))
@@ -87,7 +88,7 @@ class World:
 
 @asynccontextmanager
 async def running(path: Path, clock: Clock) -> AsyncIterator[World]:
-    async with opened(f"sqlite+aiosqlite:///{path / 'hub.sqlite3'}") as database:
+    async with opened(database_in(path)) as database:
         links = Links(database, "http://hub.example", clock)
         news = asyncio.Event()
 

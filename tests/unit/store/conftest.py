@@ -10,6 +10,7 @@ import pytest
 
 from hub.store.database import Database, opened
 from hub.store.objects import ObjectStore
+from tests.fixtures.databases import database_in
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 Opening = Callable[[], AbstractAsyncContextManager[tuple[Database, ObjectStore]]]
@@ -21,7 +22,7 @@ def start(tmp_path: Path) -> Opening:
 
     @asynccontextmanager
     async def opening() -> AsyncIterator[tuple[Database, ObjectStore]]:
-        async with opened(f"sqlite+aiosqlite:///{tmp_path / 'hub.sqlite3'}") as database:
+        async with opened(database_in(tmp_path)) as database:
             objects = ObjectStore(database, lambda: NOW)
             async with asyncio.TaskGroup() as tasks:
                 writer = tasks.create_task(objects.run())

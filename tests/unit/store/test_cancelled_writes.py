@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import event, text
 
 from hub.store.database import Database, opened
+from tests.fixtures.databases import database_in
 
 PATIENCE_SECONDS = 10
 
@@ -39,7 +40,7 @@ async def _cut_off(database: Database, *numbers: int) -> asyncio.CancelledError:
 
 
 async def test_a_write_that_is_cancelled_holds_no_lock(tmp_path: Path) -> None:
-    async with opened(f"sqlite+aiosqlite:///{tmp_path / 'hub.sqlite3'}") as database:
+    async with opened(database_in(tmp_path)) as database:
         held = await _cut_off(database, 1, 2)
         async with asyncio.timeout(PATIENCE_SECONDS):
             await _write(database, 3)
@@ -55,7 +56,7 @@ INSERT = "INSERT INTO cursor (platform_id, role, country_code, party_id, seq) VA
 @pytest.mark.parametrize("statement", [INSERT, INSERT + " RETURNING platform_id"])
 async def test_whoever_is_cancelled_in_a_transaction_locks_nobody_out(tmp_path: Path, statement: str) -> None:
     torn: list[BaseException] = []
-    async with opened(f"sqlite+aiosqlite:///{tmp_path / 'hub.sqlite3'}") as database:
+    async with opened(database_in(tmp_path)) as database:
 
         async def write_two(number: int) -> None:
             async with database.writing() as connection:

@@ -17,6 +17,7 @@ from hub.store.journal_writer import JournalWriter
 from hub.store.leg import log_line, written
 from hub.store.redaction import shown_body, shown_url
 from schemas import exact_json
+from tests.fixtures.databases import database_in
 from tests.fixtures.waiting import soon
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -55,7 +56,7 @@ class Hands:
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with opened(f"sqlite+aiosqlite:///{tmp_path / 'hub.sqlite3'}") as database:
+    async with opened(database_in(tmp_path)) as database:
         yield database
 
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from hub.store.database import Database, opened
+from tests.fixtures.databases import database_in
 
 PROGRAM = "tests.unit.store.accept_until_killed"
 PATIENCE_SECONDS = 30
@@ -16,7 +17,7 @@ PATIENCE_SECONDS = 30
 
 @pytest.mark.parametrize("said_before_the_kill", [1, 200])
 async def test_nothing_that_was_accepted_is_lost(tmp_path: Path, said_before_the_kill: int) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'hub.sqlite3'}"
+    url = database_in(tmp_path)
     said = await _said_until_killed(url, said_before_the_kill)
     async with opened(url) as database:
         kept, logged = await _names(database, "object"), await _names(database, "change")

@@ -10,6 +10,7 @@ from sqlmodel import SQLModel
 
 import hub.store.tables  # noqa: F401 fills the metadata
 from hub.store.database import opened
+from tests.fixtures.databases import empty_database_in
 
 
 def _differences(connection: Connection) -> list[Any]:
@@ -17,13 +18,13 @@ def _differences(connection: Connection) -> list[Any]:
 
 
 async def test_migrations_and_models_agree(tmp_path: Path) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'hub.sqlite3'}"
+    url = empty_database_in(tmp_path)
     async with opened(url) as database, database.engine.connect() as connection:
         assert await connection.run_sync(_differences) == []
 
 
 async def test_a_database_that_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'hub.sqlite3'}"
+    url = empty_database_in(tmp_path)
     for _ in range(2):
         async with opened(url) as database, database.engine.connect() as connection:
             assert await connection.run_sync(_differences) == []

@@ -11,6 +11,7 @@ from hub.ocpi.party import Party
 from hub.store.database import microseconds, opened
 from hub.store.objects import ObjectStore
 from tests.fixtures.changes import change, put
+from tests.fixtures.databases import database_in
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 OWNER = Party("NL", "TNM")
@@ -18,7 +19,7 @@ OWNER = Party("NL", "TNM")
 
 @pytest.fixture
 async def objects(tmp_path: Path) -> AsyncIterator[ObjectStore]:
-    async with opened(f"sqlite+aiosqlite:///{tmp_path / 'hub.sqlite3'}") as database:
+    async with opened(database_in(tmp_path)) as database:
         store = ObjectStore(database, lambda: NOW)
         async with asyncio.TaskGroup() as tasks:
             task = tasks.create_task(store.run())

@@ -10,7 +10,17 @@ branch_labels = None
 depends_on = None
 
 
+#: Packs the largest texts faster than PostgreSQL's own way, where the server was built with it.
+LZ4 = """
+DO $$ BEGIN
+    ALTER TABLE object ALTER COLUMN body SET COMPRESSION lz4;
+EXCEPTION WHEN feature_not_supported THEN NULL;
+END $$
+"""
+
+
 def upgrade() -> None:
+    is_postgresql = op.get_bind().dialect.name == "postgresql"
     op.create_table(
         "made_with",
         sa.Column("fingerprint", sa.String(), nullable=False),
@@ -204,12 +214,16 @@ def upgrade() -> None:
         sa.Column("note", sa.String(), nullable=False),
         sa.Column("request_body", sa.Text(), nullable=True),
         sa.Column("reply_body", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
+        # PostgreSQL's partitions are by day, and what is unique must say which day.
+        sa.PrimaryKeyConstraint("id", "at") if is_postgresql else sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
+        postgresql_partition_by="RANGE (at)",
     )
     with op.batch_alter_table("journal", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_journal_at"), ["at"], unique=False)
         batch_op.create_index(batch_op.f("ix_journal_correlation_id"), ["correlation_id"], unique=False)
+    if is_postgresql:
+        op.execute("CREATE TABLE journal_rest PARTITION OF journal DEFAULT")
 
     op.create_table(
         "learnt_addressee",
@@ -322,6 +336,8 @@ def upgrade() -> None:
             sqlite_where=sa.text("addressee_party_id IS NOT NULL"),
             postgresql_where=sa.text("addressee_party_id IS NOT NULL"),
         )
+        if is_postgresql:
+            op.execute(LZ4)
         batch_op.create_index(
             "object_by_age",
             ["kept_at"],

@@ -1,0 +1,91 @@
+"""What a database must be able to do for the hub."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import date
+from enum import IntEnum
+from typing import Any, Protocol
+
+from sqlalchemy import URL, TextClause
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from hub.ocpi.description import ObjectKey
+
+
+class DatabaseAway(SQLAlchemyError):
+    """The database cannot be reached now; the message says why, and holds no password."""
+
+
+class DatabaseRefused(SQLAlchemyError):
+    """The database can be reached, and does not let the hub in; trying again will not help."""
+
+
+class Alone(IntEnum):
+    """What only one transaction may change at a time, in whichever process it runs.
+
+    Whoever needs more than one takes them in this order, so that nobody waits for each other.
+    """
+
+    #: The tables of the schema.
+    SCHEMA = 1
+    #: Platforms, parties, tokens, agreements.
+    REGISTRY = 2
+    #: Objects and the change log. A change's number is given while this is held, and it is let go after the
+    #: commit: so numbers come into sight in their order, and a reader at the end of the log skips nothing.
+    LOG = 3
+
+
+class Dialect(Protocol):
+    """One kind of database."""
+
+    #: As a database URL names it.
+    driver: str
+    #: The form of its URLs, for people.
+    form: str
+    #: Execution options of connections for single SELECTs, and for several that must see the same state.
+    reading: Mapping[str, Any]
+    snapshot: Mapping[str, Any]
+
+    def is_whole(self, url: URL) -> bool:
+        """Whether the URL says all that is needed."""
+
+    def engine(self, url: URL) -> AsyncEngine:
+        """An engine that connects when it is first needed."""
+
+    def turns(self) -> AbstractAsyncContextManager[Any]:
+        """What writers of this process hold, one after another; it may be entered again and again."""
+
+    async def hold(self, connection: AsyncConnection, what: Alone) -> None:
+        """Wait until nobody else changes this; held until the transaction is over."""
+
+    async def settle(self, connection: AsyncConnection) -> None:
+        """Keep other processes out, and take the time that it needs: the tables are about to change."""
+
+    def states(
+        self, keys: Sequence[ObjectKey], columns: str
+    ) -> tuple[TextClause, dict[str, Any]]:
+        """A statement, with its parameters, that looks up objects by their keys, one look each.
+
+        Its rows have the key's five parts and then the columns, which are null where there is no object.
+        """
+
+    async def write_journal(
+        self, connection: AsyncConnection, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
+    ) -> None:
+        """Append rows to the journal."""
+
+    async def make_room(self, connection: AsyncConnection, days: Sequence[date]) -> None:
+        """Prepare the journal for the entries of these days."""
+
+    async def sweep_journal(self, connection: AsyncConnection, before: int, most: int) -> int:
+        """Delete entries from before an instant (microseconds since 1970); how many it looked at.
+
+        Args:
+            connection: In a transaction.
+            before: The first instant that is kept.
+            most: Rows deleted at once at most; fewer means that nothing is left to delete.
+        """
+
+    async def announce(self, connection: AsyncConnection, channel: str, payload: str) -> None:
+        """Tell other processes, when the transaction is committed."""

@@ -1,0 +1,162 @@
+"""PostgreSQL: many processes and machines, a server that may restart (design D8; decision 0039)."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from datetime import date, timedelta
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+import asyncpg
+from sqlalchemy import URL, PoolProxiedConnection, TextClause, event, text
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from hub.ocpi.description import ObjectKey
+from hub.store.dialects import journal_days
+from hub.store.dialects.dialect import Alone, DatabaseAway, DatabaseRefused
+
+#: Connections of one process at most, beside the one that listens.
+CONNECTIONS = 10
+#: For a connection, and for a place among them.
+CONNECT = timedelta(seconds=5)
+#: For one statement; the server gives up a little earlier, so that the hub hears why.
+STATEMENT = timedelta(seconds=30)
+#: For a lock that another transaction holds.
+LOCK = timedelta(seconds=10)
+#: A transaction of a hub that hangs is ended by the server, and what it holds is free.
+IDLE = timedelta(seconds=60)
+
+#: Names the hub's locks among all advisory locks of the database.
+_LOCKS = 0x0C91
+_HOLD = text("SELECT pg_advisory_xact_lock(:space, :what)")
+_TAKE_TIME = text("SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true)")
+_ANNOUNCE = text("SELECT pg_notify(:channel, :payload)")
+#: Trying again will not help: the password, the user or the database is wrong.
+_REFUSALS = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+)
+
+
+class PostgreSql:
+    """The dialect of PostgreSQL."""
+
+    driver = "postgresql+asyncpg"
+    form = "postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE"
+    #: One statement needs no transaction around it.
+    reading: Mapping[str, Any] = MappingProxyType({"isolation_level": "AUTOCOMMIT"})
+    snapshot: Mapping[str, Any] = MappingProxyType({"isolation_level": "REPEATABLE READ"})
+
+    def is_whole(self, url: URL) -> bool:
+        """Whether the URL names a database."""
+        return bool(url.database)
+
+    def engine(self, url: URL) -> AsyncEngine:
+        """An engine with a bounded pool; a connection that was lost is left out when it is next taken."""
+
+        async def connect() -> Any:
+            return await connected(url)
+
+        engine = create_async_engine(
+            url,
+            async_creator=connect,
+            pool_size=CONNECTIONS,
+            max_overflow=0,
+            pool_timeout=CONNECT.total_seconds(),
+        )
+        event.listen(engine.sync_engine, "checkout", _refuse_lost)
+        return engine
+
+    def turns(self) -> AbstractAsyncContextManager[Any]:
+        """Nothing to hold: transactions go side by side, and rows keep them apart."""
+        return nullcontext()
+
+    async def hold(self, connection: AsyncConnection, what: Alone) -> None:
+        """Take the advisory lock, which the server lets go once the commit is in sight of everybody."""
+        await connection.execute(_HOLD, {"space": _LOCKS, "what": int(what)})
+
+    async def settle(self, connection: AsyncConnection) -> None:
+        """Two hubs that start at the same time change the tables one after the other."""
+        await connection.execute(_TAKE_TIME)
+        await self.hold(connection, Alone.SCHEMA)
+
+    def states(self, keys: Sequence[ObjectKey], columns: str) -> tuple[TextClause, dict[str, Any]]:
+        """Five arrays, however many keys: one statement that is prepared once."""
+        return _states(columns), dict(zip(ObjectKey._fields, map(list, zip(*keys, strict=True)), strict=True))
+
+    async def write_journal(
+        self, connection: AsyncConnection, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
+    ) -> None:
+        """COPY, by far the cheapest way in."""
+        raw = (await connection.get_raw_connection()).driver_connection
+        assert isinstance(raw, asyncpg.Connection)  # noqa: S101 this dialect has no other driver
+        await raw.copy_records_to_table("journal", records=rows, columns=list(columns))
+
+    async def make_room(self, connection: AsyncConnection, days: Sequence[date]) -> None:
+        """A partition for each day."""
+        await self.hold(connection, Alone.SCHEMA)
+        await journal_days.make(connection, days)
+
+    async def sweep_journal(self, connection: AsyncConnection, before: int, most: int) -> int:
+        """Drop the partitions of whole days; entries that found none of theirs are deleted."""
+        await self.hold(connection, Alone.SCHEMA)
+        await journal_days.drop(connection, before)
+        return await journal_days.sweep_rest(connection, before, most)
+
+    async def announce(self, connection: AsyncConnection, channel: str, payload: str) -> None:
+        """NOTIFY, which the server sends with the commit, and not without it."""
+        await connection.execute(_ANNOUNCE, {"channel": channel, "payload": payload})
+
+
+async def connected(url: URL) -> "asyncpg.Connection[asyncpg.Record]":
+    """A connection with the hub's time-outs.
+
+    Raises:
+        DatabaseAway: there is none to be had now.
+        DatabaseRefused: there is none to be had with this URL.
+    """
+    try:
+        return await asyncpg.connect(
+            dsn=url.set(drivername="postgresql").render_as_string(hide_password=False),
+            timeout=CONNECT.total_seconds(),
+            command_timeout=(STATEMENT + CONNECT).total_seconds(),
+            server_settings={
+                "application_name": "ocpi-hub",
+                "statement_timeout": _milliseconds(STATEMENT),
+                "lock_timeout": _milliseconds(LOCK),
+                "idle_in_transaction_session_timeout": _milliseconds(IDLE),
+                "timezone": "UTC",
+                # Statements are short: what compiling them costs is more than what it saves.
+                "jit": "off",
+            },
+        )
+    except _REFUSALS as error:
+        raise DatabaseRefused(f"{_shown(url)} refuses the hub: {error}") from error
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise DatabaseAway(f"{_shown(url)} cannot be reached: {error or type(error).__name__}") from error
+
+
+def _shown(url: URL) -> str:
+    return f"the database {url.database!r} at {url.host or url.query.get('host', 'this machine')}"
+
+
+def _refuse_lost(connection: Any, _record: Any, _proxy: PoolProxiedConnection) -> None:
+    """A restart of the server closes what it was connected to: known here without asking."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError("the connection was lost")
+
+
+@cache
+def _states(columns: str) -> TextClause:
+    arrays = ", ".join(f"CAST(:{column} AS TEXT[])" for column in ObjectKey._fields)
+    on = " AND ".join(f"object.{column} = wanted.{column}" for column in ObjectKey._fields)
+    return text(
+        f"SELECT wanted.*, {columns} FROM unnest({arrays}) AS wanted ({', '.join(ObjectKey._fields)})"  # noqa: S608 constants only
+        f" LEFT JOIN object ON {on}"
+    )
+
+
+def _milliseconds(duration: timedelta) -> str:
+    return str(duration // timedelta(milliseconds=1))

@@ -1,0 +1,122 @@
+"""SQLite: one process, one writer at a time, a file in the data directory."""
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import date
+from functools import cache
+from itertools import chain
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import URL, Connection, TextClause, event, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from hub.ocpi.description import ObjectKey
+from hub.store.dialects.dialect import Alone
+
+#: How long a statement waits for another process that writes.
+BUSY_SECONDS = 30.0
+
+_KEY_LENGTH = len(ObjectKey._fields)
+_SWEEP = text("DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE at < :before ORDER BY at LIMIT :most)")
+
+
+class LettingGo(sqlite3.Connection):
+    """A connection whose open transaction ends with it.
+
+    A caller that is cancelled between two statements leaves its connection to be closed with a cursor in
+    hand. SQLite then keeps the connection alive unseen until that cursor is collected, and with it the
+    transaction and the lock that keeps everybody else from writing.
+    """
+
+    def close(self) -> None:
+        """Roll back what is open, then close."""
+        if self.in_transaction:
+            self.rollback()
+        super().close()
+
+
+class Sqlite:
+    """The dialect of SQLite."""
+
+    driver = "sqlite+aiosqlite"
+    form = "sqlite+aiosqlite:///FILE"
+    #: Every transaction sees one state.
+    reading: Mapping[str, Any] = MappingProxyType({})
+    snapshot: Mapping[str, Any] = MappingProxyType({})
+
+    def is_whole(self, url: URL) -> bool:
+        """Whether the URL names a file."""
+        return bool(url.database)
+
+    def engine(self, url: URL) -> AsyncEngine:
+        """An engine whose connections write ahead, and wait for the disk at each commit."""
+        engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS, "factory": LettingGo})
+        event.listen(engine.sync_engine, "connect", _prepare)
+        event.listen(engine.sync_engine, "begin", _begin)
+        return engine
+
+    def turns(self) -> AbstractAsyncContextManager[Any]:
+        """A lock: with one writer at a time SQLite is never busy."""
+        return asyncio.Lock()
+
+    async def hold(self, connection: AsyncConnection, what: Alone) -> None:
+        """Nothing to do: who writes is alone."""
+
+    async def settle(self, connection: AsyncConnection) -> None:
+        """Nothing to do: who writes is alone."""
+
+    def states(self, keys: Sequence[ObjectKey], columns: str) -> tuple[TextClause, dict[str, Any]]:
+        """One look into the unique index for each key; for rows after IN, SQLite would read the whole table."""
+        parameters = {f"k{place}": part for place, part in enumerate(chain.from_iterable(keys))}
+        return _states(len(keys), columns), parameters
+
+    async def write_journal(
+        self, connection: AsyncConnection, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
+    ) -> None:
+        """Plain SQL, so that a thousand rows go to the driver without being looked at one by one."""
+        await connection.exec_driver_sql(_append(tuple(columns)), list(rows))
+
+    async def make_room(self, connection: AsyncConnection, days: Sequence[date]) -> None:
+        """Nothing to do: the journal is one table."""
+
+    async def sweep_journal(self, connection: AsyncConnection, before: int, most: int) -> int:
+        """Delete the oldest entries."""
+        return int((await connection.execute(_SWEEP, {"before": before, "most": most})).rowcount)
+
+    async def announce(self, connection: AsyncConnection, channel: str, payload: str) -> None:
+        """Nobody else is there to be told."""
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    # Python's own transactions leave out what is read: half a change could be seen, and acted upon.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+@cache
+def _states(count: int, columns: str) -> TextClause:
+    rows = ", ".join(
+        f"({', '.join(f':k{row * _KEY_LENGTH + column}' for column in range(_KEY_LENGTH))})"
+        for row in range(count)
+    )
+    on = " AND ".join(f"object.{column} = wanted.{column}" for column in ObjectKey._fields)
+    return text(
+        f"WITH wanted ({', '.join(ObjectKey._fields)}) AS (VALUES {rows})"  # noqa: S608 constants only
+        f" SELECT wanted.*, {columns} FROM wanted LEFT JOIN object ON {on}"
+    )
+
+
+@cache
+def _append(columns: tuple[str, ...]) -> str:
+    marks = ", ".join("?" for _ in columns)
+    return f"INSERT INTO journal ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 constants only

@@ -1,0 +1,30 @@
+"""What all tests share: which database their hubs keep things in."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fixtures import databases, postgresql
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        choices=[str(each) for each in databases.Kind],
+        default=str(databases.Kind.SQLITE),
+        help="what the hubs of the tests keep things in",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    databases.choose(config.getoption("--database"))
+
+
+@pytest.fixture(autouse=True)
+def _database_is_lent() -> Iterator[None]:
+    """A test's databases are its own."""
+    if not databases.is_postgresql():
+        yield
+        return
+    with postgresql.lent():
+        yield
