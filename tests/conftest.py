@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fixtures import databases, postgresql
+from tests.fixtures import databases
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,8 +23,5 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(autouse=True)
 def _database_is_lent() -> Iterator[None]:
     """A test's databases are its own."""
-    if not databases.is_postgresql():
-        yield
-        return
-    with postgresql.lent():
+    with databases.lent():
         yield

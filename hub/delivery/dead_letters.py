@@ -40,7 +40,7 @@ _FORGET = text(
 )
 _LIST = text(
     f"SELECT id, {_RECEIVER}, {_OBJECT}, {_CONTENT} FROM dead_letter"  # noqa: S608 constants only
-    " WHERE :platform_id IS NULL OR platform_id = :platform_id ORDER BY refused_at, id"
+    " WHERE CAST(:platform_id AS INTEGER) IS NULL OR platform_id = :platform_id ORDER BY refused_at, id"
 )
 _ONE = text(f"SELECT id, {_RECEIVER}, {_OBJECT}, {_CONTENT} FROM dead_letter WHERE id = :id")  # noqa: S608 constants only
 _SUBJECTS = text(f"SELECT {_RECEIVER}, {_OBJECT} FROM dead_letter")  # noqa: S608 constants only

@@ -2,9 +2,8 @@
 
 import asyncio
 import signal
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.fixtures.databases import rows_in
 from tests.fixtures.processes import HubProgram, hub_program
 from tests.fixtures.recorder import Fault, Received, Recorder, Reply
 from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, OTHER_EMSP, TARIFF
@@ -239,9 +239,8 @@ async def test_a_hub_that_is_told_to_stop_answers_what_is_under_way(world: World
     assert (answer.code, answer.data) == (1000, {"result": "ACCEPTED", "timeout": 30})
     assert await world.hub.program.ended() == 0, world.hub.program.output
 
-    with closing(sqlite3.connect(world.hub.database)) as database:
-        query = "SELECT direction, platform, http_status, status_code FROM journal WHERE correlation_id = ?"
-        legs = sorted(database.execute(query, ("the last story",)).fetchall())
+    query = "SELECT direction, platform, http_status, status_code FROM journal WHERE correlation_id = :story"
+    legs = sorted(await rows_in(world.hub.database, query, story="the last story"))
     assert legs == [("in", EMSP.replace("/", "-"), 200, 1000), ("out", CPO.replace("/", "-"), 200, 1000)]
     emsp.is_honest_again()
     await world.hub.start()
@@ -325,12 +324,11 @@ async def is_cut_off(partner: Recorder, versions_url: str, token_a: str) -> bool
     return False
 
 
-async def until_cursors_are_written(path: Path) -> None:
+async def until_cursors_are_written(url: str) -> None:
     """Wait until the disk says that all receivers have all there is; a hub writes that a moment later."""
     behind = "SELECT count(*) FROM cursor WHERE seq < (SELECT max(seq) FROM change)"
-    with closing(sqlite3.connect(path)) as database:
 
-        async def written() -> bool:
-            return database.execute(behind).fetchone() == (0,)
+    async def written() -> bool:
+        return await rows_in(url, behind) == [(0,)]
 
-        await soon(written)
+    await soon(written)

@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
-from sqlalchemy import text
 
 from hub.store.database import opened
+from tests.fixtures.full_disk import fill_disk
 from tests.fixtures.lists import listed, listed_soon
 from tests.fixtures.recorder import Answered, Received, Recorder, Reply, to_json
 from tests.fixtures.roaming import CPO, EMSP, HUB, OTHER_EMSP, TARIFF, Roaming, joined, roaming, settings
@@ -254,10 +254,9 @@ async def test_a_list_of_one_cpo_is_its_own_answer(world: Roaming) -> None:
 @pytest.mark.holds("CDR-04", by="hub")
 async def test_a_cdr_that_was_taken_is_taken_although_the_hub_cannot_write(tmp_path: Path) -> None:
     """Who hears of a failure sends it again, and the driver pays twice."""
-    full = "CREATE TRIGGER full BEFORE INSERT ON link BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
     async with roaming(tmp_path) as world:
-        async with opened(settings(tmp_path).database_url) as database, database.writing() as connection:
-            await connection.execute(text(full))
+        async with opened(settings(tmp_path).database_url) as database:
+            await fill_disk(database, "INSERT", "link")
         stored_at = {"Location": f"{world.emsp.url}/cdrs/1"}
         world.emsp.answers("POST", "/receiver/cdrs", Reply(status=201, headers=stored_at))
         answer = await post(world, of(EMSP), headers={"X-Correlation-ID": "story"})

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from hub.ocpi.client import PeerRefused
 from hub.ocpi.headers import TokenEncoding
 from hub.store.journal import Purpose
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole
+from tests.fixtures.full_disk import fill_disk, free_disk
 from tests.fixtures.recorder import Answered, Fault, Received, Recorder, Reply
 from tests.fixtures.registry_hub import RegistryHub, registry_hub
 
@@ -312,19 +312,12 @@ async def test_a_failure_of_the_database_leaves_nothing(hub: RegistryHub, cpo: R
     """CR-28: the last row of the transaction cannot be written; everything before it is undone."""
     token_a = (await hub.platforms.invite("TNM")).token
     before = await hub.rows()
-    async with hub.database.writing() as connection:
-        await connection.execute(
-            text(
-                "CREATE TRIGGER full BEFORE INSERT ON inbound_token"
-                " BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
-            )
-        )
+    await fill_disk(hub.database, "INSERT", "inbound_token")
     answer = await posted(hub, cpo, token_a)
     assert (answer.status, answer.code) == (500, 3000)
     assert "disk" not in answer.envelope["status_message"]
     assert await hub.rows() == before
-    async with hub.database.writing() as connection:
-        await connection.execute(text("DROP TRIGGER full"))
+    await free_disk(hub.database, "inbound_token")
     assert (await posted(hub, cpo, token_a)).code == 1000
 
 

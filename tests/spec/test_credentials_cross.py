@@ -4,9 +4,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from hub.store.database import opened
+from tests.fixtures.full_disk import fill_disk
 from tests.fixtures.recorder import Received, Recorder, Reply
 from tests.fixtures.roaming import CPO, EMSP, Roaming, roaming, settings
 
@@ -14,13 +14,6 @@ CREDENTIALS = "/partner/2.2.1/credentials"
 DETAILS = "/partner/2.2.1"
 #: How long a partner holds back its answer, so that what could come before it does.
 A_MOMENT = 0.2
-FULL = text(
-    "CREATE TRIGGER full BEFORE DELETE ON inbound_token BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
-)
-
-FULL_FOR_PLATFORMS = text(
-    "CREATE TRIGGER full BEFORE UPDATE ON platform BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
-)
 
 
 async def reach_each_other(world: Roaming) -> None:
@@ -111,8 +104,8 @@ async def test_a_token_that_comes_while_the_one_before_is_tried_is_not_lost(worl
 async def test_a_rotation_that_cannot_be_written_down_keeps_nobody_out(tmp_path: Path) -> None:
     async with roaming(tmp_path) as world:
         await world.cpo.update()
-        async with opened(settings(tmp_path).database_url) as database, database.writing() as connection:
-            await connection.execute(FULL)
+        async with opened(settings(tmp_path).database_url) as database:
+            await fill_disk(database, "DELETE", "inbound_token")
         await reach_each_other(world)
 
 
@@ -124,8 +117,8 @@ async def test_an_answer_counts_although_it_cannot_be_written_down_which_token_i
         shown_to_hub, before = world.cpo.outbound_token, set(world.cpo.accepted_tokens)
         await world.cpo.update()
         world.cpo.outbound_token, world.cpo.accepted_tokens = shown_to_hub, before
-        async with opened(settings(tmp_path).database_url) as database, database.writing() as connection:
-            await connection.execute(FULL_FOR_PLATFORMS)
+        async with opened(settings(tmp_path).database_url) as database:
+            await fill_disk(database, "UPDATE", "platform")
         for _ in range(2):
             await reach_each_other(world)
 

@@ -1,19 +1,22 @@
 """What the hub says of a message that nobody sends: the same as it does with one that somebody sends."""
 
-import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from sqlalchemy import func, select
+from sqlmodel import SQLModel
 
 from hub.directory.directory import BadBodies
 from hub.directory.quirks import EVERYWHERE, Quirk
 from hub.settings import PolicyMode
+from hub.store.database import opened
 from schemas import exact_json
 from tests.fixtures.admin_hub import run
 from tests.fixtures.crowd import OTHER_CPO, Crowd, crowd, name_of
+from tests.fixtures.databases import database_in
 from tests.fixtures.recorder import Received, Reply, to_json
 from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, OTHER_EMSP, TARIFF, TOKEN
 
@@ -73,14 +76,13 @@ async def explained(
     return content
 
 
-def written(data: Path) -> dict[str, int]:
+async def written(data: Path) -> dict[str, int]:
     """How many rows each table has, but for what is written behind the pushes of before."""
-    with sqlite3.connect(data / "hub.sqlite3") as database:
-        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    async with opened(database_in(data)) as database, database.reading() as connection:
         return {
-            name: database.execute(f"SELECT count(*) FROM '{name}'").fetchone()[0]  # noqa: S608 names of tables
-            for (name,) in tables
-            if name not in {"journal", "cursor", "quirk"} and not name.startswith("sqlite_")
+            name: (await connection.execute(select(func.count()).select_from(table))).scalar_one()
+            for name, table in SQLModel.metadata.tables.items()
+            if name not in {"journal", "cursor", "quirk"}
         }
 
 
@@ -154,10 +156,10 @@ async def test_what_is_explained_is_what_happens(  # noqa: PLR0917 a message, an
     if value is not None and value.get("response_url") == "OWN":
         value = value | {"response_url": f"{world[sender].url}/callbacks/1"}
     before = {party: len(received(world, party)) for party in world.partners}
-    rows_before = written(tmp_path)
+    rows_before = await written(tmp_path)
     found = await explained(world, sender, method, path, value, to)
     assert {party: len(received(world, party)) for party in world.partners} == before
-    assert written(tmp_path) == rows_before
+    assert await written(tmp_path) == rows_before
     assert rule in found["rule"]
     assert rows <= set(found["rows"])
 

@@ -62,9 +62,7 @@ class Dialect(Protocol):
     async def settle(self, connection: AsyncConnection) -> None:
         """Keep other processes out, and take the time that it needs: the tables are about to change."""
 
-    def states(
-        self, keys: Sequence[ObjectKey], columns: str
-    ) -> tuple[TextClause, dict[str, Any]]:
+    def states(self, keys: Sequence[ObjectKey], columns: str) -> tuple[TextClause, dict[str, Any]]:
         """A statement, with its parameters, that looks up objects by their keys, one look each.
 
         Its rows have the key's five parts and then the columns, which are null where there is no object.

@@ -62,6 +62,7 @@ class PostgreSql:
         engine = create_async_engine(
             url,
             async_creator=connect,
+            hide_parameters=True,
             pool_size=CONNECTIONS,
             max_overflow=0,
             pool_timeout=CONNECT.total_seconds(),

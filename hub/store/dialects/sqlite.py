@@ -20,7 +20,9 @@ from hub.store.dialects.dialect import Alone
 BUSY_SECONDS = 30.0
 
 _KEY_LENGTH = len(ObjectKey._fields)
-_SWEEP = text("DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE at < :before ORDER BY at LIMIT :most)")
+_SWEEP = text(
+    "DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE at < :before ORDER BY at LIMIT :most)"
+)
 
 
 class LettingGo(sqlite3.Connection):
@@ -53,7 +55,9 @@ class Sqlite:
 
     def engine(self, url: URL) -> AsyncEngine:
         """An engine whose connections write ahead, and wait for the disk at each commit."""
-        engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS, "factory": LettingGo})
+        engine = create_async_engine(
+            url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS, "factory": LettingGo}
+        )
         event.listen(engine.sync_engine, "connect", _prepare)
         event.listen(engine.sync_engine, "begin", _begin)
         return engine
@@ -69,7 +73,7 @@ class Sqlite:
         """Nothing to do: who writes is alone."""
 
     def states(self, keys: Sequence[ObjectKey], columns: str) -> tuple[TextClause, dict[str, Any]]:
-        """One look into the unique index for each key; for rows after IN, SQLite would read the whole table."""
+        """One look into the unique index for each key; for rows after IN, SQLite would read it all."""
         parameters = {f"k{place}": part for place, part in enumerate(chain.from_iterable(keys))}
         return _states(len(keys), columns), parameters
 

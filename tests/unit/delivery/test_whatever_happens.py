@@ -2,8 +2,6 @@
 newest state of each object that it may see, and nothing ever went back (design D3, section 5).
 """
 
-import asyncio
-import shutil
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,11 +16,11 @@ from hub.ocpi.backoff import Backoff
 from hub.ocpi.errors import NotFound
 from hub.ocpi.party import Party, PartyRole
 from hub.ocpi.timestamps import format_timestamp
-from hub.store.database import opened
 from hub.store.resyncs import OwedResync
 from schemas import exact_json
 from schemas.v2_2_1 import ConnectionStatus, Role
 from tests.fixtures.changes import change
+from tests.fixtures.databases import lent
 from tests.fixtures.delivering import People, World, crash_image, delivering
 from tests.fixtures.shelves import Mood, Shelves
 
@@ -89,10 +87,12 @@ class Story:
     def may_exchange(self, sender: Party, receiver: Party, _module: str) -> bool:
         return self.is_agreed or (str(sender), str(receiver)) != ("NL/AAA", "DE/EEE")
 
-    async def start(self, image: Path) -> None:
+    def file(self, later: int = 0) -> Path:
+        return self.folder / f"{self.starts + later}.sqlite3"
+
+    async def start(self) -> None:
         self.starts += 1
-        self.path = self.folder / f"{self.starts}.sqlite3"
-        shutil.copy(image, self.path)
+        self.path = self.file()
         self.hub: World = await self.stack.enter_async_context(
             delivering(
                 self.path,
@@ -108,11 +108,10 @@ class Story:
         )
 
     async def crash(self) -> None:
-        image = self.folder / f"{self.starts}.image"
-        crash_image(self.path, image)
+        crash_image(self.path, self.file(later=1))
         await self.stack.aclose()
         last = self.hub.last
-        await self.start(image)
+        await self.start()
         self.hub.last = last
 
     async def take(self, step: tuple[Any, ...]) -> None:
@@ -204,40 +203,28 @@ def stripped(value: Any) -> Any:
     return value
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with all tables and nothing in them."""
-    path = tmp_path_factory.mktemp("empty") / "empty.sqlite3"
-
-    async def make() -> None:
-        async with opened(f"sqlite+aiosqlite:///{path}"):
-            pass
-
-    asyncio.run(make())
-    return path
-
-
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=steps)
 async def test_everybody_has_the_newest_state_in_the_end(
-    empty: Path, tmp_path_factory: pytest.TempPathFactory, story: list[tuple[Any, ...]]
+    tmp_path_factory: pytest.TempPathFactory, story: list[tuple[Any, ...]]
 ) -> None:
     told = Story(tmp_path_factory.mktemp("story"))
     for number, roles in PLATFORMS.items():
         token = None if number == NEWCOMER else "t"
         told.people.add(*roles, url=f"http://{number}.example", outbound_token=token)
-    async with told.stack:
-        await told.start(empty)
-        for step in story:
-            await told.take(step)
-        await told.end()
-        for number in PLATFORMS:
-            shelf = told.shelf(number)
-            have = {
-                where: stripped(value)
-                for where, value in shelf.objects.items()
-                # What it was told before the end stays there, as it was then.
-                if told.is_agreed or where[:4] != ("DE/EEE", "locations", "NL", "AAA")
-            }
-            assert have == await told.expected(number)
-            assert shelf.went_back == []
+    with lent():
+        async with told.stack:
+            await told.start()
+            for step in story:
+                await told.take(step)
+            await told.end()
+            for number in PLATFORMS:
+                shelf = told.shelf(number)
+                have = {
+                    where: stripped(value)
+                    for where, value in shelf.objects.items()
+                    # What it was told before the end stays there, as it was then.
+                    if told.is_agreed or where[:4] != ("DE/EEE", "locations", "NL", "AAA")
+                }
+                assert have == await told.expected(number)
+                assert shelf.went_back == []

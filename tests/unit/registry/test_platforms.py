@@ -9,6 +9,7 @@ import pytest
 from hub.directory.tokens import TokenPurpose
 from hub.registry.platforms import NameTaken, NotAName, UnknownPlatform
 from schemas.v2_2_1 import ConnectionStatus
+from tests.fixtures.databases import everything_in
 from tests.fixtures.recorder import Recorder
 from tests.fixtures.registry_hub import RegistryHub, registry_hub
 
@@ -27,10 +28,6 @@ async def cpo(hub: RegistryHub) -> AsyncIterator[Recorder]:
         assert answer.code == 1000
         assert await hub.announced() == ["NL/TNM CPO CONNECTED"]
         yield cpo
-
-
-def everything_in(directory: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in directory.iterdir())
 
 
 async def test_an_invitation_plans_a_platform_and_its_token_is_good_for_registration(

@@ -8,11 +8,11 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from hub.calling.calls import Calls
 from hub.ocpi.waiting import wait_for
 from hub.registry.presence import LEAST_PAUSE, SPREAD, Presence
+from tests.fixtures.full_disk import fill_disk, free_disk
 from tests.fixtures.recorder import Behaviour, Fault, Recorder, Reply
 from tests.fixtures.registry_hub import SHORT, RegistryHub, registry_hub
 from tests.fixtures.waiting import until
@@ -271,18 +271,14 @@ async def test_a_partner_that_hangs_does_not_keep_others_from_being_asked(watche
 async def test_a_database_that_fails_for_a_moment_does_not_end_the_watch(
     watched: Watched, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with watched.hub.database.writing() as connection:
-        await connection.execute(
-            text("CREATE TRIGGER full BEFORE UPDATE ON platform BEGIN SELECT RAISE(ABORT, 'full'); END")
-        )
+    await fill_disk(watched.hub.database, "UPDATE", "platform")
     watched.partner.answers("GET", VERSIONS, Fault.CLOSE)
     await watched.passes(SILENCE)
     assert watched.status is CONNECTED
     assert "could not be written down" in caplog.text
     await watched.settles()
     assert watched.questions == 1
-    async with watched.hub.database.writing() as connection:
-        await connection.execute(text("DROP TRIGGER full"))
+    await free_disk(watched.hub.database, "platform")
     await watched.passes(timedelta(seconds=2))
     assert watched.status is OFFLINE
 

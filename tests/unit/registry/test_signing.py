@@ -12,6 +12,7 @@ from hub.directory.directory import HubRole
 from hub.ocpi.party import Party
 from hub.registry.signing import NothingToEnd, Signing, UnknownAgreement
 from hub.settings import PolicyMode
+from tests.fixtures.full_disk import fill_disk, free_disk
 from tests.fixtures.recorder import Recorder
 from tests.fixtures.registry_hub import RegistryHub, registry_hub
 
@@ -21,7 +22,6 @@ OWED = text(
     "SELECT platform.name, resync.role, module, owner_country_code || '/' || owner_party_id AS owner,"
     " correlation_id FROM resync JOIN platform ON platform.id = platform_id ORDER BY resync.id"
 )
-FULL = text("CREATE TRIGGER full BEFORE INSERT ON resync BEGIN SELECT RAISE(ABORT, 'the disk is full'); END")
 HAVE = text(
     "INSERT INTO object (module, country_code, party_id, object_id, variant, platform_id, last_updated,"
     " is_deleted, body) VALUES (:module, :country_code, :party_id, '1', '', :platform_id, 0, false, '{}')"
@@ -172,8 +172,7 @@ async def test_what_cannot_be_ended_is_said(hub: RegistryHub) -> None:
 
 
 async def test_a_failure_of_the_database_signs_nothing_and_owes_nothing(hub: RegistryHub) -> None:
-    async with hub.database.writing() as connection:
-        await connection.execute(FULL)
+    await fill_disk(hub.database, "INSERT", "resync")
     with pytest.raises(Exception, match="the disk is full"):
         await hub.signing.sign((EMSP, CPO))
     assert hub.directory.value.agreements.all == ()
@@ -237,12 +236,10 @@ async def test_the_watch_outlives_a_database_that_fails(
     now = hub.clock()
     await waits.asked.get()
     await hub.signing.sign((EMSP, CPO), begins_at=now + HOUR)
-    async with hub.database.writing() as connection:
-        await connection.execute(FULL)
+    await fill_disk(hub.database, "INSERT", "resync")
     await moved(hub, waits, now + HOUR)
     assert "could not be told" in caplog.text
-    async with hub.database.writing() as connection:
-        await connection.execute(text("DROP TRIGGER full"))
+    await free_disk(hub.database, "resync")
     await moved(hub, waits, now + HOUR)
     assert await owed(hub) == ALL
 

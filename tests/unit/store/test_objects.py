@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, text
+from sqlalchemy.pool import QueuePool
 
 from hub.ocpi.errors import NotFound, OcpiError, ServerError
 from hub.ocpi.modules import MODULES
@@ -17,6 +18,7 @@ from hub.ocpi.paging import PageRequest
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import format_timestamp
 from hub.store.database import Database
+from hub.store.dialects import Alone
 from hub.store.objects import ObjectStore, Outcome, append_client_infos
 from schemas import exact_json
 from schemas.v2_2_1 import ClientInfo, ConnectionStatus, Role
@@ -25,7 +27,6 @@ from tests.unit.store.conftest import NOW, Opening
 
 Stored = tuple[Database, ObjectStore]
 #: Of the engine's pool.
-MOST_CONNECTIONS = 15
 ALL = PageRequest(offset=0, limit=1000)
 
 
@@ -151,7 +152,7 @@ async def test_who_waits_when_the_hub_stops_is_told(stored: Stored) -> None:
     stopping = ObjectStore(database, lambda: NOW)
     async with asyncio.TaskGroup() as tasks:
         writer = tasks.create_task(stopping.run())
-        async with database.writing():
+        async with database.writing(Alone.LOG):
             waiting = [tasks.create_task(_refusal(stopping, f"T{number}")) for number in range(3)]
             while not any(task.done() for task in waiting):
                 writer.cancel()
@@ -368,6 +369,12 @@ async def test_the_last_page_skips_nothing_once_the_way_is_known(
     assert [offset for offset, _ in known.beginnings] == list(range(0, 201, 10))
 
 
+def most_connections(database: Database) -> int:
+    pool = database.engine.pool
+    assert isinstance(pool, QueuePool)
+    return pool.size() + pool._max_overflow
+
+
 @pytest.mark.holds("RT-54", by="hub")
 async def test_who_comes_while_a_page_is_read_is_not_on_it_unless_the_asker_may_see_it(
     stored: Stored,
@@ -378,7 +385,7 @@ async def test_who_comes_while_a_page_is_read_is_not_on_it_unless_the_asker_may_
     friends = await objects.owners("tariffs")
     async with asyncio.TaskGroup() as tasks, AsyncExitStack() as held:
         # No connection is free: the stranger's change waits for one, and the page behind it.
-        for _ in range(MOST_CONNECTIONS - 1):
+        for _ in range(most_connections(database) - 1):
             await held.enter_async_context(database.engine.connect())
         last = await database.engine.connect()
         tasks.create_task(objects.accept(put("tariffs", "/BE/BEC/T9", id="T9")))

@@ -1,5 +1,6 @@
 """No statement over objects and change log reads a table from one end to the other."""
 
+import re
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -7,19 +8,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import event, make_url
 
 from hub.delivery.changes import ChangeLog
 from hub.ocpi.modules import MODULES
 from hub.ocpi.paging import PageRequest
 from hub.ocpi.party import Party
 from hub.store.database import Database
+from hub.store.dialects.postgresql import connected
 from hub.store.objects import Between, ObjectStore, Unlisted
 from tests.fixtures.changes import LATER, change, evse, location, patch, put
+from tests.fixtures.databases import database_in, is_postgresql
 
 WHEN = datetime(2026, 5, 1, tzinfo=UTC)
 #: From the oldest row on, until the first one that is new enough.
 MAY_SCAN = "SELECT seq FROM change WHERE accepted_at"
+#: As SQLite says it, and as PostgreSQL does.
+SCAN = re.compile(r"SCAN (object|change)|\W*Seq Scan on (object|change)")
 
 
 async def _everything(database: Database, objects: ObjectStore) -> None:
@@ -70,16 +75,36 @@ async def test_every_statement_finds_its_rows_by_an_index(
 
     event.listen(database.engine.sync_engine, "before_cursor_execute", note)
     await _everything(database, objects)
-    with closing(sqlite3.connect(tmp_path / "hub.sqlite3")) as connection:
-        plans = {
-            statement: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    explain = _plans_of_postgresql if is_postgresql() else _plans_of_sqlite
+    plans = await explain(
+        tmp_path,
+        {
+            statement: parameters
             for statement, parameters in statements.items()
             if statement.startswith(("SELECT", "WITH", "DELETE", "UPDATE"))
-        }
+        },
+    )
     assert len(plans) > 15
-    scanned = {
-        statement: plan
-        for statement, plan in plans.items()
-        if any(step.startswith(("SCAN object", "SCAN change")) for step in plan)
-    }
+    scanned = {statement: plan for statement, plan in plans.items() if any(SCAN.match(step) for step in plan)}
     assert [statement for statement in scanned if not statement.startswith(MAY_SCAN)] == []
+
+
+async def _plans_of_sqlite(data: Path, statements: dict[str, Any]) -> dict[str, list[str]]:
+    with closing(sqlite3.connect(data / "hub.sqlite3")) as connection:
+        return {
+            statement: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+            for statement, parameters in statements.items()
+        }
+
+
+async def _plans_of_postgresql(data: Path, statements: dict[str, Any]) -> dict[str, list[str]]:
+    """Where tables are small a scan is cheapest: only what cannot do without one is found."""
+    connection = await connected(make_url(database_in(data)))
+    try:
+        await connection.execute("SET enable_seqscan = off")
+        return {
+            statement: [row[0] for row in await connection.fetch(f"EXPLAIN {statement}", *parameters)]
+            for statement, parameters in statements.items()
+        }
+    finally:
+        await connection.close()
