@@ -136,7 +136,9 @@ async def connected(url: URL) -> "asyncpg.Connection[asyncpg.Record]":
     except _REFUSALS as error:
         raise DatabaseRefused(f"{_shown(url)} refuses the hub: {error}") from error
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise DatabaseAway(f"{_shown(url)} cannot be reached: {error or type(error).__name__}") from error
+        raise DatabaseAway(
+            f"{_shown(url)} cannot be reached: {str(error) or type(error).__name__}"
+        ) from error
 
 
 def _shown(url: URL) -> str:

@@ -11,9 +11,11 @@ from sqlalchemy import text
 from hub.delivery.overview import overview
 from hub.directory.directory import WhenUnreachable
 from hub.http.client import HttpTransport
+from hub.store.database import opened
 from hub.store.objects import append_client_infos
 from schemas.v2_2_1 import ClientInfo, ConnectionStatus, Role
 from tests.fixtures.changes import EARLIER, LATER, THEN, change, evse, location, patch, put
+from tests.fixtures.databases import database_in
 from tests.fixtures.delivering import NOW, People, World, crash_image, delivering
 from tests.fixtures.recorder import Fault, Recorder, Reply
 
@@ -290,18 +292,17 @@ async def test_after_a_crash_something_may_come_twice_but_nothing_goes_back(
         await hub.accept(patch("locations", "/NL/TNM/LOC1/1", LATER, n=1))
         await msp.receives("PATCH", "LOC1")
         await hub.at_rest()
-        await _rewind(hub)
-        crash_image(path, path.with_suffix(".image"))
-    async with delivering(path.with_suffix(".image"), people, transport) as hub:
+    await _rewind(path)
+    async with delivering(path, people, transport) as hub:
         hub.last = 2
         await hub.at_rest()
     again = msp.received[2:]
     assert [(each.method, each.value["evses"][0]["n"]) for each in again] == [("PUT", 1)]
 
 
-async def _rewind(hub: World) -> None:
+async def _rewind(path: Path) -> None:
     """Put every cursor back, as if the last positions had not been written."""
-    async with hub.database.writing() as connection:
+    async with opened(database_in(path.parent, path.name)) as database, database.writing() as connection:
         await connection.execute(text("UPDATE cursor SET seq = 0"))
 
 

@@ -20,7 +20,7 @@ from hub.store.resyncs import OwedResync
 from schemas import exact_json
 from schemas.v2_2_1 import ConnectionStatus, Role
 from tests.fixtures.changes import change
-from tests.fixtures.databases import lent
+from tests.fixtures.databases import is_postgresql, lent
 from tests.fixtures.delivering import People, World, crash_image, delivering
 from tests.fixtures.shelves import Mood, Shelves
 
@@ -203,7 +203,11 @@ def stripped(value: Any) -> Any:
     return value
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=10 if is_postgresql() else 50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(story=steps)
 async def test_everybody_has_the_newest_state_in_the_end(
     tmp_path_factory: pytest.TempPathFactory, story: list[tuple[Any, ...]]

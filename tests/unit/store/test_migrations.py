@@ -10,17 +10,13 @@ from sqlmodel import SQLModel
 
 import hub.store.tables  # noqa: F401 fills the metadata
 from hub.store.database import opened
+from hub.store.migrations.fingerprint import is_ours
 from tests.fixtures.databases import empty_database_in
 
 
 def _differences(connection: Connection) -> list[Any]:
-    context = MigrationContext.configure(connection, opts={"include_name": _is_ours})
+    context = MigrationContext.configure(connection, opts={"include_name": is_ours})
     return list(compare_metadata(context, SQLModel.metadata))
-
-
-def _is_ours(name: str | None, _kind: str, _parents: Any) -> bool:
-    """Partitions are no tables of their own."""
-    return name is None or not name.startswith("journal_")
 
 
 async def test_migrations_and_models_agree(tmp_path: Path) -> None:
