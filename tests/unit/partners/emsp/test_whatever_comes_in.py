@@ -1,6 +1,7 @@
 """Whatever a partner sends to an eMSP: it is answered as OCPI says, never with a failure of ours."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
@@ -100,6 +101,46 @@ def test_a_body_with_anything_in_it_is_answered(
     answer = runner.run(world.call(method, path, value, sender="HU/HUB"))
     assert answer.status in {200, 201, 404, 405}, answer.body
     assert answer.code in {1000, 2000, 2001, 2002, 2003, 2004, 3001}
+
+
+@st.composite
+def somehow(draw: st.DrawFn, value: Any) -> Any:
+    """A value with another one in up to three of its places."""
+    for _ in range(draw(st.integers(1, 3))):
+        value = _changed(draw, value)
+    return value
+
+
+NUMBERS = itertools.count()
+
+
+@settings(max_examples=80, deadline=None)
+@given(somehow(cdr()), somehow(session()), somehow(tariff()))
+def test_what_was_taken_is_priced_or_said_not_to_be(
+    runner_and_world: tuple[asyncio.Runner, World], bill: Any, running: Any, prices: Any
+) -> None:
+    """A CDR has a bill, a session a cost so far, and a connector a quote, or a reason why not."""
+    runner, world = runner_and_world
+    number = f"N{next(NUMBERS)}"
+    bearer = {"Authorization": f"Bearer {world.node.admin_key}"}
+
+    def told(method: str, path: str, value: Any) -> None:
+        if isinstance(value, dict):
+            runner.run(world.call(method, path, {**value, "id": path.rpartition("/")[2]}, sender="HU/HUB"))
+
+    def asked(method: str, path: str, *value: Any) -> int:
+        url = f"{world.node.admin_url}/node{path}"
+        return runner.run(world.hub.call(method, url, *value, headers=bearer)).status
+
+    told("PUT", "tariffs/receiver/BE/BEC/T1", prices)
+    told("PUT", f"sessions/receiver/BE/BEC/{number}", running)
+    if isinstance(bill, dict):
+        bill = {**bill, "id": number}
+        taken = runner.run(world.call("POST", "cdrs/receiver", bill, sender="BE/BEC")).status == 201
+        assert asked("GET", f"/bills/{number}") == (200 if taken else 409)
+    assert asked("GET", "/sessions") == 200
+    wish = {"location": "LOC1", "evse": "E1", "connector": "1", "energy": 1, "minutes": 60}
+    assert asked("POST", "/quotes", wish) in {200, 409}
 
 
 @settings(max_examples=150, deadline=None)
