@@ -1,6 +1,6 @@
 """Which version of a tariff was valid when: what changed afterwards changes nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -13,7 +13,8 @@ def valid_at(
 ) -> list[Tariff]:
     """The versions of a tariff that may have been shown to whoever started then, the newest last.
 
-    A version holds from its `last_updated` until the next one's. Empty: nothing is known of that time, or
+    A version holds from its moment on until the next one's. One that is told before it begins (its
+    `start_date_time`) leaves the one before it in force until then. Empty: nothing is known of that time, or
     the tariff was withdrawn.
 
     Args:
@@ -26,11 +27,27 @@ def valid_at(
         (each for each in versions if each.tariff_id.upper() == tariff_id.upper()),
         key=lambda each: each.since,
     )
-    ends: list[datetime | None] = [after.since for _, after in pairwise(own)] + [None] * bool(own)
+    told = [each for each in own if each.since <= start]
+    begun = [each for each in told if _begins(each) <= start]
+    # Where there is only a price of tomorrow, whoever asks shall hear of that.
+    return _holding(begun, start - margin) or _holding(
+        [each for each in told[-1:] if each not in begun], start
+    )
+
+
+def _begins(version: TariffVersion) -> datetime:
+    """When it comes into force."""
+    told = None if version.tariff is None else version.tariff.start_date_time
+    return version.since if told is None else max(told, version.since)
+
+
+def _holding(own: Sequence[TariffVersion], until: datetime) -> list[Tariff]:
+    """Those after which no other came into force until then, the newest last."""
+    ends: list[datetime | None] = [_begins(after) for _, after in pairwise(own)] + [None] * bool(own)
     return [
         each.tariff
-        for each, until in zip(own, ends, strict=True)
-        if each.tariff is not None and each.since <= start and (until is None or start - margin < until)
+        for each, end in zip(own, ends, strict=True)
+        if each.tariff is not None and (end is None or until < end)
     ]
 
 

@@ -150,6 +150,17 @@ def test_a_tariff_that_was_replaced_moments_before_may_have_been_shown() -> None
     assert "published-price-total" in rules(check_of(version(BEFORE), earlier))
 
 
+def test_a_price_of_tomorrow_that_is_told_today_leaves_the_one_of_today_in_force() -> None:
+    """Under the same id; from its `start_date_time` on it is the one that counts."""
+    begins = "2026-01-01T10:00:01Z"
+    tomorrow = version("2026-01-01T08:00:00Z", **energy_at("9", start_date_time=begins))
+    assert found(check_of(version(BEFORE), tomorrow)) == []
+    begun = version("2026-01-01T08:00:00Z", **energy_at("9", start_date_time="2026-01-01T09:50:00Z"))
+    assert "published-price-total" in rules(check_of(version(BEFORE), begun))
+    moments_ago = version("2026-01-01T08:00:00Z", **energy_at("9", start_date_time="2026-01-01T09:57:00Z"))
+    assert found(check_of(version(BEFORE), moments_ago)) == []
+
+
 def test_a_version_that_came_when_the_session_had_begun_is_noted() -> None:
     """It holds all the same: a message may be late. Until then drivers were shown another price."""
     late = version("2025-12-31T00:00:00Z", DURING)

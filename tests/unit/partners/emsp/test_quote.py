@@ -179,6 +179,18 @@ def test_it_is_the_version_of_that_moment() -> None:
     assert net(quote(version(), later, wish=afterwards)) == Decimal("130.5")
 
 
+def test_a_price_of_tomorrow_is_quoted_from_tomorrow_on() -> None:
+    """Though it is told today, under the same id."""
+    tomorrow = moment_text(TEN + timedelta(hours=14))
+    told = version(TEN - timedelta(hours=1), elements=[element("ENERGY", "9")], start_date_time=tomorrow)
+    assert net(quote(version(), told)) == Decimal("4.125")
+    then = Wish(TEN + timedelta(hours=14), WISH.energy, WISH.charging)
+    assert net(quote(version(), told, wish=then)) == Decimal("130.5")
+    assert "T1 begins at" in str(refusal(told))
+    gone = TariffVersion("T1", TEN - timedelta(minutes=30), None)
+    assert "T1 was withdrawn" in str(refusal(version(), told, gone))
+
+
 def hours_of(duration: timedelta) -> Decimal:
     """As a CDR has them: four decimals."""
     return (Decimal(duration // timedelta(minutes=1)) / 60).quantize(Decimal("0.0001"))
