@@ -8,7 +8,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from time import perf_counter
 
-from tests.unit.pricing.second_opinion import disagreement
+from tests.unit.pricing.second_opinion import disagreement, wide_disagreement
 
 
 def main() -> int:
@@ -17,11 +17,13 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--wide", action="store_true", help="of odd seconds, with more tariffs and any steps")
     wanted = parser.parse_args()
+    asked = wide_disagreement if wanted.wide else disagreement
     begun = perf_counter()
     seeds = range(wanted.first, wanted.first + wanted.sessions)
     with ProcessPoolExecutor(wanted.processes) as pool:
-        found = [each for each in pool.map(disagreement, seeds, chunksize=50) if each is not None]
+        found = [each for each in pool.map(asked, seeds, chunksize=50) if each is not None]
     for each in found:
         sys.stdout.write(f"{each}\n")
     sys.stdout.write(

@@ -4,8 +4,8 @@ Periods last whole minutes, take a whole number of Wh a second, and amounts of e
 multiples of 60 Wh: so nothing happens inside a second.
 """
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any, NamedTuple
@@ -15,7 +15,21 @@ from schemas.v2_2_1.tariffs import Tariff
 from tests.unit.pricing.in_few_words import component, element, tariff
 from tests.unit.pricing.random_sessions import DAYS, STARTS, ZONES
 
-IDS = ("T1", "T2")
+IDS = ("T1", "T2", "T3")
+STEPS = [1, 1, 60, 100, 300, 500, 900]
+#: Also such as are longer than most of what they are counted in, and such as divide nothing.
+WIDE_STEPS = [1, 7, 13, 60, 300, 997, 1800, 3600, 10_000]
+#: More nights in which the clock jumps, and the ends of months and leap years.
+WIDE_STARTS = [
+    *STARTS,
+    datetime(2027, 3, 28, 0, 30, tzinfo=UTC),
+    datetime(2027, 10, 31, 0, 20, tzinfo=UTC),
+    datetime(2018, 2, 18, 1, 40, tzinfo=UTC),
+    datetime(2026, 10, 3, 15, 10, tzinfo=UTC),
+    datetime(2028, 2, 29, 22, 40, tzinfo=UTC),
+    datetime(2000, 2, 29, 23, 30, tzinfo=UTC),
+    datetime(2100, 2, 28, 23, 40, tzinfo=UTC),
+]
 
 
 class Case(NamedTuple):
@@ -34,8 +48,41 @@ def case(seed: int) -> Case:
     return Case(tuple(_session(chance, ids)), tariffs, chance.choice(ZONES))
 
 
-def _tariff(chance: Random, tariff_id: str) -> Tariff:
-    elements = [_element(chance) for _ in range(chance.randint(1, 5))]
+def wide_case(seed: int) -> Case:
+    """Another session that a seed stands for: of odd seconds, up to three tariffs, steps of any size.
+
+    It charges one Wh a second or none, so that here, too, nothing happens inside a second.
+    """
+    chance = Random(f"wide {seed}")  # noqa: S311 - to be had again, not to be secret
+    ids = IDS[: chance.randint(1, 3)]
+    tariffs = tuple(_tariff(chance, each, WIDE_STEPS, reservations=0.35) for each in ids)
+    return Case(tuple(_odd_session(chance, ids)), tariffs, chance.choice(ZONES))
+
+
+def _odd_session(chance: Random, ids: Sequence[str]) -> Iterator[ChargedPeriod]:
+    start = chance.choice(WIDE_STARTS) + timedelta(seconds=chance.randint(0, 3600))
+    activities = [chance.choice([Activity.CHARGING, Activity.PARKING]) for _ in range(chance.randint(0, 7))]
+    before = [Activity.RESERVED] * chance.choice([0, 0, 1, 2])
+    for activity in [*before, *activities] if activities else [Activity.EXPIRED]:
+        seconds = chance.choice([1, 59, chance.randint(1, 90), chance.randint(1, 2500)])
+        flows = activity is Activity.CHARGING and chance.random() < 0.8
+        yield ChargedPeriod(
+            start,
+            start + timedelta(seconds=seconds),
+            activity,
+            energy=Decimal(seconds) / 1000 if flows else Decimal(0),
+            tariff_id=chance.choice(ids),
+            current=Level(average=Decimal(chance.randint(0, 40)))
+            if activity is Activity.CHARGING
+            else Level(),
+        )
+        start += timedelta(seconds=seconds + chance.choice([0, 0, 0, 1, 600]))
+
+
+def _tariff(
+    chance: Random, tariff_id: str, steps: Sequence[int] = STEPS, *, reservations: float = 0.2
+) -> Tariff:
+    elements = [_element(chance, steps, reservations) for _ in range(chance.randint(1, 5))]
     bounds: dict[str, Any] = {}
     if chance.random() < 0.3:
         bounds["min_price"] = {"excl_vat": _price(chance), "incl_vat": _price(chance)}
@@ -44,9 +91,9 @@ def _tariff(chance: Random, tariff_id: str) -> Tariff:
     return tariff(*elements, id=tariff_id, **bounds)
 
 
-def _element(chance: Random) -> dict[str, Any]:
+def _element(chance: Random, steps: Sequence[int], reservations: float) -> dict[str, Any]:
     restrictions = _restrictions(chance)
-    if chance.random() < 0.2:
+    if chance.random() < reservations:
         restrictions["reservation"] = chance.choice(["RESERVATION", "RESERVATION_EXPIRES"])
     kinds = ["FLAT", "TIME"] if "reservation" in restrictions else ["FLAT", "ENERGY", "TIME", "PARKING_TIME"]
     components = [
@@ -54,7 +101,7 @@ def _element(chance: Random) -> dict[str, Any]:
             kind,
             str(_price(chance)),
             chance.choice([None, None, "0", "10", "5.2", "21"]),
-            chance.choice([1, 1, 60, 100, 300, 500, 900]),
+            chance.choice(steps),
         )
         for kind in chance.sample(kinds, chance.randint(1, len(kinds)))
     ]

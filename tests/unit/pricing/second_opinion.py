@@ -5,7 +5,7 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from hub.pricing import price
-from tests.unit.pricing.by_chance import case
+from tests.unit.pricing.by_chance import Case, case, wide_case
 from tests.unit.pricing.reference import slow_price
 
 TOLERANCE = Fraction(1, 10**28)
@@ -14,7 +14,16 @@ KINDS = ("fixed", "energy", "time", "parking", "reservation")
 
 def disagreement(seed: int) -> str | None:
     """In what the two differ about the session of a seed; None: they agree."""
-    periods, tariffs, zone = case(seed)
+    return _difference(case(seed), seed)
+
+
+def wide_disagreement(seed: int) -> str | None:
+    """The same of a session of odd seconds, with more tariffs and wider steps."""
+    return _difference(wide_case(seed), seed)
+
+
+def _difference(one: Case, seed: int) -> str | None:
+    periods, tariffs, zone = one
     expected = slow_price(periods, tariffs, ZoneInfo(zone))
     statement = price(periods, tariffs, time_zone=zone)
     found = {"total": statement.total_cost} | {
