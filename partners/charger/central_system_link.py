@@ -1,36 +1,20 @@
-"""The charge point's end of one OCPP-J link, on the `ocpp` package's engine and aiohttp's WebSocket."""
+"""The charge point's end of one OCPP-J link: it asks, and it answers; what is said is up to the dialect."""
 
 import asyncio
+import logging
+import uuid
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar, cast
+from datetime import timedelta
+from typing import Any, NamedTuple, Protocol
 
 from aiohttp import ClientWebSocketResponse, WSMsgType
-from ocpp.exceptions import OCPPError, UnknownCallErrorCodeError
-from ocpp.routing import on
-from ocpp.v16 import ChargePoint, call_result
-from ocpp.v16.enums import (
-    Action,
-    AvailabilityStatus,
-    AvailabilityType,
-    CancelReservationStatus,
-    ChargingProfileStatus,
-    ChargingRateUnitType,
-    ClearChargingProfileStatus,
-    ConfigurationStatus,
-    MessageTrigger,
-    RemoteStartStopStatus,
-    ReservationStatus,
-    ResetStatus,
-    ResetType,
-    TriggerMessageStatus,
-    UnlockStatus,
-)
 
-from partners.charger.configuration import Configuration
-from partners.charger.reservation import Reservation
+from partners.charger import frames
+from partners.charger.firmware import Firmware, Manner
+from partners.charger.frames import Answered, Asked, Call, ErrorCode, Refused
+from partners.charger.simulated_time import SimulatedTime
 
-_Handler = TypeVar("_Handler", bound=Callable[..., Any])
+_log = logging.getLogger(__name__)
 
 #: What is left to do once the answer has been sent.
 Consequence = Callable[[], None]
@@ -44,99 +28,55 @@ class NotAnswered(Exception):
     """The central system said CALLERROR, nothing in time, or what nobody can read."""
 
 
-class Commands(Protocol):
-    """What a central system may want of a charge point; answered at once, done afterwards."""
+class Reply(NamedTuple):
+    """What a charge point says to a CALL, and does afterwards."""
 
-    configuration: Configuration
-
-    def remote_start(
-        self, id_tag: str, connector_id: int | None
-    ) -> tuple[RemoteStartStopStatus, Consequence]:
-        """Start a transaction."""
-
-    def remote_stop(self, transaction_id: int) -> tuple[RemoteStartStopStatus, Consequence]:
-        """Stop a transaction."""
-
-    def unlock(self, connector_id: int) -> tuple[UnlockStatus, Consequence]:
-        """Let go of the cable."""
-
-    def trigger(
-        self, requested: MessageTrigger, connector_id: int | None
-    ) -> tuple[TriggerMessageStatus, Consequence]:
-        """Say something now."""
-
-    def reset(self, kind: ResetType) -> tuple[ResetStatus, Consequence]:
-        """Start anew."""
-
-    def change_availability(
-        self, connector_id: int, kind: AvailabilityType
-    ) -> tuple[AvailabilityStatus, Consequence]:
-        """Go into or out of use."""
-
-    def reserve(self, connector_id: int, reservation: Reservation) -> tuple[ReservationStatus, Consequence]:
-        """Keep a connector free."""
-
-    def cancel_reservation(self, reservation_id: int) -> tuple[CancelReservationStatus, Consequence]:
-        """Keep it free no longer."""
-
-    def set_profile(self, connector_id: int, profile: Mapping[str, Any]) -> ChargingProfileStatus:
-        """Charge by this profile."""
-
-    def clear_profiles(
-        self, profile_id: int | None, connector_id: int | None, purpose: str | None, stack_level: int | None
-    ) -> ClearChargingProfileStatus:
-        """Forget the profiles that are meant."""
-
-    def composite_schedule(
-        self, connector_id: int, seconds: int, unit: ChargingRateUnitType
-    ) -> call_result.GetCompositeSchedule:
-        """What all profiles come to."""
+    payload: Mapping[str, Any]
+    consequence: Consequence = lambda: None
 
 
-class _Socket:
-    """aiohttp's WebSocket in the shape that the `ocpp` package wants."""
+class Answers(Protocol):
+    """Who answers."""
 
-    def __init__(self, websocket: ClientWebSocketResponse) -> None:
-        self._websocket = websocket
+    #: "1.6", "2.0.1" or "2.1".
+    version: str
 
-    async def recv(self) -> str:
-        while True:
-            message = await self._websocket.receive()
-            match message.type:
-                case WSMsgType.TEXT:
-                    return cast("str", message.data)
-                case WSMsgType.BINARY:
-                    continue
-                case _:
-                    raise LinkLost
+    def reply(self, call: Call) -> Reply | None:
+        """The answer to a CALL that its schema allows; None: it is not offered here."""
 
-    async def send(self, text: str) -> None:
-        try:
-            await self._websocket.send_str(text)
-        except ConnectionError as error:
-            raise LinkLost from error
+    def rejection(self, call: Call) -> Mapping[str, Any] | None:
+        """The answer of a charge point that does not want to; None: the action has no such word."""
 
 
-def _answers(action: Action) -> Callable[[_Handler], _Handler]:
-    """The package's decorator, with the type that it has."""
-    return cast("Callable[[_Handler], _Handler]", on(action))  # type: ignore[no-untyped-call]
+class CentralSystemLink:
+    """One link, from the handshake until it is lost.
 
-
-class CentralSystemLink(ChargePoint):
-    """One link, from the handshake until it is lost."""
+    Args:
+        websocket: The open socket.
+        dialect: Knows the answers.
+        firmware: Whether and how fast they are given.
+        time: In which the firmware is slow.
+        answer_within: Real time in which the other side has to answer.
+    """
 
     def __init__(
         self,
-        charge_point: str,
         websocket: ClientWebSocketResponse,
-        commands: Commands,
+        dialect: Answers,
+        firmware: Firmware,
+        time: SimulatedTime,
         answer_within: timedelta,
     ) -> None:
-        super().__init__(charge_point, _Socket(websocket), answer_within.total_seconds())  # type: ignore[no-untyped-call]
-        self._commands = commands
-        self._consequences: list[Consequence] = []
-        self._waiting: set[asyncio.Timeout] = set()
-        self._lost = asyncio.Event()
+        self._websocket = websocket
+        self._dialect = dialect
+        self._firmware = firmware
+        self._time = time
+        self._answer_within = answer_within.total_seconds()
+        #: None: the link is lost, and there will be no answer.
+        self._waiting: dict[str, asyncio.Future[Answered | Refused | None]] = {}
+        #: One question at a time, as OCPP-J wants it.
+        self._turn = asyncio.Lock()
+        self._is_lost = False
 
     async def listen(self) -> None:
         """Receive and answer until the link is lost.
@@ -145,155 +85,100 @@ class CentralSystemLink(ChargePoint):
             LinkLost: In the end, always.
         """
         try:
-            await self.start()  # type: ignore[no-untyped-call]
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    heard = frames.read(await self._receive())
+                    match heard:
+                        case Asked():
+                            group.create_task(self._answer(heard))
+                        case Answered() | Refused():
+                            self._hear(heard)
+                        case None:
+                            _log.warning("a frame that makes no sense")
+        except* LinkLost as lost:
+            raise LinkLost from lost
         finally:
-            self._lost.set()
-            for scope in self._waiting:
-                scope.reschedule(asyncio.get_running_loop().time())
+            self._is_lost = True
+            for waiting in self._waiting.values():
+                if not waiting.done():
+                    waiting.set_result(None)
 
-    async def ask(self, question: Any, message_id: str | None = None) -> Any:
+    async def ask(self, question: Call, message_id: str | None = None) -> Mapping[str, Any]:
         """Send a CALL, and wait for the result.
 
         Args:
-            question: One of `ocpp.v16.call`; the answer is its namesake of `ocpp.v16.call_result`.
+            question: What is asked.
             message_id: To say a message again as the same one; else a new id.
 
         Raises:
             LinkLost: Before the answer came.
             NotAnswered: CALLERROR, nothing in time, or unreadable.
         """
-        if self._lost.is_set():
+        async with self._turn:
+            message_id = message_id or str(uuid.uuid4())
+            answer = await self._answer_to(message_id, question)
+        if isinstance(answer, Refused):
+            raise NotAnswered(f"{question.action}: {answer.code}")
+        return answer.payload
+
+    async def _answer_to(self, message_id: str, question: Call) -> Answered | Refused:
+        if self._is_lost:
             raise LinkLost
+        waiting: asyncio.Future[Answered | Refused | None] = asyncio.get_running_loop().create_future()
+        self._waiting[message_id] = waiting
         try:
-            async with asyncio.timeout(None) as scope:
-                self._waiting.add(scope)
-                try:
-                    return await self.call(question, suppress=False, unique_id=message_id)  # type: ignore[no-untyped-call]
-                finally:
-                    self._waiting.discard(scope)
+            await self._send(frames.asked(message_id, question))
+            async with asyncio.timeout(self._answer_within):
+                answer = await waiting
         except TimeoutError as error:
-            raise (LinkLost if self._lost.is_set() else NotAnswered) from error
-        except (OCPPError, UnknownCallErrorCodeError) as error:
-            raise NotAnswered(type(question).__name__) from error
+            raise NotAnswered(question.action) from error
+        finally:
+            self._waiting.pop(message_id, None)
+        if answer is None:
+            raise LinkLost
+        return answer
 
-    async def route_message(self, raw_msg: str) -> None:
-        """As the package does; consequences follow when the answer is out."""
-        await super().route_message(raw_msg)  # type: ignore[no-untyped-call]
-        consequences, self._consequences = self._consequences, []
-        for consequence in consequences:
-            consequence()
+    async def _answer(self, asked: Asked) -> None:
+        behaviour = self._firmware.towards(asked.call.action)
+        if behaviour.delay:
+            await self._time.sleep(behaviour.delay)
+        if behaviour.manner is Manner.SILENT:
+            return
+        await self._send_reply(asked, behaviour.manner)
 
-    @_answers(Action.remote_start_transaction)
-    def on_remote_start(
-        self, id_tag: str, connector_id: int | None = None, **_: Any
-    ) -> call_result.RemoteStartTransaction:
-        """RemoteStartTransaction."""
-        status, consequence = self._commands.remote_start(id_tag, connector_id)
-        self._consequences.append(consequence)
-        return call_result.RemoteStartTransaction(status)
+    async def _send_reply(self, asked: Asked, manner: Manner) -> None:
+        dialect, message_id = self._dialect, asked.message_id
+        code = frames.fault(dialect.version, asked.call)
+        if code is None and manner is Manner.ERROR:
+            code = ErrorCode.INTERNAL
+        rejection = dialect.rejection(asked.call) if manner is Manner.REJECT else None
+        reply = Reply(rejection) if rejection is not None else None
+        if code is None and reply is None:
+            reply = dialect.reply(asked.call)
+        if code is not None or reply is None:
+            await self._send(frames.refused(message_id, code or ErrorCode.NOT_SUPPORTED, dialect.version))
+            return
+        await self._send(frames.answered(message_id, reply.payload))
+        reply.consequence()
 
-    @_answers(Action.remote_stop_transaction)
-    def on_remote_stop(self, transaction_id: int, **_: Any) -> call_result.RemoteStopTransaction:
-        """RemoteStopTransaction."""
-        status, consequence = self._commands.remote_stop(transaction_id)
-        self._consequences.append(consequence)
-        return call_result.RemoteStopTransaction(status)
+    def _hear(self, answer: Answered | Refused) -> None:
+        waiting = self._waiting.get(answer.message_id)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer)
 
-    @_answers(Action.unlock_connector)
-    def on_unlock(self, connector_id: int, **_: Any) -> call_result.UnlockConnector:
-        """UnlockConnector."""
-        status, consequence = self._commands.unlock(connector_id)
-        self._consequences.append(consequence)
-        return call_result.UnlockConnector(status)
+    async def _receive(self) -> str:
+        while True:
+            message = await self._websocket.receive()
+            match message.type:
+                case WSMsgType.TEXT:
+                    return str(message.data)
+                case WSMsgType.BINARY:
+                    continue
+                case _:
+                    raise LinkLost
 
-    @_answers(Action.trigger_message)
-    def on_trigger(
-        self, requested_message: MessageTrigger, connector_id: int | None = None, **_: Any
-    ) -> call_result.TriggerMessage:
-        """TriggerMessage."""
-        status, consequence = self._commands.trigger(MessageTrigger(requested_message), connector_id)
-        self._consequences.append(consequence)
-        return call_result.TriggerMessage(status)
-
-    @_answers(Action.reset)
-    def on_reset(self, type: ResetType, **_: Any) -> call_result.Reset:  # noqa: A002 - the field's name
-        """Reset."""
-        status, consequence = self._commands.reset(ResetType(type))
-        self._consequences.append(consequence)
-        return call_result.Reset(status)
-
-    @_answers(Action.change_availability)
-    def on_change_availability(
-        self,
-        connector_id: int,
-        type: AvailabilityType,  # noqa: A002 - the field's name
-        **_: Any,
-    ) -> call_result.ChangeAvailability:
-        """ChangeAvailability."""
-        status, consequence = self._commands.change_availability(connector_id, AvailabilityType(type))
-        self._consequences.append(consequence)
-        return call_result.ChangeAvailability(status)
-
-    @_answers(Action.reserve_now)
-    def on_reserve_now(
-        self,
-        connector_id: int,
-        expiry_date: str,
-        id_tag: str,
-        reservation_id: int,
-        parent_id_tag: str | None = None,
-        **_: Any,
-    ) -> call_result.ReserveNow:
-        """ReserveNow."""
-        expires = datetime.fromisoformat(expiry_date)
-        reservation = Reservation(reservation_id, id_tag, expires, parent_id_tag)
-        status, consequence = self._commands.reserve(connector_id, reservation)
-        self._consequences.append(consequence)
-        return call_result.ReserveNow(status)
-
-    @_answers(Action.cancel_reservation)
-    def on_cancel_reservation(self, reservation_id: int, **_: Any) -> call_result.CancelReservation:
-        """CancelReservation."""
-        status, consequence = self._commands.cancel_reservation(reservation_id)
-        self._consequences.append(consequence)
-        return call_result.CancelReservation(status)
-
-    @_answers(Action.set_charging_profile)
-    def on_set_charging_profile(
-        self, connector_id: int, cs_charging_profiles: Mapping[str, Any], **_: Any
-    ) -> call_result.SetChargingProfile:
-        """SetChargingProfile."""
-        return call_result.SetChargingProfile(self._commands.set_profile(connector_id, cs_charging_profiles))
-
-    @_answers(Action.clear_charging_profile)
-    def on_clear_charging_profile(
-        self,
-        id: int | None = None,  # noqa: A002 - the field's name
-        connector_id: int | None = None,
-        charging_profile_purpose: str | None = None,
-        stack_level: int | None = None,
-        **_: Any,
-    ) -> call_result.ClearChargingProfile:
-        """ClearChargingProfile."""
-        status = self._commands.clear_profiles(id, connector_id, charging_profile_purpose, stack_level)
-        return call_result.ClearChargingProfile(status)
-
-    @_answers(Action.get_composite_schedule)
-    def on_get_composite_schedule(
-        self, connector_id: int, duration: int, charging_rate_unit: str = "W", **_: Any
-    ) -> call_result.GetCompositeSchedule:
-        """GetCompositeSchedule."""
-        unit = ChargingRateUnitType(charging_rate_unit)
-        return self._commands.composite_schedule(connector_id, duration, unit)
-
-    @_answers(Action.get_configuration)
-    def on_get_configuration(self, key: list[str] | None = None, **_: Any) -> call_result.GetConfiguration:
-        """GetConfiguration."""
-        known, unknown = self._commands.configuration.read(key)
-        return call_result.GetConfiguration(configuration_key=known, unknown_key=unknown)
-
-    @_answers(Action.change_configuration)
-    def on_change_configuration(self, key: str, value: str, **_: Any) -> call_result.ChangeConfiguration:
-        """ChangeConfiguration."""
-        status: ConfigurationStatus = self._commands.configuration.change(key, value)
-        return call_result.ChangeConfiguration(status)
+    async def _send(self, text: str) -> None:
+        try:
+            await self._websocket.send_str(text)
+        except ConnectionError as error:
+            raise LinkLost from error

@@ -10,15 +10,16 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
-from ocpp.v16.enums import AuthorizationStatus
 from rich.console import Console
 
 from hub.ocpi.timestamps import utc_now
-from partners.charger.charge_point import ChargerSimulator, Happening
+from partners.charger.charge_point import ChargerSimulator
 from partners.charger.driver import leave_when_done, rfid_visit
 from partners.charger.fleet import charge_point_urls, fleet
+from partners.charger.onlooker import Happening
 from partners.charger.settings import ChargerSettings
 from partners.charger.simulated_time import SimulatedTime
+from partners.charger.states import Verdict
 from partners.charger.vehicle import Vehicle
 from schemas import exact_json
 
@@ -123,9 +124,7 @@ async def _visit_all(chargers: Sequence[ChargerSimulator], id_tag: str, plan: _P
         return False
     async with asyncio.TaskGroup() as group:
         visits = [group.create_task(rfid_visit(each, 1, id_tag, plan.stop_after_wh)) for each in chargers]
-    refused = [
-        visit.result() for visit in visits if visit.result().status is not AuthorizationStatus.accepted
-    ]
+    refused = [visit.result() for visit in visits if visit.result().status is not Verdict.ACCEPTED]
     for visit in refused:
         typer.echo(f"{visit.charge_point}: card {id_tag} was refused: {visit.status.value}", err=True)
     return not refused

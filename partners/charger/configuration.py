@@ -1,27 +1,63 @@
-"""The few OCPP 1.6 configuration keys that this charge point knows."""
+"""What can be set at a charge point from afar, under the names that 1.6 has for it.
+
+2.x calls the same things variables of components: `dialects/v2_variables.py`.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
-
-from ocpp.v16.datatypes import KeyValue
-from ocpp.v16.enums import ConfigurationStatus
+from typing import NamedTuple
 
 from partners.charger.smart_charging import MAX_PERIODS, MAX_STACK_LEVEL
+from partners.charger.states import Outcome, TxStart, TxStop
 
+#: What a meter can measure here; see `MeterValuesSampledData`.
+MEASURANDS = ("Energy.Active.Import.Register", "Power.Active.Import", "Current.Import", "SoC", "Voltage")
+
+_FEATURE_PROFILES = "Core,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging"
 _READ_ONLY = frozenset(
     {
         "ChargeProfileMaxStackLevel",
         "ChargingScheduleAllowedChargingRateUnit",
         "ChargingScheduleMaxPeriods",
+        "LocalAuthListMaxLength",
         "NumberOfConnectors",
         "ReserveConnectorZeroSupported",
+        "SendLocalListMaxLength",
         "SupportedFeatureProfiles",
     }
 )
 _NUMBERS = frozenset(
-    {"HeartbeatInterval", "MeterValueSampleInterval", "ConnectionTimeOut", "TransactionMessageAttempts"}
+    {
+        "ConnectionTimeOut",
+        "HeartbeatInterval",
+        "MeterValueSampleInterval",
+        "TransactionMessageAttempts",
+        "TransactionMessageRetryInterval",
+        "WebSocketPingInterval",
+    }
 )
-_TRUTHS = frozenset({"AuthorizeRemoteTxRequests", "AllowOfflineTxForUnknownId", "StopTransactionOnInvalidId"})
+_TRUTHS = frozenset(
+    {
+        "AllowOfflineTxForUnknownId",
+        "AuthorizeRemoteTxRequests",
+        "LocalAuthorizeOffline",
+        "LocalPreAuthorize",
+        "StopTransactionOnInvalidId",
+    }
+)
+_LISTS = {
+    "MeterValuesSampledData": MEASURANDS,
+    "TxStartPoint": tuple(TxStart),
+    "TxStopPoint": tuple(TxStop),
+}
+
+
+class Key(NamedTuple):
+    """A key as it is read."""
+
+    key: str
+    readonly: bool
+    value: str
 
 
 @dataclass(slots=True)
@@ -31,8 +67,8 @@ class Configuration:
     values: dict[str, str]
 
     @classmethod
-    def standard(cls, connectors: int) -> "Configuration":
-        """What a new charge point has."""
+    def standard(cls, connectors: int, **more: str) -> "Configuration":
+        """What a new charge point has, and whatever else is named."""
         return cls(
             {
                 "AllowOfflineTxForUnknownId": "true",
@@ -42,13 +78,21 @@ class Configuration:
                 "ChargingScheduleMaxPeriods": str(MAX_PERIODS),
                 "ConnectionTimeOut": "90",
                 "HeartbeatInterval": "300",
+                "LocalAuthListMaxLength": "1000",
+                "LocalAuthorizeOffline": "true",
+                "LocalPreAuthorize": "false",
                 "MeterValueSampleInterval": "60",
+                "MeterValuesSampledData": ",".join(MEASURANDS[:4]),
                 "NumberOfConnectors": str(connectors),
                 "ReserveConnectorZeroSupported": "true",
+                "SendLocalListMaxLength": "100",
                 "StopTransactionOnInvalidId": "true",
-                "SupportedFeatureProfiles": "Core,RemoteTrigger,Reservation,SmartCharging",
+                "SupportedFeatureProfiles": _FEATURE_PROFILES,
                 "TransactionMessageAttempts": "10",
+                "TransactionMessageRetryInterval": "10",
+                "WebSocketPingInterval": "30",
             }
+            | more
         )
 
     def number(self, key: str) -> int:
@@ -63,20 +107,30 @@ class Configuration:
         """The value of a key that is true or false."""
         return self.values[key] == "true"
 
-    def read(self, keys: list[str] | None) -> tuple[list[KeyValue], list[str]]:
+    def members(self, key: str) -> list[str]:
+        """The value of a key that is a list; empty if there is no such key."""
+        return [each for each in self.values.get(key, "").split(",") if each]
+
+    def read(self, keys: list[str] | None) -> tuple[list[Key], list[str]]:
         """The keys asked for (all, if none is named), and those among them that do not exist."""
         wanted = keys or sorted(self.values)
-        known = [KeyValue(key, key in _READ_ONLY, self.values[key]) for key in wanted if key in self.values]
+        known = [Key(key, key in _READ_ONLY, self.values[key]) for key in wanted if key in self.values]
         return known, [key for key in wanted if key not in self.values]
 
-    def change(self, key: str, value: str) -> ConfigurationStatus:
+    def change(self, key: str, value: str) -> Outcome:
         """Take a new value, if the key exists, may be changed, and the value makes sense."""
         if key not in self.values:
-            return ConfigurationStatus.not_supported
-        text = value.strip().lower()
+            return Outcome.NOT_SUPPORTED
+        text = value.strip()
         is_number = key in _NUMBERS and text.isascii() and text.isdigit()
-        is_truth = key in _TRUTHS and text in {"true", "false"}
-        if not (is_number or is_truth):
-            return ConfigurationStatus.rejected
-        self.values[key] = text
-        return ConfigurationStatus.accepted
+        is_truth = key in _TRUTHS and text.lower() in {"true", "false"}
+        is_list = bool(text) and set(text.split(",")) <= set(_LISTS.get(key, ()))
+        if not (is_number or is_truth or is_list):
+            return Outcome.REJECTED
+        self.values[key] = text.lower() if is_truth else text
+        return Outcome.ACCEPTED
+
+
+def is_read_only(key: str) -> bool:
+    """Whether a key cannot be changed."""
+    return key in _READ_ONLY

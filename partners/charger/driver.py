@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ocpp.v16.enums import AuthorizationStatus
-from ocpp.v16.enums import ChargePointStatus as Status
-
 from partners.charger.charge_point import ChargerSimulator
+from partners.charger.states import Status, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +13,7 @@ class Visit:
 
     charge_point: str
     #: What the card reader said.
-    status: AuthorizationStatus
+    status: Verdict
     #: Delivered, Wh.
     energy_wh: Decimal = Decimal(0)
 
@@ -26,11 +24,11 @@ async def rfid_visit(
     """Plug in, show the card, charge so much (or until the car is full), show the card again, leave."""
     charger.plug_in(connector_id)
     status = await charger.tap(connector_id, id_tag)
-    if status is AuthorizationStatus.accepted:
+    if status is Verdict.ACCEPTED:
         await charger.until(lambda: _is_over(charger, connector_id, stop_after_wh))
     if charger.connector(connector_id).id_tag is not None:
         await charger.tap(connector_id, id_tag)
-    charged = status is AuthorizationStatus.accepted
+    charged = status is Verdict.ACCEPTED
     energy_wh = charger.connector(connector_id).last_energy_wh if charged else Decimal(0)
     charger.unplug(connector_id)
     await charger.until_told()
@@ -40,7 +38,7 @@ async def rfid_visit(
 async def leave_when_done(charger: ChargerSimulator, connector_id: int) -> None:
     """For ever: whoever has been charged at this connector drives away."""
     while True:
-        await charger.until_status(connector_id, Status.finishing)
+        await charger.until_status(connector_id, Status.FINISHING)
         charger.unplug(connector_id)
 
 

@@ -7,9 +7,11 @@ between costs nothing: it is said again, with the same message id, over the next
 import asyncio
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from partners.charger.frames import Call
 
 
 @dataclass(slots=True)
@@ -17,15 +19,15 @@ class Message:
     """Something to be said, once there is a link and its turn has come.
 
     Attributes:
-        payload: Makes the CALL when it is sent: a transaction's number may be known only then.
+        call: Makes the CALL when it is sent: a transaction's number may be known only then.
         answered: Told the result.
         outlives_the_link: Whether it is said over a later link: true of what belongs to a transaction.
         message_id: The same however often it is said.
         attempts: Times that the central system has refused it.
     """
 
-    payload: Callable[[], Any]
-    answered: Callable[[Any], None] = lambda _: None
+    call: Callable[[], Call]
+    answered: Callable[[Mapping[str, Any]], None] = lambda _: None
     outlives_the_link: bool = True
     message_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     attempts: int = 0

@@ -6,17 +6,16 @@
 | TxDefaultProfile      | transactions without a profile         | only where no TxProfile is           |
 | TxProfile             | one transaction; goes when that ends   | of several, the highest stack level  |
 
-Source: OCPP 1.6, Smart Charging.
+Source: OCPP 1.6, Smart Charging; OCPP 2.0.1 Part 2, chapter K. The first is called
+ChargingStationMaxProfile in 2.x.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any, NamedTuple
-
-from ocpp.v16.enums import ChargingProfilePurposeType as Purpose
-from ocpp.v16.enums import ChargingRateUnitType as Unit
 
 #: Between line and neutral.
 VOLTAGE = Decimal(230)
@@ -25,6 +24,27 @@ MAX_STACK_LEVEL = 8
 MAX_PERIODS = 24
 
 FOREVER = datetime.max.replace(tzinfo=UTC)
+
+
+class Purpose(StrEnum):
+    """What a profile is for."""
+
+    STATION_MAX = "ChargePointMaxProfile"
+    TX_DEFAULT = "TxDefaultProfile"
+    TX = "TxProfile"
+
+    @classmethod
+    def named(cls, name: str) -> "Purpose | None":
+        """The purpose with the name that 1.6 or 2.x has for it; None: nobody does that here."""
+        known = {each.value: each for each in cls} | {"ChargingStationMaxProfile": cls.STATION_MAX}
+        return known.get(name)
+
+
+class RateUnit(StrEnum):
+    """In which limits are told."""
+
+    WATT = "W"
+    AMPERE = "A"
 
 
 class Limit(NamedTuple):
@@ -49,7 +69,9 @@ class Profile:
     duration: timedelta | None
     #: Each with its beginning, in order, and its limit in W.
     periods: tuple[tuple[timedelta, Decimal], ...]
-    transaction_id: int | None = None
+    transaction_id: int | str | None = None
+    #: As it was set, to be told again.
+    source: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def limit(self, at: datetime, began: datetime) -> Limit:
         """The limit at an instant of a transaction that began then."""
@@ -84,17 +106,28 @@ class Profiles:
             del self._installed[profile_id]
         return bool(gone)
 
-    def limit(self, connector_id: int, transaction_id: int | None, at: datetime, began: datetime) -> Limit:
+    def installed(self, is_meant: Callable[[Profile], bool]) -> list[Profile]:
+        """The profiles that are meant."""
+        return [each for each in self._installed.values() if is_meant(each)]
+
+    def limit(
+        self, connector_id: int, transaction_id: int | str | None, at: datetime, began: datetime
+    ) -> Limit:
         """The ceiling at a connector at an instant."""
-        own = self._at(connector_id, Purpose.tx_profile, transaction_id, at, began)
-        default = self._at(connector_id, Purpose.tx_default_profile, None, at, began)
-        whole = self._at(connector_id, Purpose.charge_point_max_profile, None, at, began)
+        own = self._at(connector_id, Purpose.TX, transaction_id, at, began)
+        default = self._at(connector_id, Purpose.TX_DEFAULT, None, at, began)
+        whole = self._at(connector_id, Purpose.STATION_MAX, None, at, began)
         session = default if own.watt is None else own
         watts = [each.watt for each in (session, whole) if each.watt is not None]
         return Limit(min(watts, default=None), min(own.until, default.until, whole.until))
 
     def _at(
-        self, connector_id: int, purpose: Purpose, transaction_id: int | None, at: datetime, began: datetime
+        self,
+        connector_id: int,
+        purpose: Purpose,
+        transaction_id: int | str | None,
+        at: datetime,
+        began: datetime,
     ) -> Limit:
         limits = [
             (each.stack_level, each.limit(at, began))
@@ -131,34 +164,45 @@ def composite(
 
 
 def read_profile(connector_id: int, value: Mapping[str, Any], phases: int) -> Profile:
-    """A profile of OCPP's SetChargingProfile, its limits in W.
+    """A profile of OCPP's SetChargingProfile, 1.6 or 2.x, its limits in W.
 
     Raises:
-        ValueError: It lacks periods, or has too many or in the wrong order.
+        ValueError: It lacks periods, or has too many or in the wrong order; or it is for something
+            that nobody does here.
     """
-    schedule = value["charging_schedule"]
-    unit = Unit(schedule["charging_rate_unit"])
-    periods = tuple(_periods(schedule["charging_schedule_period"], unit, phases))
+    # 1.6 has one schedule, 2.x a list of up to three, of which all but one are for ISO 15118.
+    schedule = value["chargingSchedule"]
+    if isinstance(schedule, list):
+        schedule = schedule[0]
+    purpose = Purpose.named(value["chargingProfilePurpose"])
+    if purpose is None:
+        raise ValueError("chargingProfilePurpose")
+    unit = RateUnit(schedule["chargingRateUnit"])
+    periods = tuple(_periods(schedule["chargingSchedulePeriod"], unit, phases))
     begins = [begin for begin, _ in periods]
     if not periods or len(periods) > MAX_PERIODS or begins[0] or begins != sorted(set(begins)):
-        raise ValueError("charging_schedule_period")
-    start = schedule.get("start_schedule")
+        raise ValueError("chargingSchedulePeriod")
+    start = schedule.get("startSchedule")
     return Profile(
-        id=value["charging_profile_id"],
+        id=value["chargingProfileId"] if "chargingProfileId" in value else value["id"],
         connector_id=connector_id,
-        purpose=Purpose(value["charging_profile_purpose"]),
-        stack_level=value["stack_level"],
+        purpose=purpose,
+        stack_level=value["stackLevel"],
         start=None if start is None else datetime.fromisoformat(start),
         duration=timedelta(seconds=schedule["duration"]) if "duration" in schedule else None,
         periods=periods,
-        transaction_id=value.get("transaction_id"),
+        transaction_id=value.get("transactionId"),
+        source=value,
     )
 
 
 def _periods(
-    values: Iterable[Mapping[str, Any]], unit: Unit, phases: int
+    values: Iterable[Mapping[str, Any]], unit: RateUnit, phases: int
 ) -> Iterable[tuple[timedelta, Decimal]]:
     for each in values:
+        if "limit" not in each:  # 2.1 may give setpoints instead
+            raise ValueError("limit")
         limit = Decimal(str(each["limit"]))
-        used = each.get("number_phases", phases)
-        yield timedelta(seconds=each["start_period"]), limit if unit is Unit.watts else limit * VOLTAGE * used
+        used = each.get("numberPhases", phases)
+        watt = limit if unit is RateUnit.WATT else limit * VOLTAGE * used
+        yield timedelta(seconds=each["startPeriod"]), watt

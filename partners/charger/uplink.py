@@ -3,32 +3,35 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import timedelta
 from typing import Any, Protocol
 
 import aiohttp
 from aiohttp import ClientWSTimeout
-from ocpp.v16 import call, call_result
-from ocpp.v16.enums import RegistrationStatus
 
-from partners.charger.central_system_link import CentralSystemLink, Commands, LinkLost, NotAnswered
-from partners.charger.messages import boot_notification
+from partners.charger.central_system_link import CentralSystemLink, LinkLost, NotAnswered
+from partners.charger.configuration import Configuration
+from partners.charger.dialects.dialect import Dialect
+from partners.charger.firmware import Firmware
+from partners.charger.frames import Call
 from partners.charger.outbox import Message, Outbox
 from partners.charger.settings import ChargerSettings
 from partners.charger.simulated_time import SimulatedTime
+from partners.charger.states import BootReason
 
 _log = logging.getLogger(__name__)
 
-SUBPROTOCOL = "ocpp1.6"
 
-
-class Owner(Commands, Protocol):
+class Owner(Protocol):
     """The charge point, as its uplink sees it."""
 
     charge_point: str
     settings: ChargerSettings
+    configuration: Configuration
     time: SimulatedTime
+    firmware: Firmware
+    dialect: Dialect
 
     def connected(self, *, after_boot: bool) -> None:
         """The central system has accepted us on a new link."""
@@ -49,28 +52,45 @@ class Uplink:
     Args:
         url: Where it is.
         owner: Whose way it is.
-        outbox: What is to be said.
         jitter: A share of the back-off, 0 to 1, that is added to it.
     """
 
-    def __init__(self, url: str, owner: Owner, outbox: Outbox, jitter: Callable[[], float]) -> None:
+    def __init__(self, url: str, owner: Owner, jitter: Callable[[], float]) -> None:
         self._url = url
         self._owner = owner
-        self._outbox = outbox
+        self._outbox = Outbox()
         self._jitter = jitter
         self._link: CentralSystemLink | None = None
         self._websocket: aiohttp.ClientWebSocketResponse | None = None
         self._boot_accepted = False
+        self._boot_reason = BootReason.POWER_UP
         self._pause = owner.settings.reconnect_after
         self._is_switched_off = False
         self._is_known_unreachable = False
+        #: Set while there may be a link.
+        self._is_whole = asyncio.Event()
+        self._is_whole.set()
 
     @property
     def is_up(self) -> bool:
         """Whether there is a link on which the central system has accepted the charge point."""
         return self._link is not None
 
-    async def ask(self, question: Any) -> Any:
+    @property
+    def waiting(self) -> int:
+        """How many messages wait."""
+        return len(self._outbox)
+
+    def put(self, message: Message) -> None:
+        """To be said after everything that waits already."""
+        self._outbox.put(message)
+
+    def say(self, call: Call) -> None:
+        """Say something that is worth nothing on a later link; nothing without a link."""
+        if self.is_up:
+            self._outbox.put(Message(lambda: call, outlives_the_link=False))
+
+    async def ask(self, call: Call) -> Mapping[str, Any]:
         """Ask something that cannot wait for a later link.
 
         Raises:
@@ -79,11 +99,25 @@ class Uplink:
         """
         if self._link is None:
             raise LinkLost
-        return await self._link.ask(question)
+        return await self._link.ask(call)
 
-    async def start_anew(self) -> None:
+    async def start_anew(self, reason: BootReason) -> None:
         """Drop the link, and boot on the next one."""
         self._boot_accepted = False
+        self._boot_reason = reason
+        await self._drop()
+
+    async def cut(self) -> None:
+        """Have no link until it is mended."""
+        self._is_whole.clear()
+        await self._drop()
+
+    def mend(self) -> None:
+        """Links may be had again, the next one at once."""
+        self._pause = self._owner.settings.reconnect_after
+        self._is_whole.set()
+
+    async def _drop(self) -> None:
         if self._websocket is not None:
             await self._websocket.close()
 
@@ -95,6 +129,7 @@ class Uplink:
         """Connect, and connect again, until it is switched off."""
         async with aiohttp.ClientSession() as session:
             while True:
+                await self._is_whole.wait()
                 try:
                     async with self._connected(session) as websocket:
                         await self._converse(websocket)
@@ -103,6 +138,8 @@ class Uplink:
                 # A task group that ends with errors forgets that its task was cancelled meanwhile.
                 if self._is_switched_off:
                     return
+                if not self._is_whole.is_set():
+                    continue
                 await asyncio.sleep(self._pause.total_seconds() * (1 + self._jitter()))
                 self._pause = min(self._pause * 2, self._owner.settings.reconnect_at_most)
 
@@ -117,11 +154,12 @@ class Uplink:
     async def _connected(
         self, session: aiohttp.ClientSession
     ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        subprotocol = f"ocpp{self._owner.dialect.version}"
         async with session.ws_connect(
-            self._url, protocols=(SUBPROTOCOL,), heartbeat=30, timeout=ClientWSTimeout(ws_close=2)
+            self._url, protocols=(subprotocol,), heartbeat=30, timeout=ClientWSTimeout(ws_close=2)
         ) as websocket:
-            if websocket.protocol != SUBPROTOCOL:
-                raise LinkLost("the central system does not speak ocpp1.6")
+            if websocket.protocol != subprotocol:
+                raise LinkLost(f"the central system does not speak {subprotocol}")
             self._websocket = websocket
             try:
                 yield websocket
@@ -132,7 +170,9 @@ class Uplink:
 
     async def _converse(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
         owner = self._owner
-        link = CentralSystemLink(owner.charge_point, websocket, owner, owner.settings.answer_within)
+        link = CentralSystemLink(
+            websocket, owner.dialect, owner.firmware, owner.time, owner.settings.answer_within
+        )
         async with asyncio.TaskGroup() as group:
             group.create_task(link.listen())
             after_boot = not self._boot_accepted
@@ -150,11 +190,10 @@ class Uplink:
         configuration = self._owner.configuration
         while not self._boot_accepted:
             with contextlib.suppress(NotAnswered):
-                question = boot_notification(self._owner.charge_point)
-                answer: call_result.BootNotification = await link.ask(question)
-                self._boot_accepted = answer.status == RegistrationStatus.accepted
-                if answer.interval > 0:
-                    configuration.values["HeartbeatInterval"] = str(answer.interval)
+                answer = await link.ask(self._owner.dialect.boot_notification(self._boot_reason))
+                self._boot_accepted = answer["status"] == "Accepted"
+                if answer["interval"] > 0:
+                    configuration.values["HeartbeatInterval"] = str(answer["interval"])
             if not self._boot_accepted:
                 await self._owner.time.sleep(configuration.duration("HeartbeatInterval"))
 
@@ -162,7 +201,7 @@ class Uplink:
         while True:
             await self._owner.time.sleep(self._heartbeat_interval)
             with contextlib.suppress(NotAnswered):
-                await link.ask(call.Heartbeat())
+                await link.ask(Call("Heartbeat", {}))
 
     @property
     def _heartbeat_interval(self) -> timedelta:
@@ -173,7 +212,7 @@ class Uplink:
         while True:
             message = await self._outbox.head()
             try:
-                answer = await link.ask(message.payload(), message.message_id)
+                answer = await link.ask(message.call(), message.message_id)
             except NotAnswered:
                 await self._again_later(message)
             else:
@@ -187,6 +226,6 @@ class Uplink:
         if message.outlives_the_link and message.attempts < most:
             await self._owner.time.sleep(self._owner.settings.retry_after * message.attempts)
         else:
-            _log.warning("%s gives up a message: %s", self._owner.charge_point, message.payload())
+            _log.warning("%s gives up a message: %s", self._owner.charge_point, message.call().action)
             self._outbox.done()
             self._owner.told()

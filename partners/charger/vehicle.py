@@ -18,6 +18,8 @@ class Vehicle:
     max_power_w: Decimal = Decimal(150_000)
     #: State of charge from which it takes less and less.
     taper_from: Decimal = Decimal("0.8")
+    #: On how many phases it charges at most, at alternating current.
+    phases: int = 3
 
 
 def charging_curve(vehicle: Vehicle, max_power_w: Decimal) -> ChargingCurve:

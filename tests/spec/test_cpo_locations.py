@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ocpp.v16.enums import ChargePointStatus as Status
 
+from partners.charger.states import Status
 from partners.configuration_file import SettingsWrong
 from partners.cpo.app import CpoNode
 from partners.cpo.configuration import configuration
@@ -47,7 +47,7 @@ async def test_a_list_since_then_holds_whole_locations_of_which_any_part_changed
         assert [len(each["evses"]) for each in since if each["id"] == "square"] == [2]
         other = next(each for each in before if each["id"] == "other")
         assert other in await listed(made)
-        assert charger.connector(1).status is Status.available
+        assert charger.connector(1).status is Status.AVAILABLE
         assert [each["id"] for each in await listed(made, module="tariffs")] == ["standard"]
 
 

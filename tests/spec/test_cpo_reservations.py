@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ocpp.v16.enums import ChargePointStatus as Status
 from typer.testing import CliRunner
 
 from hub.pricing import charged_periods, ocpi_price, price
 from partners.charger.charge_point import ChargerSimulator
 from partners.charger.settings import ChargerSettings
+from partners.charger.states import Status
 from partners.cli import app
 from partners.cpo.app import CpoNode
 from schemas import exact_json
@@ -80,7 +80,7 @@ async def test_a_reservation_is_a_session_that_becomes_active_when_its_token_sta
         assert (session["kwh"], session["evse_uid"], session["connector_id"]) == (0, "E1", "1")
         assert (session["auth_method"], session["authorization_reference"]) == ("COMMAND", "BOOKED")
         assert session["cdr_token"]["uid"] == "APP-1"
-        await charger.until_status(1, Status.reserved)
+        await charger.until_status(1, Status.RESERVED)
         patch = await made.hub.until(lambda: _statuses(made, "RESERVED"))
         assert patch[0].path.endswith("/square/E1")
         charger.plug_in(1)
@@ -116,8 +116,8 @@ async def test_two_emsps_may_use_the_same_reservation_id() -> None:
         assert mine["id"] != theirs["id"]
         assert await cancel(made, "NL/XYZ") == "ACCEPTED"
         assert (await made.result("CANCEL_RESERVATION")).value == {"result": "ACCEPTED"}
-        await second.until_status(1, Status.available)
-        assert first.connector(1).status is Status.reserved
+        await second.until_status(1, Status.AVAILABLE)
+        assert first.connector(1).status is Status.RESERVED
         over = await made.session("COMPLETED")
         assert over["id"] == theirs["id"]
 
@@ -131,8 +131,8 @@ async def test_the_same_id_at_the_same_location_replaces_the_reservation() -> No
         assert (await made.result("RESERVE_NOW", 2)).value == {"result": "ACCEPTED"}
         moved = await made.hub.receives("PATCH", f"/receiver/sessions/NL/CPO/{session['id']}")
         assert moved.value["evse_uid"] == "E2"
-        await second.until_status(1, Status.reserved)
-        await first.until_status(1, Status.available)
+        await second.until_status(1, Status.RESERVED)
+        await first.until_status(1, Status.AVAILABLE)
         assert [each.plug.charge_point for each in made.cpo.promises.early.all()] == ["CP2"]
 
 
@@ -151,7 +151,7 @@ async def test_a_reservation_that_is_cancelled_is_completed_and_billed_by_its_ta
         assert Decimal("2.49") < cdr["total_cost"]["excl_vat"] < Decimal("2.62")
         kinds = [each["type"] for period in cdr["charging_periods"] for each in period["dimensions"]]
         assert (kinds, cdr["total_energy"]) == (["RESERVATION_TIME"], 0)
-        assert charger.connector(1).status is Status.available
+        assert charger.connector(1).status is Status.AVAILABLE
         assert await cancel(made) == "REJECTED"
 
 
@@ -237,7 +237,7 @@ async def test_an_operator_may_have_to_cancel_a_reservation_which_survives_a_res
             )
             await asked("reservation", "cancel", str(listed["number"]), *arguments)
             assert (await made.result("RESERVE_NOW", 2)).value == {"result": "CANCELED_RESERVATION"}
-            await charger.until_status(1, Status.available)
+            await charger.until_status(1, Status.AVAILABLE)
             assert (await made.session("COMPLETED"))["kwh"] == 0
             assert await asked("reservation", "list", *arguments) == []
 

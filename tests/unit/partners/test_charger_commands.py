@@ -5,10 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from ocpp.v16.enums import ChargePointStatus as Status
-from ocpp.v16.enums import UnlockStatus
 
 from partners.charger.settings import ChargerSettings
+from partners.charger.states import Outcome, Status
 from partners.cpo.remote_outcome import RemoteOutcome
 from tests.unit.partners.ocpp_world import CpoNode, cpo_node, patiently, simulator
 
@@ -101,12 +100,12 @@ async def test_unlocking_ends_the_transaction() -> None:
 @pytest.mark.parametrize(
     ("unlock", "outcome"),
     [
-        (UnlockStatus.unlock_failed, RemoteOutcome.FAILED),
-        (UnlockStatus.not_supported, RemoteOutcome.NOT_SUPPORTED),
+        (Outcome.UNLOCK_FAILED, RemoteOutcome.FAILED),
+        (Outcome.NOT_SUPPORTED, RemoteOutcome.NOT_SUPPORTED),
     ],
 )
 async def test_a_cable_that_stays_locked_leaves_the_transaction_alone(
-    unlock: UnlockStatus, outcome: RemoteOutcome
+    unlock: Outcome, outcome: RemoteOutcome
 ) -> None:
     async with cpo_node() as node, simulator(node.url(), ChargerSettings(unlock=unlock)) as charger:
         await patiently(charger.until_connected())
@@ -182,15 +181,15 @@ async def test_a_connector_goes_out_of_use_at_once_or_when_its_transaction_is_ov
         assert await ask(node, "ChangeAvailability", connectorId=0, type="Inoperative") == {
             "status": "Scheduled"
         }
-        await patiently(charger.until_status(2, Status.unavailable))
-        assert charger.connector(1).status is Status.charging
+        await patiently(charger.until_status(2, Status.UNAVAILABLE))
+        assert charger.connector(1).status is Status.CHARGING
         charger.unplug(1)
-        assert charger.connector(1).status is Status.unavailable
+        assert charger.connector(1).status is Status.UNAVAILABLE
         assert await node.central.remote_start("CP001", None, "APP") is RemoteOutcome.REJECTED
         assert await ask(node, "ChangeAvailability", connectorId=1, type="Operative") == {
             "status": "Accepted"
         }
-        await patiently(charger.until_status(1, Status.available))
+        await patiently(charger.until_status(1, Status.AVAILABLE))
         assert await ask(node, "ChangeAvailability", connectorId=5, type="Operative") == {
             "status": "Rejected"
         }
@@ -212,5 +211,5 @@ async def test_the_configuration_can_be_read_and_changed() -> None:
 async def test_a_command_that_the_charge_point_does_not_know_is_not_supported() -> None:
     async with cpo_node() as node, simulator(node.url()) as charger:
         await patiently(charger.until_connected())
-        outcome = await node.central.command("CP001", "ClearCache", {})
+        outcome = await node.central.command("CP001", "GetDiagnostics", {"location": "ftp://127.0.0.1/"})
         assert outcome is RemoteOutcome.NOT_SUPPORTED

@@ -7,14 +7,13 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ocpp.v16.enums import ChargePointStatus as Status
-from ocpp.v16.enums import ConfigurationStatus
 
 from partners.charger.configuration import Configuration
 from partners.charger.connector import Connector, NotPossible
 from partners.charger.fleet import charge_point_urls
 from partners.charger.outbox import Message, Outbox
 from partners.charger.simulated_time import SimulatedTime
+from partners.charger.states import Outcome, Status, Token
 from partners.charger.vehicle import Vehicle
 from tests.unit.partners.ocpp_world import patiently
 
@@ -44,7 +43,7 @@ def test_time_does_not_stand_still_or_run_backwards(speed: float) -> None:
 @given(st.lists(st.integers(0, 7200), max_size=8))
 def test_the_register_never_falls_and_grows_by_what_the_car_gets(seconds: list[int]) -> None:
     plug = connector()
-    transaction = plug.begin("TAG", NOON)
+    transaction = plug.begin(Token("TAG"), NOON)
     now, shown = NOON, [plug.reading(NOON).register_wh]
     for pause in seconds:
         now += timedelta(seconds=pause)
@@ -57,16 +56,16 @@ def test_the_register_never_falls_and_grows_by_what_the_car_gets(seconds: list[i
 
 def test_a_car_keeps_its_charge_for_the_next_transaction() -> None:
     plug = connector()
-    plug.begin("TAG", NOON)
+    plug.begin(Token("TAG"), NOON)
     first = plug.end(NOON + timedelta(hours=1))
-    second = plug.begin("TAG", NOON + timedelta(hours=2))
-    assert second.curve.soc_at_start == Decimal("0.3") + first.energy_wh / 60_000
+    second = plug.begin(Token("TAG"), NOON + timedelta(hours=2))
+    assert second.flow.curve.soc_at_start == Decimal("0.3") + first.energy_wh / 60_000
     assert second.meter_start_wh == int(Decimal("1234.5") + first.energy_wh)
 
 
 def test_a_reading_agrees_with_itself() -> None:
     plug = connector()
-    plug.begin("TAG", NOON)
+    plug.begin(Token("TAG"), NOON)
     reading = plug.reading(NOON + timedelta(minutes=30))
     assert reading.power_w == 22_000
     assert abs(reading.current_a * 3 * 230 - reading.power_w) < Decimal("0.001")
@@ -76,16 +75,16 @@ def test_a_reading_agrees_with_itself() -> None:
 
 def test_nothing_can_begin_without_a_car_or_end_without_a_transaction() -> None:
     with pytest.raises(NotPossible):
-        Connector(1, Decimal(22_000)).begin("TAG", NOON)
+        Connector(1, Decimal(22_000)).begin(Token("TAG"), NOON)
     with pytest.raises(NotPossible):
         connector().end(NOON)
     busy = connector()
-    busy.begin("TAG", NOON)
+    busy.begin(Token("TAG"), NOON)
     with pytest.raises(NotPossible):
-        busy.begin("OTHER", NOON)
+        busy.begin(Token("OTHER"), NOON)
 
 
-@pytest.mark.parametrize("status", [Status.unavailable, Status.faulted, Status.finishing, Status.reserved])
+@pytest.mark.parametrize("status", [Status.UNAVAILABLE, Status.FAULTED, Status.FINISHING, Status.RESERVED])
 def test_a_connector_out_of_use_is_not_free(status: Status) -> None:
     plug = connector()
     assert plug.is_free
@@ -118,22 +117,20 @@ async def test_who_waits_at_an_empty_outbox_is_woken_by_the_next_message() -> No
 @pytest.mark.parametrize(
     ("key", "value", "status"),
     [
-        ("HeartbeatInterval", "60", ConfigurationStatus.accepted),
-        ("HeartbeatInterval", "soon", ConfigurationStatus.rejected),
-        ("HeartbeatInterval", "-1", ConfigurationStatus.rejected),
-        ("AuthorizeRemoteTxRequests", "TRUE", ConfigurationStatus.accepted),
-        ("AuthorizeRemoteTxRequests", "2", ConfigurationStatus.rejected),
-        ("NumberOfConnectors", "9", ConfigurationStatus.rejected),
-        ("NoSuchKey", "1", ConfigurationStatus.not_supported),
+        ("HeartbeatInterval", "60", Outcome.ACCEPTED),
+        ("HeartbeatInterval", "soon", Outcome.REJECTED),
+        ("HeartbeatInterval", "-1", Outcome.REJECTED),
+        ("AuthorizeRemoteTxRequests", "TRUE", Outcome.ACCEPTED),
+        ("AuthorizeRemoteTxRequests", "2", Outcome.REJECTED),
+        ("NumberOfConnectors", "9", Outcome.REJECTED),
+        ("NoSuchKey", "1", Outcome.NOT_SUPPORTED),
     ],
 )
-def test_a_configuration_key_takes_only_what_makes_sense(
-    key: str, value: str, status: ConfigurationStatus
-) -> None:
+def test_a_configuration_key_takes_only_what_makes_sense(key: str, value: str, status: Outcome) -> None:
     configuration = Configuration.standard(2)
     before = dict(configuration.values)
     assert configuration.change(key, value) is status
-    expected = before | {key: value.lower()} if status is ConfigurationStatus.accepted else before
+    expected = before | {key: value.lower()} if status is Outcome.ACCEPTED else before
     assert configuration.values == expected
 
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from ocpp.v16.enums import AuthorizationStatus
 
 from partners.charger.settings import ChargerSettings
+from partners.charger.states import Verdict
 from partners.cpo.central_system import CentralSystemSettings
 from tests.unit.partners.ocpp_world import (
     CpoNode,
@@ -36,7 +36,7 @@ async def test_a_session_that_begins_and_ends_offline_is_told_in_order_when_the_
         await wire.cut()
         await patiently(charger.until(lambda: not charger.is_connected))
         charger.plug_in(1)
-        assert await charger.tap(1, "TAG") is AuthorizationStatus.accepted
+        assert await charger.tap(1, "TAG") is Verdict.ACCEPTED
         await patiently(charger.until_energy(1, Decimal(2000)))
         await charger.tap(1, "TAG")
         charger.unplug(1)
@@ -60,7 +60,7 @@ async def test_an_offline_card_is_refused_where_the_configuration_says_so() -> N
         await wire.cut()
         await patiently(charger.until(lambda: not charger.is_connected))
         charger.plug_in(1)
-        assert await charger.tap(1, "TAG") is AuthorizationStatus.invalid
+        assert await charger.tap(1, "TAG") is Verdict.INVALID
 
 
 async def test_an_open_transaction_survives_the_restart_of_the_central_system() -> None:
@@ -183,7 +183,7 @@ async def test_a_charge_point_can_be_switched_off_while_it_notices_that_the_link
         charger = simulator(node.url())
         await charger.__aenter__()
         await patiently(charger.until_told())
-        charger._uplink._websocket._response.connection.transport.abort()
+        charger.uplink._websocket._response.connection.transport.abort()
         for _ in range(steps):
             await asyncio.sleep(0)
         await patiently(charger.__aexit__(None, None, None))

@@ -5,13 +5,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from ocpp.v16.enums import AuthorizationStatus, UnitOfMeasure
-from ocpp.v16.enums import ChargePointStatus as Status
 
 from partners.charger.connector import NotPossible
 from partners.charger.driver import rfid_visit
 from partners.charger.fleet import charge_point_urls, fleet
 from partners.charger.settings import ChargerSettings
+from partners.charger.states import EnergyUnit, Status, Verdict
 from partners.charger.vehicle import Vehicle
 from partners.cpo.remote_outcome import RemoteOutcome
 from tests.unit.partners.ocpp_world import QUICK, cpo_node, energies, patiently, simulator, wire_to
@@ -33,7 +32,7 @@ async def test_an_rfid_session_is_told_from_the_first_tap_to_the_last() -> None:
         await patiently(charger.until_connected())
         visit = await patiently(rfid_visit(charger, 1, "TAG", Decimal(3000)))
     cpo = node.cpo
-    assert visit.status is AuthorizationStatus.accepted
+    assert visit.status is Verdict.ACCEPTED
     assert cpo.told("authorize") == ["TAG"]
     (started,), (stopped,) = cpo.told("transaction_started"), cpo.told("transaction_stopped")
     assert (started.connector_id, started.id_tag, started.meter_start_wh) == (1, "TAG", 1_000_000)
@@ -61,7 +60,7 @@ async def test_samples_carry_energy_power_current_and_state_of_charge() -> None:
 
 
 async def test_a_charger_that_tells_kwh_in_its_samples_and_wh_at_start_and_stop_agrees_with_itself() -> None:
-    settings = ChargerSettings(energy_unit=UnitOfMeasure.kwh)
+    settings = ChargerSettings(energy_unit=EnergyUnit.KWH)
     async with cpo_node() as node, simulator(node.url(), settings) as charger:
         await patiently(charger.until_connected())
         await patiently(rfid_visit(charger, 1, "TAG", Decimal(2000)))
@@ -75,7 +74,7 @@ async def test_a_refused_token_begins_nothing() -> None:
         node.cpo.refused.add("THIEF")
         await patiently(charger.until_connected())
         visit = await patiently(rfid_visit(charger, 1, "THIEF", Decimal(1000)))
-    assert (visit.status, visit.energy_wh) == (AuthorizationStatus.blocked, 0)
+    assert (visit.status, visit.energy_wh) == (Verdict.BLOCKED, 0)
     assert node.cpo.told("authorize") == ["THIEF"]
     assert node.cpo.told("transaction_started") == []
     assert node.cpo.statuses() == ["Available", "Preparing", "Available"]
@@ -87,7 +86,7 @@ async def test_a_token_refused_only_at_the_start_is_cut_off_and_the_stop_names_i
         await patiently(charger.until_connected())
         charger.plug_in(1)
         assert await node.central.remote_start("CP001", 1, "THIEF") is RemoteOutcome.ACCEPTED
-        await patiently(charger.until_status(1, Status.finishing))
+        await patiently(charger.until_status(1, Status.FINISHING))
         await patiently(charger.until_told())
     (stopped,) = node.cpo.told("transaction_stopped")
     assert (stopped.transaction_id, stopped.reason) == (1, "DeAuthorized")
@@ -96,7 +95,7 @@ async def test_a_token_refused_only_at_the_start_is_cut_off_and_the_stop_names_i
 async def test_the_card_may_come_before_the_car() -> None:
     async with cpo_node() as node, simulator(node.url(), speed=60) as charger:
         await patiently(charger.until_connected())
-        assert await charger.tap(1, "TAG") is AuthorizationStatus.accepted
+        assert await charger.tap(1, "TAG") is Verdict.ACCEPTED
         assert node.cpo.told("transaction_started") == []
         charger.plug_in(1)
         assert await patiently(charger.until_numbered(1)) == 1
@@ -106,7 +105,7 @@ async def test_who_taps_and_does_not_plug_in_loses_the_turn() -> None:
     async with cpo_node() as node, simulator(node.url()) as charger:
         await patiently(charger.until_connected())
         await charger.tap(1, "TAG")
-        await patiently(charger.until_status(1, Status.available))
+        await patiently(charger.until_status(1, Status.AVAILABLE))
         charger.plug_in(1)
         await patiently(charger.until_told())
     assert node.cpo.told("transaction_started") == []
@@ -118,9 +117,9 @@ async def test_only_the_card_that_began_a_transaction_ends_it() -> None:
         await patiently(charger.until_connected())
         charger.plug_in(1)
         await charger.tap(1, "TAG")
-        assert await charger.tap(1, "OTHER") is AuthorizationStatus.invalid
+        assert await charger.tap(1, "OTHER") is Verdict.INVALID
         assert charger.connector(1).id_tag == "TAG"
-        assert await charger.tap(1, "TAG") is AuthorizationStatus.accepted
+        assert await charger.tap(1, "TAG") is Verdict.ACCEPTED
         assert charger.connector(1).id_tag is None
 
 
@@ -142,7 +141,7 @@ async def test_a_full_car_suspends_and_the_transaction_goes_on_until_somebody_en
         await patiently(charger.until_connected())
         charger.plug_in(1)
         await charger.tap(1, "TAG")
-        await patiently(charger.until_status(1, Status.suspended_ev))
+        await patiently(charger.until_status(1, Status.SUSPENDED_EV))
         full = len(node.cpo.told("meter_values"))
         await node.cpo.until_told("meter_values", full + 2)
         assert node.cpo.told("transaction_stopped") == []
@@ -161,7 +160,7 @@ async def test_a_connector_that_breaks_down_ends_its_transaction_and_takes_no_ot
         charger.plug_in(1)
         await charger.tap(1, "TAG")
         charger.break_down(1)
-        assert await charger.tap(1, "TAG") is AuthorizationStatus.invalid
+        assert await charger.tap(1, "TAG") is Verdict.INVALID
         await patiently(charger.until_told())
     assert node.cpo.told("transaction_stopped")[0].reason == "Other"
     last = node.cpo.told("status_changed")[-1]

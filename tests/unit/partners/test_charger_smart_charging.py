@@ -6,12 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from ocpp.v16.enums import ChargePointStatus as Status
-from ocpp.v16.enums import ChargingProfilePurposeType as Purpose
 
 from partners.charger.connector import Connector
 from partners.charger.settings import ChargerSettings
-from partners.charger.smart_charging import FOREVER, Limit, Profile, Profiles, composite
+from partners.charger.smart_charging import FOREVER, Limit, Profile, Profiles, Purpose, composite
+from partners.charger.states import Status, Token
 from partners.charger.vehicle import Vehicle
 from tests.unit.partners.ocpp_world import CpoNode, cpo_node, patiently, simulator
 
@@ -31,9 +30,7 @@ async def reserve(
     return str((await ask(node, "ReserveNow", reservationId=number, **wanted))["status"])
 
 
-def profile(
-    purpose: Purpose = Purpose.tx_profile, watt: int = 5000, level: int = 0, **changes: Any
-) -> Profile:
+def profile(purpose: Purpose = Purpose.TX, watt: int = 5000, level: int = 0, **changes: Any) -> Profile:
     standard = {"id": len(purpose) + level, "connector_id": 1, "start": None, "duration": None}
     periods = ((timedelta(), Decimal(watt)),)
     return Profile(purpose=purpose, stack_level=level, **{**standard, "periods": periods, **changes})
@@ -43,7 +40,7 @@ async def test_a_reserved_connector_is_kept_for_its_id_tag() -> None:
     async with cpo_node() as node, simulator(node.url()) as charger:
         await patiently(charger.until_connected())
         assert await reserve(node) == "Accepted"
-        await patiently(charger.until_status(1, Status.reserved))
+        await patiently(charger.until_status(1, Status.RESERVED))
         assert await reserve(node, number=8, tag="OTHER") == "Occupied"
         charger.plug_in(1)
         assert (await charger.tap(1, "OTHER")).value == "Invalid"
@@ -59,7 +56,7 @@ async def test_a_reservation_is_replaced_cancelled_and_expires() -> None:
         assert await reserve(node, tag="NEW") == "Accepted"
         assert (await ask(node, "CancelReservation", reservationId=9))["status"] == "Rejected"
         assert (await ask(node, "CancelReservation", reservationId=7))["status"] == "Accepted"
-        await patiently(charger.until_status(1, Status.available))
+        await patiently(charger.until_status(1, Status.AVAILABLE))
         soon = (charger.time.now() + timedelta(seconds=20)).isoformat().replace("+00:00", "Z")
         assert await reserve(node, expiryDate=soon) == "Accepted"
         once = ["Reserved", "Available"]
@@ -84,10 +81,10 @@ async def test_a_seat_is_kept_free_whichever_it_is() -> None:
     [
         ([], None),
         ([profile()], 5000),
-        ([profile(), profile(Purpose.tx_default_profile, 3000, connector_id=0)], 5000),
-        ([profile(Purpose.tx_default_profile, 3000, connector_id=0)], 3000),
+        ([profile(), profile(Purpose.TX_DEFAULT, 3000, connector_id=0)], 5000),
+        ([profile(Purpose.TX_DEFAULT, 3000, connector_id=0)], 3000),
         ([profile(), profile(watt=7000, level=1)], 7000),
-        ([profile(), profile(Purpose.charge_point_max_profile, 4000, connector_id=0)], 4000),
+        ([profile(), profile(Purpose.STATION_MAX, 4000, connector_id=0)], 4000),
         ([profile(transaction_id=2)], None),
         ([profile(start=NOON + HOUR)], None),
         ([profile(start=NOON - HOUR, duration=HOUR)], None),
@@ -116,7 +113,7 @@ def test_the_energy_under_a_limit_is_what_the_limit_allows() -> None:
         return Limit(Decimal(6000), half) if at < half else Limit(Decimal(0), FOREVER)
 
     plug = Connector(1, Decimal(22_000), vehicle=Vehicle())
-    transaction = plug.begin("TAG", NOON, limit)
+    transaction = plug.begin(Token("TAG"), NOON, limit)
     plug.advance(NOON + 2 * HOUR)
     assert 2900 < transaction.energy_wh <= 3000
     assert plug.reading(NOON + 2 * HOUR).power_w == 0

@@ -11,10 +11,10 @@ from typing import Any
 
 from jsonschema import Draft4Validator
 from ocpp.messages import get_validator
-from ocpp.v16.enums import UnitOfMeasure
 
 from partners.charger.driver import rfid_visit
 from partners.charger.settings import ChargerSettings
+from partners.charger.states import EnergyUnit
 from partners.charger.vehicle import Vehicle
 from partners.cpo.remote_outcome import RemoteOutcome
 from partners.ocpp.errors import ErrorCode, spelled
@@ -60,7 +60,7 @@ async def a_full_day(node: CpoNode, wire: Wire) -> None:
     """Everything that the two can say to each other."""
     settings = ChargerSettings(
         connectors=2,
-        energy_unit=UnitOfMeasure.kwh,
+        energy_unit=EnergyUnit.KWH,
         vehicle=Vehicle(capacity_wh=Decimal(8_000), soc=Decimal("0.61")),
         reconnect_after=timedelta(milliseconds=10),
     )

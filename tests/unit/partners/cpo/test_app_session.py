@@ -4,9 +4,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from ocpp.v16.enums import UnlockStatus
 
 from partners.charger.settings import ChargerSettings
+from partners.charger.states import Outcome
 from tests.fixtures.cpo_world import (
     CPO,
     EMSP,
@@ -240,13 +240,13 @@ async def test_a_start_at_a_broken_connector_is_rejected_as_inoperative() -> Non
 @pytest.mark.parametrize(
     ("unlock", "result"),
     [
-        (UnlockStatus.unlocked, "ACCEPTED"),
-        (UnlockStatus.unlock_failed, "FAILED"),
-        (UnlockStatus.not_supported, "NOT_SUPPORTED"),
+        (Outcome.UNLOCKED, "ACCEPTED"),
+        (Outcome.UNLOCK_FAILED, "FAILED"),
+        (Outcome.NOT_SUPPORTED, "NOT_SUPPORTED"),
     ],
 )
 async def test_each_word_of_the_charge_point_about_unlocking_has_a_result(
-    unlock: UnlockStatus, result: str
+    unlock: Outcome, result: str
 ) -> None:
     async with world() as made:
         await made.charger(settings=ChargerSettings(unlock=unlock))

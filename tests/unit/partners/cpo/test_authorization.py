@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from ocpp.v16.enums import AuthorizationStatus as Said
 
 from partners.charger.driver import rfid_visit
+from partners.charger.states import Verdict as Said
 from tests.fixtures.cpo_world import CPO, EMSP, SettableClock, World, token, world
 from tests.fixtures.recorder import Fault, Reply
 
@@ -35,25 +35,25 @@ UNKNOWN = Reply(status=404, status_code=2004, status_message="unknown token")
 @pytest.mark.parametrize(
     ("whitelist", "valid", "emsp", "said", "is_asked"),
     [
-        ("ALWAYS", True, BLOCKED, Said.accepted, False),
-        ("ALWAYS", False, UP, Said.invalid, False),
-        ("ALLOWED", True, BLOCKED, Said.accepted, False),
-        ("ALLOWED", False, UP, Said.invalid, False),
-        ("ALLOWED_OFFLINE", True, UP, Said.accepted, True),
-        ("ALLOWED_OFFLINE", True, BLOCKED, Said.blocked, True),
-        ("ALLOWED_OFFLINE", True, AWAY, Said.accepted, True),
-        ("ALLOWED_OFFLINE", True, TIMED_OUT, Said.accepted, True),
-        ("ALLOWED_OFFLINE", True, Fault.CLOSE, Said.accepted, True),
-        ("ALLOWED_OFFLINE", True, Fault.HTML, Said.accepted, True),
-        ("ALLOWED_OFFLINE", True, Reply({"allowed": "SURE"}), Said.accepted, True),
-        ("ALLOWED_OFFLINE", False, AWAY, Said.invalid, True),
-        ("ALLOWED_OFFLINE", True, UNKNOWN, Said.invalid, True),
-        ("ALLOWED_OFFLINE", True, Reply(status_code=4001), Said.invalid, True),
-        ("NEVER", True, UP, Said.accepted, True),
-        ("NEVER", False, UP, Said.accepted, True),
-        ("NEVER", True, BLOCKED, Said.blocked, True),
-        ("NEVER", True, AWAY, Said.invalid, True),
-        ("NEVER", True, Fault.SERVER_ERROR, Said.invalid, True),
+        ("ALWAYS", True, BLOCKED, Said.ACCEPTED, False),
+        ("ALWAYS", False, UP, Said.INVALID, False),
+        ("ALLOWED", True, BLOCKED, Said.ACCEPTED, False),
+        ("ALLOWED", False, UP, Said.INVALID, False),
+        ("ALLOWED_OFFLINE", True, UP, Said.ACCEPTED, True),
+        ("ALLOWED_OFFLINE", True, BLOCKED, Said.BLOCKED, True),
+        ("ALLOWED_OFFLINE", True, AWAY, Said.ACCEPTED, True),
+        ("ALLOWED_OFFLINE", True, TIMED_OUT, Said.ACCEPTED, True),
+        ("ALLOWED_OFFLINE", True, Fault.CLOSE, Said.ACCEPTED, True),
+        ("ALLOWED_OFFLINE", True, Fault.HTML, Said.ACCEPTED, True),
+        ("ALLOWED_OFFLINE", True, Reply({"allowed": "SURE"}), Said.ACCEPTED, True),
+        ("ALLOWED_OFFLINE", False, AWAY, Said.INVALID, True),
+        ("ALLOWED_OFFLINE", True, UNKNOWN, Said.INVALID, True),
+        ("ALLOWED_OFFLINE", True, Reply(status_code=4001), Said.INVALID, True),
+        ("NEVER", True, UP, Said.ACCEPTED, True),
+        ("NEVER", False, UP, Said.ACCEPTED, True),
+        ("NEVER", True, BLOCKED, Said.BLOCKED, True),
+        ("NEVER", True, AWAY, Said.INVALID, True),
+        ("NEVER", True, Fault.SERVER_ERROR, Said.INVALID, True),
     ],
 )
 async def test_the_whitelist_decides_who_decides(
@@ -69,12 +69,12 @@ async def test_the_whitelist_decides_who_decides(
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ("ALLOWED", Said.accepted),
-        ("BLOCKED", Said.blocked),
-        ("EXPIRED", Said.expired),
-        ("NO_CREDIT", Said.blocked),
-        ("NOT_ALLOWED", Said.invalid),
-        ("PERHAPS", Said.invalid),
+        ("ALLOWED", Said.ACCEPTED),
+        ("BLOCKED", Said.BLOCKED),
+        ("EXPIRED", Said.EXPIRED),
+        ("NO_CREDIT", Said.BLOCKED),
+        ("NOT_ALLOWED", Said.INVALID),
+        ("PERHAPS", Said.INVALID),
     ],
 )
 async def test_each_word_of_the_emsp_has_one_of_ocpp(answer: str, said: Said) -> None:
@@ -114,7 +114,7 @@ async def test_an_unknown_token_is_asked_of_whoever_the_hub_finds() -> None:
 async def test_a_token_that_nobody_knows_does_not_charge(answer: Reply | Fault) -> None:
     async with world() as made:
         made.hub.answers("POST", AUTHORIZE, answer)
-        assert await tapped(made, "STRANGER") is Said.invalid
+        assert await tapped(made, "STRANGER") is Said.INVALID
         assert made.cpo.sessions() == []
 
 
@@ -123,7 +123,7 @@ async def test_an_emsp_that_takes_too_long_counts_as_away() -> None:
         tokens=(token(whitelist="ALLOWED_OFFLINE"),), authorize_within=timedelta(milliseconds=50)
     ) as made:
         made.hub.answers("POST", AUTHORIZE, Fault.HANG)
-        assert await tapped(made) is Said.accepted
+        assert await tapped(made) is Said.ACCEPTED
 
 
 async def test_a_token_that_may_charge_elsewhere_only_does_not_charge_here() -> None:
@@ -131,7 +131,7 @@ async def test_a_token_that_may_charge_elsewhere_only_does_not_charge_here() -> 
     async with world(tokens=(token(whitelist="NEVER"),)) as made:
         elsewhere = {"location_id": "square", "evse_uids": ["E2"]}
         made.hub.answers("POST", AUTHORIZE, allowed(location=elsewhere))
-        assert await tapped(made) is Said.invalid
+        assert await tapped(made) is Said.INVALID
 
 
 @pytest.mark.holds("TOK-15", "SES-12", "CDR-13", by="cpo")
@@ -149,7 +149,7 @@ async def test_the_reference_of_the_emsp_goes_into_session_and_cdr() -> None:
 
 async def test_two_emsps_with_the_same_uid_are_not_guessed_between() -> None:
     async with world(tokens=(token(), token(party_id="XYZ"))) as made:
-        assert await tapped(made) is Said.invalid
+        assert await tapped(made) is Said.INVALID
         assert made.hub.all("POST", AUTHORIZE) == []
 
 
@@ -158,7 +158,7 @@ async def test_a_token_that_is_pushed_counts_at_once() -> None:
     async with world(tokens=(token(whitelist="ALWAYS"),)) as made:
         answer = await made.push(token(valid=False, last_updated="2026-02-01T00:00:00Z"))
         assert (answer.status, answer.code) == (200, 1000)
-        assert await tapped(made) is Said.invalid
+        assert await tapped(made) is Said.INVALID
         url = f"{made.hub.far_end['tokens', 'RECEIVER']}/NL/MSP/CARD1"
         stored = await made.hub.call("GET", url, to=str(CPO), sender=EMSP)
         assert stored.data["valid"] is False
@@ -169,7 +169,7 @@ async def test_an_older_push_does_not_undo_a_newer_one() -> None:
     async with world() as made:
         await made.push(token(valid=False, last_updated="2026-02-01T00:00:00Z"))
         await made.push(token(valid=True, last_updated="2026-01-01T00:00:00Z"))
-        assert await tapped(made) is Said.invalid
+        assert await tapped(made) is Said.INVALID
 
 
 START = {"location_id": "square", "evse_uid": "E1"}
@@ -190,5 +190,5 @@ async def test_a_card_that_a_command_named_is_not_asked_about_for_a_quarter_of_a
         clock.ahead = timedelta(minutes=minutes)
         # The driver comes later than the charge point waits: it has forgotten the command, and asks.
         await charger.until(lambda: charger._connectors[1].authorized is None)
-        assert await charger.tap(1, "CARD1") is Said.accepted
+        assert await charger.tap(1, "CARD1") is Said.ACCEPTED
         assert len(made.hub.all("POST", AUTHORIZE)) == asked

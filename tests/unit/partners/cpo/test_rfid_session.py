@@ -5,12 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from ocpp.v16.enums import AuthorizationStatus, UnitOfMeasure
 
 from hub.ocpi.patching import patched
 from hub.pricing import charged_periods, ocpi_price, price
 from partners.charger.driver import rfid_visit
 from partners.charger.settings import ChargerSettings
+from partners.charger.states import EnergyUnit, Verdict
 from partners.charger.vehicle import Vehicle
 from partners.cpo.sessions import Pace
 from schemas.v2_2_1 import CDR, Session
@@ -22,7 +22,7 @@ async def charged(made: World, wh: int = 3000, settings: ChargerSettings | None 
     """A visit with the card CARD1; the CDR of it."""
     charger = await made.charger(settings=settings)
     visit = await rfid_visit(charger, 1, "CARD1", Decimal(wh))
-    assert visit.status is AuthorizationStatus.accepted
+    assert visit.status is Verdict.ACCEPTED
     value: dict[str, Any] = (await made.hub.receives("POST", "/receiver/cdrs")).value
     return value
 
@@ -179,7 +179,7 @@ async def test_a_running_session_is_told_every_so_many_kwh_and_not_with_every_sa
 
 async def test_kwh_and_wh_on_the_wire_are_the_same_energy() -> None:
     async with world(tokens=(token(),)) as made:
-        cdr = await charged(made, 1000, ChargerSettings(energy_unit=UnitOfMeasure.kwh))
+        cdr = await charged(made, 1000, ChargerSettings(energy_unit=EnergyUnit.KWH))
         assert Decimal("0.9") < cdr["total_energy"] < Decimal("1.6")
 
 
