@@ -18,6 +18,7 @@ from partners.charger.configuration import Configuration
 from partners.charger.connector import Connector
 from partners.charger.dialects import DIALECTS, Dialect
 from partners.charger.firmware import Firmware
+from partners.charger.meter import Glitch
 from partners.charger.onlooker import ConnectorState, Happening, Onlooker
 from partners.charger.settings import ChargerSettings
 from partners.charger.simulated_time import SimulatedTime
@@ -60,6 +61,7 @@ class ChargerSimulator:
         )
         self.dialect: Dialect = DIALECTS[self.settings.version](self.station, self.uplink, self._restart)
         self.station.voice = self.dialect
+        self._whole = Status.AVAILABLE
         self._tasks: set[asyncio.Task[None]] = set()
         self._group = asyncio.TaskGroup()
 
@@ -103,7 +105,32 @@ class ChargerSimulator:
         """The connector becomes faulty; ends a transaction that is under way."""
         self.station.break_down(connector_id)
 
+    def repair(self, connector_id: int) -> None:
+        """A connector that was faulty works again."""
+        self.station.repair(connector_id)
+
+    def become(self, status: Status) -> None:
+        """The charger as a whole (connector 0, EVSE 0) is in a state; its connectors go on as they are."""
+        self._whole = status
+        self.dialect.whole_changed(status)
+        self._tell(f"as a whole {status.value}")
+
     # What befalls it
+
+    def go_wrong(self, connector_id: int, glitch: Glitch, *, wh: int = 0, samples: int = 1) -> None:
+        """A meter has a glitch from its next reading on; see `Meter.go_wrong`."""
+        register_wh = int(self.station.connector(connector_id).register_wh)
+        meter = self.station.meters[connector_id]
+        meter.go_wrong(glitch, wh=wh, samples=samples, register_wh=register_wh)
+
+    def mend_meter(self, connector_id: int) -> None:
+        """A meter is right again."""
+        self.station.meters[connector_id].mend()
+
+    async def reconnect(self) -> None:
+        """The link is lost, and had again: without a boot, since it was never off."""
+        await self.uplink.cut()
+        self.uplink.mend()
 
     async def go_offline(self) -> None:
         """The network fails; what belongs to transactions waits."""
@@ -173,8 +200,9 @@ class ChargerSimulator:
         """The central system has accepted us on a new link."""
         self._tell("connected")
         if after_boot or self.settings.tells_status_when_back:
-            if self.settings.tells_status_of_the_whole:
-                self.dialect.whole_is_available(self.time.now())
+            tells = self.settings.tells_status_of_the_whole
+            if tells or (tells is None and self.settings.version == "1.6"):
+                self.dialect.whole_changed(self._whole)
             self.station.say_status()
 
     def disconnected(self) -> None:

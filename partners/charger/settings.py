@@ -37,8 +37,8 @@ class ChargerSettings:
     unlock: Outcome = Outcome.UNLOCKED
     #: Whether it says how its connectors are when it is back on a link; many chargers do not.
     tells_status_when_back: bool = True
-    #: Whether it says how it is as a whole: connector 0, EVSE 0.
-    tells_status_of_the_whole: bool = True
+    #: Whether it says how it is as a whole: connector 0, EVSE 0. None: as its version wants it, 1.6 so.
+    tells_status_of_the_whole: bool | None = None
     #: Whether each message about a transaction of 2.x has a seqNo of its own; some chargers repeat it.
     repeats_seq_no: bool = False
     #: Whether 2.x tells which remote start a transaction comes from.

@@ -118,6 +118,7 @@ class Uplink:
         self._is_whole.set()
 
     async def _drop(self) -> None:
+        self._link = None
         if self._websocket is not None:
             await self._websocket.close()
 

@@ -144,10 +144,13 @@ class Outbox:
         self._database.execute("UPDATE session SET taken = NULL WHERE session_id = ?", (session_id,))
 
     def session_taken(self, owed: OwedSession, at: datetime, refusal: str | None = None) -> None:
-        """The eMSP took a Session, or refused it; what has changed meanwhile stays owed."""
+        """The eMSP took a Session, or refused it; what has changed meanwhile stays owed.
+
+        A fact that changed nothing but `last_updated`, like a status just after the start, is no news.
+        """
         self._database.execute(
-            "UPDATE session SET taken = ?, taken_at = ?, refusal = ?, is_owed = is_owed AND text <> ?"
-            " WHERE session_id = ?",
+            "UPDATE session SET taken = ?, taken_at = ?, refusal = ?, is_owed = is_owed AND"
+            " json_remove(text, '$.last_updated') <> json_remove(?, '$.last_updated') WHERE session_id = ?",
             (None if refusal else owed.text, _microseconds(at), refusal, owed.text, owed.session_id),
         )
 

@@ -8,7 +8,7 @@ from partners.charger.central_system_link import Reply
 from partners.charger.certificate import Certificate
 from partners.charger.frames import Call
 from partners.charger.outbox import Message
-from partners.charger.states import BootReason, Cause
+from partners.charger.states import BootReason, Cause, Status
 from partners.charger.station import Station, Voice
 
 
@@ -61,8 +61,8 @@ class Dialect(Voice, Protocol):
     def boot_notification(self, reason: BootReason) -> Call:
         """Who it is."""
 
-    def whole_is_available(self, at: datetime) -> None:
-        """Tell how the charger as a whole is."""
+    def whole_changed(self, status: Status) -> None:
+        """The charger as a whole is in a state, or the state is to be told again."""
 
     def disconnected(self) -> None:
         """The link is lost: what was said on it is forgotten, as far as it meant nothing else."""

@@ -69,9 +69,9 @@ class Dialect16:
         """Who it is; 1.6 does not say why it boots."""
         return messages.boot_notification(self._station.identity)
 
-    def whole_is_available(self, at: datetime) -> None:
+    def whole_changed(self, status: Status) -> None:
         """Connector 0."""
-        self._speech.say(messages.status_notification(0, Status.AVAILABLE, at))
+        self._speech.say(messages.status_notification(0, status, self._station.time.now()))
 
     def disconnected(self) -> None:
         """Nothing is remembered of a link."""

@@ -20,7 +20,7 @@ from partners.charger.meter import Shown
 from partners.charger.outbox import Message
 from partners.charger.reservation import Reservation
 from partners.charger.smart_charging import Profile, Purpose, RateUnit
-from partners.charger.states import BootReason, Cause, Context, Outcome, Token, Trigger, Verdict
+from partners.charger.states import BootReason, Cause, Context, Outcome, Status, Token, Trigger, Verdict
 from partners.charger.station import Occasion, Station
 
 _Payload = Mapping[str, Any]
@@ -71,9 +71,10 @@ class Dialect2:
         """Who it is."""
         return messages.boot_notification(self._station.identity, reason)
 
-    def whole_is_available(self, at: datetime) -> None:
+    def whole_changed(self, status: Status) -> None:
         """EVSE 0, as some chargers tell it, though 2.x has no such EVSE."""
-        self._speech.say(messages.status_notification(0, 0, "Available", at))
+        at = self._station.time.now()
+        self._speech.say(messages.status_notification(0, 0, status.value, at))
 
     def disconnected(self) -> None:
         """On the next link everything is worth saying again."""
@@ -136,11 +137,12 @@ class Dialect2:
             "timestamp": timestamp(occasion.at),
             "triggerReason": occasion.trigger,
             "seqNo": self._seq_no(transaction),
-            "offline": not self._speech.is_up,
             "transactionInfo": self._info(connector, transaction, cause),
             "evse": {"id": connector.connector_id, "connectorId": 1},
             **self._told_once(event, transaction, occasion, token),
         }
+        if not self._speech.is_up:
+            payload["offline"] = True
         measured = self._measured(connector, occasion.shown)
         if measured:
             payload["meterValue"] = measured

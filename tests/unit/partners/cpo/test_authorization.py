@@ -189,6 +189,6 @@ async def test_a_card_that_a_command_named_is_not_asked_about_for_a_quarter_of_a
         await made.result("START_SESSION")
         clock.ahead = timedelta(minutes=minutes)
         # The driver comes later than the charge point waits: it has forgotten the command, and asks.
-        await charger.until(lambda: charger._connectors[1].authorized is None)
+        await charger.until(lambda: charger.station.connectors[1].authorized is None)
         assert await charger.tap(1, "CARD1") is Said.ACCEPTED
         assert len(made.hub.all("POST", AUTHORIZE)) == asked
