@@ -9,10 +9,13 @@ from typing import Any, NamedTuple, Protocol
 
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
-from partners.charger import frames
+from partners.charger.call import Call
 from partners.charger.firmware import Firmware, Manner
-from partners.charger.frames import Answered, Asked, Call, ErrorCode, Refused
 from partners.charger.simulated_time import SimulatedTime
+from partners.ocpp import frames, payloads
+from partners.ocpp.errors import CallRefused, ErrorCode
+from partners.ocpp.frames import CallError, CallResult, MalformedCall, NotAFrame
+from partners.ocpp.versions import Version
 
 _log = logging.getLogger(__name__)
 
@@ -68,12 +71,13 @@ class CentralSystemLink:
         answer_within: timedelta,
     ) -> None:
         self._websocket = websocket
+        self._version = Version(f"ocpp{dialect.version}")
         self._dialect = dialect
         self._firmware = firmware
         self._time = time
         self._answer_within = answer_within.total_seconds()
         #: None: the link is lost, and there will be no answer.
-        self._waiting: dict[str, asyncio.Future[Answered | Refused | None]] = {}
+        self._waiting: dict[str, asyncio.Future[CallResult | CallError | None]] = {}
         #: One question at a time, as OCPP-J wants it.
         self._turn = asyncio.Lock()
         self._is_lost = False
@@ -87,14 +91,20 @@ class CentralSystemLink:
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
-                    heard = frames.read(await self._receive())
+                    text = await self._receive()
+                    try:
+                        heard = frames.read(text, self._version)
+                    except NotAFrame:
+                        _log.warning("a frame that makes no sense")
+                        continue
+                    except MalformedCall as malformed:
+                        await self._refuse(malformed.message_id, malformed)
+                        continue
                     match heard:
-                        case Asked():
+                        case frames.Call():
                             group.create_task(self._answer(heard))
-                        case Answered() | Refused():
+                        case CallResult() | CallError():
                             self._hear(heard)
-                        case None:
-                            _log.warning("a frame that makes no sense")
         except* LinkLost as lost:
             raise LinkLost from lost
         finally:
@@ -117,17 +127,17 @@ class CentralSystemLink:
         async with self._turn:
             message_id = message_id or str(uuid.uuid4())
             answer = await self._answer_to(message_id, question)
-        if isinstance(answer, Refused):
+        if isinstance(answer, CallError):
             raise NotAnswered(f"{question.action}: {answer.code}")
         return answer.payload
 
-    async def _answer_to(self, message_id: str, question: Call) -> Answered | Refused:
+    async def _answer_to(self, message_id: str, question: Call) -> CallResult | CallError:
         if self._is_lost:
             raise LinkLost
-        waiting: asyncio.Future[Answered | Refused | None] = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[CallResult | CallError | None] = asyncio.get_running_loop().create_future()
         self._waiting[message_id] = waiting
         try:
-            await self._send(frames.asked(message_id, question))
+            await self._send(frames.call(message_id, question.action, question.payload))
             async with asyncio.timeout(self._answer_within):
                 answer = await waiting
         except TimeoutError as error:
@@ -138,30 +148,36 @@ class CentralSystemLink:
             raise LinkLost
         return answer
 
-    async def _answer(self, asked: Asked) -> None:
-        behaviour = self._firmware.towards(asked.call.action)
+    async def _answer(self, asked: frames.Call) -> None:
+        behaviour = self._firmware.towards(asked.action)
         if behaviour.delay:
             await self._time.sleep(behaviour.delay)
         if behaviour.manner is Manner.SILENT:
             return
-        await self._send_reply(asked, behaviour.manner)
-
-    async def _send_reply(self, asked: Asked, manner: Manner) -> None:
-        dialect, message_id = self._dialect, asked.message_id
-        code = frames.fault(dialect.version, asked.call)
-        if code is None and manner is Manner.ERROR:
-            code = ErrorCode.INTERNAL
-        rejection = dialect.rejection(asked.call) if manner is Manner.REJECT else None
-        reply = Reply(rejection) if rejection is not None else None
-        if code is None and reply is None:
-            reply = dialect.reply(asked.call)
-        if code is not None or reply is None:
-            await self._send(frames.refused(message_id, code or ErrorCode.NOT_SUPPORTED, dialect.version))
+        try:
+            reply = self._reply(Call(asked.action, asked.payload), behaviour.manner)
+        except CallRefused as refused:
+            await self._refuse(asked.message_id, refused)
             return
-        await self._send(frames.answered(message_id, reply.payload))
+        await self._send(frames.call_result(asked.message_id, reply.payload))
         reply.consequence()
 
-    def _hear(self, answer: Answered | Refused) -> None:
+    def _reply(self, call: Call, manner: Manner) -> Reply:
+        if not payloads.is_action(self._version, call.action):
+            raise CallRefused(ErrorCode.NOT_IMPLEMENTED)
+        payloads.check_call(self._version, call.action, call.payload)
+        if manner is Manner.ERROR:
+            raise CallRefused(ErrorCode.INTERNAL_ERROR)
+        rejection = self._dialect.rejection(call) if manner is Manner.REJECT else None
+        reply = self._dialect.reply(call) if rejection is None else Reply(rejection)
+        if reply is None:
+            raise CallRefused(ErrorCode.NOT_SUPPORTED)
+        return reply
+
+    async def _refuse(self, message_id: str, refused: CallRefused) -> None:
+        await self._send(frames.call_error(message_id, refused, self._version))
+
+    def _hear(self, answer: CallResult | CallError) -> None:
         waiting = self._waiting.get(answer.message_id)
         if waiting is not None and not waiting.done():
             waiting.set_result(answer)

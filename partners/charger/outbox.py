@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from partners.charger.frames import Call
+from partners.charger.call import Call
 
 
 @dataclass(slots=True)

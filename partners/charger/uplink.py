@@ -10,11 +10,11 @@ from typing import Any, Protocol
 import aiohttp
 from aiohttp import ClientWSTimeout
 
+from partners.charger.call import Call
 from partners.charger.central_system_link import CentralSystemLink, LinkLost, NotAnswered
 from partners.charger.configuration import Configuration
 from partners.charger.dialects.dialect import Dialect
 from partners.charger.firmware import Firmware
-from partners.charger.frames import Call
 from partners.charger.outbox import Message, Outbox
 from partners.charger.settings import ChargerSettings
 from partners.charger.simulated_time import SimulatedTime

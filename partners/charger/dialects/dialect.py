@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
+from partners.charger.call import Call
 from partners.charger.central_system_link import Reply
 from partners.charger.certificate import Certificate
-from partners.charger.frames import Call
 from partners.charger.outbox import Message
 from partners.charger.states import BootReason, Cause, Status
 from partners.charger.station import Station, Voice

@@ -5,12 +5,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from partners.charger.call import Call
 from partners.charger.central_system_link import Reply
 from partners.charger.certificate import Certificate
 from partners.charger.connector import Connector, Transaction
 from partners.charger.dialects import v16_messages as messages
 from partners.charger.dialects.dialect import Restart, Speech
-from partners.charger.frames import Call
 from partners.charger.meter import Shown
 from partners.charger.outbox import Message
 from partners.charger.reservation import Reservation

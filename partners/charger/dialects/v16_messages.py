@@ -5,9 +5,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from partners.charger.call import Call
 from partners.charger.connector import Transaction
 from partners.charger.dialects.dialect import timestamp
-from partners.charger.frames import Call
 from partners.charger.meter import Shown
 from partners.charger.ocmf import ENCODING, base64_text
 from partners.charger.smart_charging import VOLTAGE, RateUnit, Step

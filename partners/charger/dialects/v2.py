@@ -9,13 +9,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from partners.charger.call import Call
 from partners.charger.central_system_link import Reply
 from partners.charger.certificate import Certificate
 from partners.charger.connector import Connector, Transaction
 from partners.charger.dialects import v2_messages as messages
 from partners.charger.dialects import v2_variables as variables
 from partners.charger.dialects.dialect import Restart, Speech, timestamp
-from partners.charger.frames import Call
 from partners.charger.meter import Shown
 from partners.charger.outbox import Message
 from partners.charger.reservation import Reservation

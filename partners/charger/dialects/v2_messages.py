@@ -5,9 +5,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from partners.charger.call import Call
 from partners.charger.connector import Connector
 from partners.charger.dialects.dialect import timestamp
-from partners.charger.frames import Call
 from partners.charger.meter import Shown
 from partners.charger.ocmf import ALGORITHM, ENCODING, base64_text
 from partners.charger.smart_charging import VOLTAGE, Profile, RateUnit, Step
@@ -89,6 +89,8 @@ def meter_value(
     Returns:
         None, if there is nothing to tell.
     """
+    if shown.register_wh is None:
+        return None
     wanted = [sample for measurand in measurands for sample in _samples(shown, measurand, public_key)]
     return {"timestamp": timestamp(shown.reading.at), "sampledValue": wanted} if wanted else None
 
@@ -148,10 +150,8 @@ def _samples(shown: Shown, measurand: str, public_key: bytes | None) -> list[dic
 
 
 def _registers(shown: Shown, public_key: bytes | None) -> list[dict[str, Any]]:
-    if shown.register_wh is None:
-        return []
     measurand = f"Energy.Active.{'Export' if shown.is_exported else 'Import'}.Register"
-    value = Decimal(shown.register_wh)
+    value = Decimal(shown.register_wh or 0)
     in_unit = value.scaleb(-3) if shown.unit == EnergyUnit.KWH else value
     if shown.is_by_phase:
         share = round(in_unit / 3, 3)

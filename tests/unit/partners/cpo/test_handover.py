@@ -166,7 +166,8 @@ async def test_a_session_that_is_refused_is_not_sent_with_every_sample() -> None
         await rfid_visit(charger, 1, "CARD1", Decimal(4000))
         await made.hub.receives("POST", "/receiver/cdrs")
         states = [each.value["status"] for each in made.hub.all("PUT", "/receiver/sessions")]
-        assert states == ["ACTIVE", "COMPLETED"]
+        # That the car charges may be told while the PUT of the start is on its way, and is news then.
+        assert states in (["ACTIVE", "COMPLETED"], ["ACTIVE", "ACTIVE", "COMPLETED"])
 
 
 async def test_the_url_at_which_the_emsp_keeps_a_cdr_is_kept() -> None:
