@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler as WebHandler
 from aiohttp.typedefs import Middleware
 
-from partners.link import NO_SUCCESS
+from partners.link import NO_SUCCESS, in_words
 from partners.peers import NotSent
 from schemas import exact_json
 
@@ -80,7 +80,7 @@ def _answered(key: str) -> Middleware:
         except (NotPossible, NotSent, exact_json.NotJson) as error:
             return _error(409, str(error))
         except NO_SUCCESS as error:
-            return _error(502, f"{type(error).__name__}: {error}")
+            return _error(502, in_words(error))
         except web.HTTPException as error:
             return _error(error.status, error.reason)
         except Exception:

@@ -38,6 +38,16 @@ class NoHub(PeerOffers):
 NO_SUCCESS: Final = (NotSent, CallFailed, PeerRefused, PeerOffers)
 
 
+def in_words(error: Exception) -> str:
+    """Why a request ended without success, for whoever asked for it."""
+    match error:
+        case CallFailed():
+            return f"the platform: {error.happened} ({error})"
+        case PeerRefused():
+            return f"the platform refused: {error}"
+    return str(error)
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """Calls to the platform that the node is registered with, in the name of the node's party."""

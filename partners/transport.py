@@ -78,7 +78,7 @@ class AiohttpTransport:
         except aiohttp.ClientConnectorError as error:
             raise NotReached(f"{request.url}: {error}") from error
         except (aiohttp.ClientError, ConnectionError) as error:
-            raise BrokenAnswer(f"{request.url}: {str(error) or type(error).__name__}") from error
+            raise BrokenAnswer(f"{request.url}: {str(error) or 'the connection was closed'}") from error
 
     async def _body(self, answer: aiohttp.ClientResponse) -> bytes:
         body = bytearray()

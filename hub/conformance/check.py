@@ -156,7 +156,7 @@ class _Look:
         try:
             return await transport.send(request)
         except CallFailed as failure:
-            self._say(subject, f"GET {url}: {type(failure).__name__}: {failure}")
+            self._say(subject, f"GET {url}: {failure.happened}: {failure}")
             return None
 
     def _read(self, subject: str, model: type[Model], value: Any) -> Model | None:

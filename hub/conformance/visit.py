@@ -106,7 +106,7 @@ class Visit:
         try:
             reply = await self.transport.send(HttpRequest(method, url, headers, body, self.patience))
         except CallFailed as failure:
-            comes.fails(f"{type(failure).__name__}: {failure}", where)
+            comes.fails(f"{failure.happened}: {failure}", where)
             return None
         self._look_at(reply, ids, routing if shown else NO_ROUTING, where)
         return read_answer(reply)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from hub.ocpi.headers import Header
 
@@ -45,9 +45,14 @@ class CallFailed(Exception):
     └── BrokenAnswer      the connection closed half-way, the answer is too large or is not HTTP
     """
 
+    #: What happened, in words for people; the message says where, and more.
+    happened: ClassVar[str] = "the call failed"
+
 
 class UrlNotAllowed(CallFailed):
     """The URL may not be called."""
+
+    happened = "this URL may not be called"
 
 
 class HeaderNotAllowed(CallFailed):
@@ -57,13 +62,19 @@ class HeaderNotAllowed(CallFailed):
 class NotReached(CallFailed):
     """No connection could be made; nothing was sent."""
 
+    happened = "it cannot be reached, and nothing was sent"
+
 
 class NoAnswerInTime(CallFailed):
     """The platform did not answer in time; the request may have been received."""
 
+    happened = "it did not answer in time, and may have received the request"
+
 
 class BrokenAnswer(CallFailed):
     """The answer did not arrive whole; the request may have been received."""
+
+    happened = "its answer did not arrive whole, and it may have received the request"
 
 
 class Transport(Protocol):

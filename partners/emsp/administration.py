@@ -219,6 +219,7 @@ class Counter:
                 "evse": each.evse_uid,
                 "until": format_timestamp(each.until),
                 "state": each.state.value,
+                "reason": each.reason,
             }
             for each in reservations(self.provider.commands.all(), self.clock())
         ]

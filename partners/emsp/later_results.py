@@ -21,6 +21,7 @@ from partners.changes import Changes
 from partners.database import Database
 from partners.exchange import DONE, Answer, Request
 from partners.link import NO_SUCCESS
+from partners.link import in_words as why
 from schemas import exact_json
 from schemas.findings import findings
 from schemas.tolerance import TOLERANT
@@ -110,7 +111,7 @@ class LaterResults:
         try:
             response = _read(model, (await answer).data())
         except NO_SUCCESS as error:
-            self.database.execute("UPDATE asked SET failure = ? WHERE id = ?", (str(error), asked_id))
+            self.database.execute("UPDATE asked SET failure = ? WHERE id = ?", (why(error), asked_id))
             raise
         self.database.execute(
             "UPDATE asked SET response = ? WHERE id = ?", (response.to_json().decode(), asked_id)

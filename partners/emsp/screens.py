@@ -168,10 +168,10 @@ def command(answer: Values) -> RenderableType:
 
 def reservations(found: Sequence[Values]) -> RenderableType:
     """One line a reservation."""
-    table = lines("Reservation", "CPO", "Location", "EVSE", "Until", "State")
+    table = lines("Reservation", "CPO", "Location", "EVSE", "Until", "State", "Why")
     for each in found:
         place = each["cpo"], each["location"], plain(each["evse"])
-        table.add_row(each["id"], *place, each["until"], each["state"])
+        table.add_row(each["id"], *place, each["until"], each["state"], plain(each["reason"]))
     return table
 
 

@@ -25,7 +25,7 @@ from tests.fixtures.processes import Program
 #: As long as the issue allows.
 WITHIN_SECONDS = 60
 #: Room for a database and a few of its changes, but not for a story.
-TOO_SMALL = 400 * 1024
+TOO_SMALL = 700 * 1024
 PROGRAMS = {"ocpi-hub": "hub", "ocpi-node": "partners"}
 
 Playing = Callable[..., AbstractAsyncContextManager[Program]]

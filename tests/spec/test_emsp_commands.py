@@ -1,17 +1,20 @@
 """2.2.1, Commands, as the eMSP sends them: reservations to their end, and who may unlock."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import aiohttp
 import pytest
 
 from partners.emsp.driver import Driver
 from partners.emsp.reservations import ReservationState, reservations
+from schemas import exact_json
 from schemas.v2_2_1 import CommandType
 from tests.fixtures.clocks import Clock
 from tests.fixtures.emsp_world import World, emsp_world, response_url
-from tests.fixtures.recorder import Answered, Fault, Reply
+from tests.fixtures.recorder import Answered, Fault, Reply, to_json
 from tests.fixtures.samples import location, session
 
 COMMANDS = "/receiver/commands/"
@@ -149,6 +152,72 @@ class TestReservations:
         reservation_id = await self.made(world, "ACCEPTED")
         await world.node.driver.cancel(reservation_id)
         assert self.state(world, clock) is ReservationState.GIVEN_UP
+
+    @pytest.mark.holds("TR-31", by="emsp")
+    @pytest.mark.parametrize(
+        ("reply", "state", "reason"),
+        [
+            (
+                Fault.CLOSE,
+                ReservationState.FAILED,
+                "its answer did not arrive whole, and it may have received",
+            ),
+            (Fault.HANG, ReservationState.FAILED, "it did not answer in time, and may have received"),
+            (
+                Reply(status_code=4003, status_message="BE/BEC is away"),
+                ReservationState.FAILED,
+                "the platform refused: HTTP 200, OCPI 4003: BE/BEC is away",
+            ),
+            (Reply({"result": "REJECTED", "timeout": 0}), ReservationState.REFUSED, "REJECTED"),
+            (Reply({"result": "NOT_SUPPORTED", "timeout": 0}), ReservationState.REFUSED, "NOT_SUPPORTED"),
+        ],
+    )
+    async def test_what_did_not_get_through_has_failed_and_says_why(
+        self, world: World, clock: Clock, reply: Reply | Fault, state: ReservationState, reason: str
+    ) -> None:
+        """No class of Python is named, nothing is sent again, and it is not asked for any more."""
+        world.hub.answers("POST", COMMANDS, reply, times=1)
+        body = {"token": "04A1B2C3", "location": "LOC1", "until": "2026-01-01T13:00:00Z", "evse": "E1"}
+        answer = await admin(world, "POST", "/reservations", body)
+        assert answer.status == (502 if state is ReservationState.FAILED else 200)
+        assert self.state(world, clock) is state
+        (shown,) = (await admin(world, "GET", "/reservations")).envelope
+        assert shown["state"] == state.value
+        assert reason in shown["reason"]
+        assert len(world.hub.all("POST", COMMANDS)) == 1
+        if state is ReservationState.FAILED:
+            assert answer.envelope["error"] == shown["reason"]
+        clock.passes(hours=1)
+        assert self.state(world, clock) is state
+
+    async def test_while_the_hub_is_away_it_fails_at_once(self, world: World, clock: Clock) -> None:
+        await world.hub.go_away()
+        body = {"token": "04A1B2C3", "location": "LOC1", "until": "2026-01-01T13:00:00Z", "evse": "E1"}
+        bearer = {"Authorization": f"Bearer {world.node.admin_key}"}
+        async with aiohttp.ClientSession(headers=bearer) as session:
+            url = f"{world.node.admin_url}/node/reservations"
+            async with session.post(url, data=to_json(body)) as answer:
+                assert answer.status == 502
+                told = exact_json.decode(await answer.read())["error"]
+        assert re.match(r"the platform: (it cannot be reached|its answer did not arrive whole), ", told)
+        assert self.state(world, clock) is ReservationState.FAILED
+
+    async def test_a_result_that_comes_all_the_same_counts(self, world: World, clock: Clock) -> None:
+        """AM-40: no answer is no refusal; the charge point may hold it."""
+        world.hub.answers("POST", COMMANDS, Fault.CLOSE, times=1)
+        body = {"token": "04A1B2C3", "location": "LOC1", "until": "2026-01-01T13:00:00Z", "evse": "E1"}
+        await admin(world, "POST", "/reservations", body)
+        assert self.state(world, clock) is ReservationState.FAILED
+        (post,) = world.hub.all("POST", "RESERVE_NOW")
+        await world.hub.call("POST", response_url(post), ACCEPTED, to="NL/EMA", sender="BE/BEC")
+        assert self.state(world, clock) is ReservationState.HELD
+
+    async def test_one_of_which_nothing_was_heard_is_over_with_its_time(
+        self, world: World, clock: Clock
+    ) -> None:
+        await self.made(world)
+        clock.passes(hours=1)
+        assert self.state(world, clock) is ReservationState.EXPIRED
 
     async def test_giving_up_that_is_refused_leaves_it(self, world: World, clock: Clock) -> None:
         reservation_id = await self.made(world, "ACCEPTED")

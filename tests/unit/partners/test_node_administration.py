@@ -1,5 +1,6 @@
 """A node's own API: opened by its key, on a port of its own, and it says why something cannot be done."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -115,6 +116,7 @@ async def test_what_the_far_end_did_is_said(node: Node, fault: Fault) -> None:
         status, answer = await ask(node, "POST", "/node/register", value)
         assert status == 502
         assert answer["error"]
+        assert not re.search(r"\b[A-Z][a-z]+[A-Z]\w*:", answer["error"]), "that is a class of the program"
 
 
 async def test_a_failure_of_ours_is_told_without_its_details() -> None:
