@@ -15,6 +15,7 @@ Source: S.A.F.E. e.V., Open Charge Metering Format 1.0.
 """
 
 import base64
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -26,6 +27,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from schemas import exact_json
+
+#: The number of an RFID card: four bytes, or seven.
+_CARD = re.compile(r"(?:[0-9A-Fa-f]{8}|[0-9A-Fa-f]{14})")
 
 ENCODING = "OCMF"
 ALGORITHM = "ECDSA-secp256r1-SHA256"
@@ -139,7 +143,9 @@ def base64_text(content: bytes | str) -> str:
 def _identification(token: str | None) -> dict[str, Any]:
     if token is None:
         return {"IS": False, "IL": "NONE", "IF": [], "IT": "NONE", "ID": ""}
-    return {"IS": True, "IL": "HEARSAY", "IF": ["OCPP_RS_TLS"], "IT": "ISO14443", "ID": token}
+    # An id that no card can have was given out by the central system.
+    kind = "ISO14443" if _CARD.fullmatch(token) else "CENTRAL"
+    return {"IS": True, "IL": "HEARSAY", "IF": ["OCPP_RS_TLS"], "IT": kind, "ID": token}
 
 
 def _reading(reading: SignedReading) -> dict[str, Any]:
