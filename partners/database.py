@@ -33,8 +33,8 @@ class Database:
             raise NotUsable(f"node.database: cannot use {path}: {error}") from error
 
     def define(self, tables: str) -> None:
-        """Create what is missing; the script has only CREATE ... IF NOT EXISTS."""
-        self._connection.executescript(tables)
+        """Create what is missing, all at once; the script has only CREATE ... IF NOT EXISTS."""
+        self._connection.executescript(f"BEGIN IMMEDIATE;{tables};COMMIT;")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
