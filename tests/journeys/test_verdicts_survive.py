@@ -1,8 +1,6 @@
 """A hub in a process of its own is killed while CDRs pass: each that was taken has its verdict, once."""
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ import aiohttp
 import pytest
 
 from tests.fixtures.admin_hub import asked
+from tests.fixtures.databases import rows_in
 from tests.fixtures.processes import HubProgram, hub_program
 from tests.fixtures.recorder import Recorder
 from tests.fixtures.roaming import CPO, EMSP
@@ -87,10 +86,8 @@ async def test_each_cdr_that_was_taken_has_one_verdict_though_the_hub_is_killed(
             await stream.enough.wait()
             hub.program.kill()
         await hub.program.ended()
-        with closing(sqlite3.connect(hub.database)) as database:
-            assert database.execute(_UNJUDGED).fetchone()[0] > 0, (
-                "the hub was killed too late to show anything"
-            )
+        [(unjudged,)] = await rows_in(hub.database, _UNJUDGED)
+        assert unjudged > 0, "the hub was killed too late to show anything"
         await hub.start()
         found = await soon(lambda: verdicts(hub), lambda found: stream.taken <= set(found))
         assert len(found) == len(set(found))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from sqlalchemy import text
 
 from hub.directory.agreements import Agreements
 from hub.directory.directory import Platform
@@ -27,7 +26,8 @@ from hub.store.objects import ObjectStore
 from hub.store.write_behind import CAPACITY
 from schemas import exact_json
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole
-from tests.fixtures.made_tables import DATABASE, with_tables
+from tests.fixtures.databases import database_in
+from tests.fixtures.full_disk import fill_disk, free_disk
 from tests.fixtures.samples import cdr
 from tests.fixtures.waiting import soon, until
 
@@ -72,10 +72,6 @@ class World(NamedTuple):
         """The ids of what was judged, in order."""
         return sorted(each.cdr_id for each in await self.judged.some(Wanted()))
 
-    async def execute(self, statement: str) -> None:
-        async with self.database.writing() as connection:
-            await connection.execute(text(statement))
-
 
 @asynccontextmanager
 async def judging_world(path: Path, capacity: int = CAPACITY) -> AsyncIterator[World]:
@@ -86,7 +82,7 @@ async def judging_world(path: Path, capacity: int = CAPACITY) -> AsyncIterator[W
         pauses.append(longest)
         await goes_on.acquire()
 
-    async with opened(f"sqlite+aiosqlite:///{with_tables(path) / DATABASE}") as database:
+    async with opened(database_in(path)) as database:
         objects = ObjectStore(database, lambda: NOW)
         keeping, judged = Keeping(objects), JudgedCdrs(database)
         parts = JudgingParts(
@@ -127,10 +123,7 @@ async def test_what_came_too_fast_to_be_judged_is_judged_soon(tmp_path: Path) ->
 async def test_what_could_not_be_written_is_judged_when_it_can_be(tmp_path: Path, times: int) -> None:
     """Again and again, after longer and longer pauses, and once."""
     async with judging_world(tmp_path) as world:
-        await world.execute(
-            "CREATE TRIGGER full BEFORE INSERT ON judged_cdr"
-            " BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
-        )
+        await fill_disk(world.database, "INSERT", "judged_cdr")
         world.passes("C1")
         for failures in range(1, times + 1):
             await until(lambda failures=failures: len(world.pauses) == failures)
@@ -138,7 +131,7 @@ async def test_what_could_not_be_written_is_judged_when_it_can_be(tmp_path: Path
             if failures < times:
                 world.goes_on.release()
         assert world.pauses == sorted(set(world.pauses))
-        await world.execute("DROP TRIGGER full")
+        await free_disk(world.database, "judged_cdr")
         world.goes_on.release()
         await soon(world.verdicts)
         world.passes("C2")
