@@ -11,7 +11,7 @@ from hub.calling.noticing import in_answer
 from hub.directory.directory import Platform
 from hub.directory.quirks import NO, YES, Observe, Quirk, Seen, unobserved, with_slash
 from hub.ocpi.client import PlatformClient
-from hub.ocpi.envelope import NotAnEnvelope, read_envelope
+from hub.ocpi.envelope import NotAnEnvelope, read_status_code
 from hub.ocpi.headers import CORRELATION_ID, REQUEST_ID, read_routing
 from hub.ocpi.leniency import Oddity
 from hub.ocpi.timestamps import Clock
@@ -236,6 +236,6 @@ class PatientTransport:
 
 def _status_code(body: bytes) -> int | None:
     try:
-        return read_envelope(body).status_code
+        return read_status_code(body)
     except NotAnEnvelope:
         return None

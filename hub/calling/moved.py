@@ -70,7 +70,7 @@ def in_force(platform: Platform, module: str | None, request: HttpRequest) -> It
     A GET of an object says little: a 404 may mean the object.
     """
     known = platform.quirks.known
-    if not known:
+    if not platform.quirks.knows_urls:
         return
     if request.url == platform.versions_at:
         places = [VERSIONS]

@@ -213,6 +213,8 @@ class Known(NamedTuple):
 
 #: A quirk, and what it is about: empty for the whole platform, else such as `locations RECEIVER`.
 Place = tuple[Quirk, str]
+#: Those that say where a URL really is.
+OF_URLS: Final = frozenset({Quirk.REDIRECT, Quirk.TRAILING_SLASH})
 #: What the quirks of a versions URL are about.
 VERSIONS: Final = "versions"
 
@@ -250,6 +252,15 @@ class Quirks:
     """What is known of a platform's quirks, as the Directory has it."""
 
     known: Mapping[Place, Known] = field(default_factory=dict)
+    #: Whether anything at all is not OCPI's own way: mostly nothing is, and each message asks often.
+    is_odd: bool = field(init=False)
+    #: Whether anything is known of where URLs really are.
+    knows_urls: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        odd = any(known.value != QUIRKS[quirk].usual for (quirk, _), known in self.known.items())
+        object.__setattr__(self, "is_odd", odd)
+        object.__setattr__(self, "knows_urls", any(quirk in OF_URLS for quirk, _ in self.known))
 
     def value(self, quirk: Quirk, about: str = "") -> str:
         """The value in force: pinned, observed, or OCPI's own."""
@@ -263,7 +274,7 @@ class Quirks:
 
     def has(self, quirk: Quirk, about: str = "") -> bool:
         """Whether the platform does otherwise than OCPI says."""
-        return bool(self.known) and self.value(quirk, about) != QUIRKS[quirk].usual
+        return self.is_odd and self.value(quirk, about) != QUIRKS[quirk].usual
 
     @property
     def pushes(self) -> Pushes:
@@ -273,6 +284,8 @@ class Quirks:
 
     def url(self, registered: str, about: str) -> str:
         """Where a URL that the platform gave really is: moved perhaps, and with its slash."""
+        if not self.knows_urls:
+            return registered
         moved = self.known.get((Quirk.REDIRECT, about))
         url = registered if moved is None or self.pinned(Quirk.REDIRECT) else moved.value
         return with_slash(url) if self.has(Quirk.TRAILING_SLASH, about) else url

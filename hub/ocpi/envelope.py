@@ -102,6 +102,15 @@ class _Head(msgspec.Struct):
 _head = msgspec.json.Decoder(_Head)
 
 
+class _Reading:
+    """What was read last. Journal, leg and edge ask one after another about one answer, which may be long."""
+
+    newest: tuple[bytes | None, int] = (None, 0)
+
+
+_reading = _Reading()
+
+
 def is_envelope(body: bytes) -> bool:
     """Whether an answer is OCPI's, and not that of something that stands before a platform."""
     try:
@@ -117,7 +126,12 @@ def read_status_code(body: bytes) -> int:
     Raises:
         NotAnEnvelope: not JSON, not an object, or without a status_code.
     """
+    newest = _reading.newest
+    if newest[0] is body:
+        return newest[1]
     try:
-        return _head.decode(body).status_code
+        status_code = _head.decode(body).status_code
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotAnEnvelope(f"the answer is not an OCPI envelope: {error}") from error
+    _reading.newest = body, status_code
+    return status_code

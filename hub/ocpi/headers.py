@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from hub.ocpi.errors import InvalidParameters, NotAuthenticated
@@ -150,9 +151,15 @@ def _read_party(headers: Mapping[str, str], country_header: str, party_header: s
             f"header {missing} is missing: {country_header} and {party_header} go together"
         )
     try:
-        return Party(country_code, party_id)
+        return _party(country_code, party_id)
     except NotAParty as error:
         raise InvalidParameters(f"headers {country_header} and {party_header}: {error}") from error
+
+
+@lru_cache(maxsize=4096)
+def _party(country_code: str, party_id: str) -> Party:
+    """The party so spelled: the same few stand in message after message."""
+    return Party(country_code, party_id)
 
 
 def _base64_decoded(text: str) -> str | None:

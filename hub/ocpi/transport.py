@@ -100,4 +100,7 @@ def joined_url(endpoint: str, tail: str = "", query: str = "") -> str:
 def first(headers: Sequence[Header], name: str) -> str | None:
     """The first value of a header among these, by its name in any case."""
     name = name.lower()
-    return next((value for given, value in headers if given.lower() == name), None)
+    for given, value in headers:
+        if given.lower() == name:
+            return value
+    return None

@@ -58,7 +58,8 @@ class Deciding:
         """
         directory = self.directory.value
         sender = sending_party(message, caller, directory)
-        message = replace(message, routing=Routing(message.routing.to, sender))
+        if message.routing.sender is not sender:
+            message = replace(message, routing=Routing(message.routing.to, sender))
         value = _value(message)
         check_identity(message, value)
         _check_owner(message, sender, caller, directory)

@@ -87,6 +87,8 @@ class Exchange:
         self.judging.passed(message, value, to.party, reply)
         if is_cdr(message):
             await self.keeping.on_disk()
+        if not any(notes):
+            return reply
         return replace(reply, note="; ".join(part for part in (reply.note, *notes) if part))
 
 

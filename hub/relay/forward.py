@@ -302,6 +302,8 @@ def _is_still_at(link: Link, target: Platform, to: Party, directory: Directory) 
 
 
 def _without(reply: Reply, name: str) -> Reply:
+    if first(reply.headers, name) is None:
+        return reply
     return replace(
         reply, headers=tuple(header for header in reply.headers if header[0].lower() != name.lower())
     )

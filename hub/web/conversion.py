@@ -55,6 +55,8 @@ async def whole_body(request: web.Request, patience: timedelta) -> bytes:
         BodyIsNotWhole: it ends too early, or cannot be unpacked.
         web.HTTPRequestEntityTooLarge: it is larger than the application takes.
     """
+    if not request.body_exists:
+        return b""
     try:
         async with asyncio.timeout(patience.total_seconds()):
             return await request.read()

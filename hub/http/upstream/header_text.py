@@ -22,7 +22,10 @@ _NAMES = _Names()
 
 
 def header_texts(headers: Iterable[RawHeader]) -> tuple[Header, ...]:
-    """The headers, in their order."""
-    return tuple(
-        [(_NAMES[name], value.decode("utf-8", "surrogateescape").strip()) for name, value in headers]
-    )
+    """The headers, in their order, without the spaces around their values."""
+    try:
+        return tuple([(_NAMES[name], value.decode().strip()) for name, value in headers])
+    except UnicodeDecodeError:
+        return tuple(
+            [(_NAMES[name], value.decode("utf-8", "surrogateescape").strip()) for name, value in headers]
+        )
