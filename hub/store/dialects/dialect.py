@@ -87,3 +87,9 @@ class Dialect(Protocol):
 
     async def announce(self, connection: AsyncConnection, channel: str, payload: str) -> None:
         """Tell other processes, when the transaction is committed."""
+
+    async def last_numbers(self, connection: AsyncConnection) -> dict[str, int]:
+        """The highest number that was given to a row of each table, whether or not the row is still there."""
+
+    async def number_on(self, connection: AsyncConnection, last: Mapping[str, int]) -> None:
+        """Give new rows of each table higher numbers than this; all rows are in place."""

@@ -31,6 +31,14 @@ IDLE = timedelta(seconds=60)
 _LOCKS = 0x0C91
 _HOLD = text("SELECT pg_advisory_xact_lock(:space, :what)")
 _TAKE_TIME = text("SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true)")
+#: Every sequence that numbers the rows of a table.
+_LAST_NUMBERS = text(
+    "SELECT owner.relname, quote_ident(sequence.relname), pg_sequence_last_value(sequence.oid)"
+    " FROM pg_class sequence JOIN pg_depend ON pg_depend.objid = sequence.oid AND deptype IN ('a', 'i')"
+    " JOIN pg_class owner ON owner.oid = refobjid"
+    " WHERE sequence.relkind = 'S' AND owner.relnamespace = current_schema()::regnamespace"
+)
+_NUMBER_ON = text("SELECT setval(CAST(:sequence AS regclass), :last)")
 _ANNOUNCE = text("SELECT pg_notify(:channel, :payload)")
 #: Trying again will not help: the password, the user or the database is wrong.
 _REFUSALS = (
@@ -109,6 +117,17 @@ class PostgreSql:
     async def announce(self, connection: AsyncConnection, channel: str, payload: str) -> None:
         """NOTIFY, which the server sends with the commit, and not without it."""
         await connection.execute(_ANNOUNCE, {"channel": channel, "payload": payload})
+
+    async def last_numbers(self, connection: AsyncConnection) -> dict[str, int]:
+        """As the sequences have them, which belong to no transaction: they may be ahead of the rows."""
+        found = await connection.execute(_LAST_NUMBERS)
+        return {str(table): int(last) for table, _, last in found if last is not None}
+
+    async def number_on(self, connection: AsyncConnection, last: Mapping[str, int]) -> None:
+        """Set the sequences."""
+        for table, sequence, _ in (await connection.execute(_LAST_NUMBERS)).all():
+            if table in last:
+                await connection.execute(_NUMBER_ON, {"sequence": sequence, "last": last[table]})
 
 
 async def connected(url: URL) -> "asyncpg.Connection[asyncpg.Record]":

@@ -20,6 +20,9 @@ from hub.store.dialects.dialect import Alone
 BUSY_SECONDS = 30.0
 
 _KEY_LENGTH = len(ObjectKey._fields)
+_LAST_NUMBERS = text("SELECT name, seq FROM sqlite_sequence")
+_FORGET_NUMBER = text("DELETE FROM sqlite_sequence WHERE name = :table")
+_NUMBER_ON = text("INSERT INTO sqlite_sequence (name, seq) VALUES (:table, :last)")
 _SWEEP = text(
     "DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE at < :before ORDER BY at LIMIT :most)"
 )
@@ -92,6 +95,17 @@ class Sqlite:
 
     async def announce(self, connection: AsyncConnection, channel: str, payload: str) -> None:
         """Nobody else is there to be told."""
+
+    async def last_numbers(self, connection: AsyncConnection) -> dict[str, int]:
+        """As SQLite keeps them for AUTOINCREMENT."""
+        return {str(table): int(last) for table, last in await connection.execute(_LAST_NUMBERS)}
+
+    async def number_on(self, connection: AsyncConnection, last: Mapping[str, int]) -> None:
+        """Put them where SQLite keeps them; it has done so itself for the rows that are there."""
+        rows = [{"table": table, "last": number} for table, number in last.items()]
+        if rows:
+            await connection.execute(_FORGET_NUMBER, rows)
+            await connection.execute(_NUMBER_ON, rows)
 
 
 def _prepare(connection: Any, _record: Any) -> None:
