@@ -115,7 +115,7 @@ async def _backup(url: str, file: Path, files: dict[str, str], *, journal: bool)
     from hub.store.database import DatabaseNotThere, UnsupportedDatabase, opened  # noqa: PLC0415
 
     try:
-        async with opened(url, make=False) as database:
+        async with opened(url, as_it_is=True) as database:
             with _new_file(file) as to:
                 return await write_backup(database, to, made_at=utc_now(), files=files, journal=journal)
     except (UnsupportedDatabase, DatabaseNotThere, OSError) as error:

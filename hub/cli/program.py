@@ -7,6 +7,7 @@ import typer
 from hub import __version__
 from hub.cli import (
     agreements,
+    backup,
     cdrs,
     conformance,
     deliveries,
@@ -62,6 +63,8 @@ def ocpi_hub(
 
 app.command()(serve.serve)
 app.command()(serve.demo)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(journal.journal)
 app.command()(journal.trace)
 app.command()(objects.objects)

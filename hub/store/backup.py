@@ -16,8 +16,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Column, DateTime, LargeBinary, Table, delete, func, insert, select
+from sqlalchemy import Column, Table, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 
 from hub.store.database import Database
@@ -32,6 +33,15 @@ _BATCH: Final = 500
 _OF_THE_DATABASE: Final = frozenset({str(MadeWithRow.__tablename__)})
 #: A hub that only just began has this one row, which says nothing yet.
 _THERE_FROM_THE_START: Final = frozenset({str(PolicyRow.__tablename__)})
+#: What JSON has no word for, and how it is written and read.
+_TELL: Final[dict[type, Callable[[Any], Any]]] = {
+    bytes: lambda value: base64.b64encode(value).decode(),
+    datetime: lambda value: value.isoformat(),
+}
+_UNDERSTAND: Final[dict[type, Callable[[Any], Any]]] = {
+    bytes: base64.b64decode,
+    datetime: datetime.fromisoformat,
+}
 JOURNAL: Final = str(JournalRow.__tablename__)
 
 
@@ -79,13 +89,14 @@ async def write_backup(
         lines.write(exact_json.encode(head) + b"\n")
         async with database.snapshot() as connection:
             for table in _tables():
-                lines.write(exact_json.encode({"table": table.name}) + b"\n")
-                rows[table.name] = 0
-                if table.name == JOURNAL and not journal:
+                name = str(table.name)
+                lines.write(exact_json.encode({"table": name}) + b"\n")
+                rows[name] = 0
+                if name == JOURNAL and not journal:
                     continue
                 async for row in _rows(connection, table):
                     lines.write(exact_json.encode(row) + b"\n")
-                    rows[table.name] += 1
+                    rows[name] += 1
             numbers = await database.dialect.last_numbers(connection)
         lines.write(exact_json.encode({"end": rows, "last_numbers": numbers}) + b"\n")
     return Contents(made_at, rows, files)
@@ -122,7 +133,7 @@ async def restore(database: Database, path: Path) -> Contents:
         NotEmpty: the database keeps something already.
     """
     contents = contents_of(path)
-    tables = {table.name: table for table in _tables()}
+    tables = {str(table.name): table for table in _tables()}
     async with database.writing() as connection:
         await _check_empty(connection, tables)
         with _lines(path) as lines:
@@ -148,7 +159,7 @@ def _tables() -> list[Table]:
 
 
 def _shape() -> dict[str, list[str]]:
-    return {table.name: [column.name for column in table.columns] for table in _tables()}
+    return {str(table.name): [str(column.name) for column in table.columns] for table in _tables()}
 
 
 async def _rows(connection: AsyncConnection, table: Table) -> AsyncIterator[list[Any]]:
@@ -158,22 +169,24 @@ async def _rows(connection: AsyncConnection, table: Table) -> AsyncIterator[list
         yield [None if value is None else tell(value) for tell, value in zip(told, row, strict=True)]
 
 
+def kind(column: Column[Any]) -> type:
+    """What a value of the column is in Python."""
+    made = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
+    return made.python_type
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
 def _told(column: Column[Any]) -> Callable[[Any], Any]:
     """How a value of the column is written in JSON."""
-    if isinstance(column.type, LargeBinary):
-        return lambda value: base64.b64encode(value).decode()
-    if isinstance(column.type, DateTime):
-        return lambda value: value.isoformat()
-    return lambda value: value
+    return _TELL.get(kind(column), _as_it_is)
 
 
 def _understood(column: Column[Any]) -> Callable[[Any], Any]:
     """How it is read again."""
-    if isinstance(column.type, LargeBinary):
-        return base64.b64decode
-    if isinstance(column.type, DateTime):
-        return datetime.fromisoformat
-    return lambda value: value
+    return _UNDERSTAND.get(kind(column), _as_it_is)
 
 
 def _row(table: Table, line: list[Any]) -> dict[str, Any]:

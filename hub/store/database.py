@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from alembic.util import CommandError
-from sqlalchemy import URL, text
+from sqlalchemy import URL, Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -17,7 +17,7 @@ from hub.ocpi.backoff import Backoff
 from hub.store.dialects import DIALECTS, Alone, Dialect
 from hub.store.dialects.dialect import DatabaseAway, DatabaseRefused
 from hub.store.migrations.fingerprint import OtherTables
-from hub.store.migrations.upgrade import upgrade
+from hub.store.migrations.upgrade import look, upgrade
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: How long a database that cannot be reached is waited for at the start.
@@ -102,21 +102,26 @@ class Database:
 
 
 @asynccontextmanager
-async def opened(url: str, patience: timedelta = PATIENCE) -> AsyncIterator[Database]:
+async def opened(
+    url: str, patience: timedelta = PATIENCE, *, as_it_is: bool = False
+) -> AsyncIterator[Database]:
     """The database at a URL, with its tables brought up to date; closed at the end of the block.
 
     Args:
         url: Where it is.
         patience: How long a server that cannot be reached is waited for.
+        as_it_is: Make and change no tables: a hub may be running on them.
 
     Raises:
         UnsupportedDatabase: the URL names another kind of database, or it is none, or its tables are others.
         DatabaseNotThere: it cannot be reached, or does not let the hub in.
     """
     dialect, parsed = _understood(url)
+    if as_it_is and not dialect.is_there(parsed):
+        raise DatabaseNotThere(f"there is no database {parsed.database}")
     engine = dialect.engine(parsed)
     try:
-        await _up_to_date(engine, dialect, patience)
+        await _up_to_date(engine, dialect, patience, look if as_it_is else upgrade)
         yield Database(engine, dialect)
     finally:
         await engine.dispose()
@@ -134,13 +139,16 @@ def _understood(url: str) -> tuple[Dialect, URL]:
     return dialect, parsed
 
 
-async def _up_to_date(engine: AsyncEngine, dialect: Dialect, patience: timedelta) -> None:
+async def _up_to_date(
+    engine: AsyncEngine, dialect: Dialect, patience: timedelta, tables: Callable[[Connection], None]
+) -> None:
     attempts = 0
+    away = DatabaseAway("the database does not answer")
     try:
         async with asyncio.timeout(patience.total_seconds()):
             while True:
                 try:
-                    return await _upgraded(engine, dialect)
+                    return await _settled(engine, dialect, tables)
                 except DatabaseAway as error:
                     away = error
                     attempts += 1
@@ -152,11 +160,11 @@ async def _up_to_date(engine: AsyncEngine, dialect: Dialect, patience: timedelta
         raise DatabaseNotThere(str(error)) from error
 
 
-async def _upgraded(engine: AsyncEngine, dialect: Dialect) -> None:
+async def _settled(engine: AsyncEngine, dialect: Dialect, tables: Callable[[Connection], None]) -> None:
     try:
         async with engine.begin() as connection:
             await dialect.settle(connection)
-            await connection.run_sync(upgrade)
+            await connection.run_sync(tables)
     except OtherTables as error:
         raise UnsupportedDatabase(f"the database cannot be used: {error}") from error
     except DBAPIError as error:

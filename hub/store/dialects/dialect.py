@@ -50,6 +50,9 @@ class Dialect(Protocol):
     def is_whole(self, url: URL) -> bool:
         """Whether the URL says all that is needed."""
 
+    def is_there(self, url: URL) -> bool:
+        """Whether there may be a database; connecting would not make one."""
+
     def engine(self, url: URL) -> AsyncEngine:
         """An engine that connects when it is first needed."""
 

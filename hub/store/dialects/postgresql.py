@@ -61,6 +61,10 @@ class PostgreSql:
         """Whether the URL names a database."""
         return bool(url.database)
 
+    def is_there(self, url: URL) -> bool:  # noqa: ARG002 the server knows
+        """The server says so."""
+        return True
+
     def engine(self, url: URL) -> AsyncEngine:
         """An engine with a bounded pool; a connection that was lost is left out when it is next taken."""
 

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import date
 from functools import cache
 from itertools import chain
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -55,6 +56,10 @@ class Sqlite:
     def is_whole(self, url: URL) -> bool:
         """Whether the URL names a file."""
         return bool(url.database)
+
+    def is_there(self, url: URL) -> bool:
+        """Whether there is a file; SQLite would make one."""
+        return Path(url.database or "").exists()
 
     def engine(self, url: URL) -> AsyncEngine:
         """An engine whose connections write ahead, and wait for the disk at each commit."""

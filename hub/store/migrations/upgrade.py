@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from hub.store.migrations.fingerprint import check, remember
+from hub.store.migrations.fingerprint import OtherTables, check, remember
 
 MIGRATIONS = Path(__file__).parent
 
@@ -33,6 +33,18 @@ def upgrade(connection: Connection) -> None:
     else:
         command.upgrade(configuration(connection), "head")
         remember(connection)
+
+
+def look(connection: Connection) -> None:
+    """See that there is nothing to bring up to date.
+
+    Raises:
+        OtherTables: there is.
+    """
+    seen = MigrationContext.configure(connection).get_current_revision()
+    if seen != newest():
+        raise OtherTables(f"its tables are of revision {seen}, expected {newest()}")
+    check(connection)
 
 
 @cache

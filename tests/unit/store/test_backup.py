@@ -14,22 +14,16 @@ from typing import Any
 import pytest
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
-    DateTime,
-    Integer,
-    LargeBinary,
-    String,
     delete,
     insert,
     select,
     text,
     update,
 )
-from sqlalchemy.types import TypeEngine
 from sqlmodel import SQLModel
 
-from hub.store.backup import FORMAT, NotEmpty, UnusableBackup, contents_of, restore, write_backup
+from hub.store.backup import FORMAT, NotEmpty, UnusableBackup, contents_of, kind, restore, write_backup
 from hub.store.database import Database, opened
 from hub.store.tables import ChangeRow, MadeWithRow
 from tests.fixtures import postgresql
@@ -37,6 +31,8 @@ from tests.fixtures.databases import Kind
 
 NOW = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)
 ROWS = 3
+#: Bytes: more than what is held back before a file is written to.
+LONG = 500_000
 TABLES = [table for table in SQLModel.metadata.sorted_tables if table.name != MadeWithRow.__tablename__]
 
 
@@ -48,12 +44,11 @@ def url_of(kind: Kind, path: Path) -> str:
 
 
 #: What stands in a column of a type, in a row of this number.
-VALUES: dict[type[TypeEngine[Any]], Callable[[int], Any]] = {
-    LargeBinary: lambda row: bytes([0, row, 255]),
-    DateTime: lambda row: NOW + timedelta(days=row),
-    Boolean: lambda row: bool(row % 2),
-    BigInteger: lambda row: 2**53 + row,
-    Integer: lambda row: row + 1,
+VALUES: dict[type, Callable[[int], Any]] = {
+    bytes: lambda row: bytes([0, row, 255]),
+    datetime: lambda row: NOW + timedelta(days=row),
+    bool: lambda row: bool(row % 2),
+    int: lambda row: row + 1,
 }
 
 
@@ -61,9 +56,13 @@ def value(column: Column[Any], row: int) -> Any:
     """Another one in each row, and none where there may be none."""
     if column.nullable and row == 0:
         return None
-    kinds = (made for kind, made in VALUES.items() if isinstance(column.type, kind))
-    made = next(kinds, lambda row: f"{column.name} {row} é\n\u2028")
-    return made(row)
+
+    def words(row: int) -> str:
+        return f"{column.name} {row} é\n\u2028"
+
+    number = 2**53 if isinstance(column.type, BigInteger) and not column.primary_key else 0
+    made = VALUES.get(kind(column), words)(row)
+    return made + number if number else made
 
 
 async def fill(database: Database) -> None:
@@ -96,9 +95,11 @@ async def two(kinds: tuple[Kind, Kind], path: Path) -> AsyncIterator[tuple[Datab
         yield old, new
 
 
-async def backed_up(database: Database, file: Path, **how: Any) -> None:
+async def backed_up(
+    database: Database, file: Path, files: dict[str, str] | None = None, *, journal: bool = True
+) -> None:
     with file.open("wb") as to:
-        await write_backup(database, to, **{"made_at": NOW, "files": {}, "journal": True} | how)
+        await write_backup(database, to, made_at=NOW, files=files or {}, journal=journal)
 
 
 @pytest.mark.parametrize("old", Kind)
@@ -151,9 +152,8 @@ async def test_a_backup_shows_one_moment_though_the_hub_writes_on(tmp_path: Path
     async with two((Kind.SQLITE, Kind.SQLITE), tmp_path) as (before, after):
         await fill(before)
         async with before.writing() as connection:
-            # Longer than what is held back before a file is written to.
-            long = Random(1).randbytes(500_000).hex()  # noqa: S311 no secret
-            words = next(column for column in TABLES[0].columns if isinstance(column.type, String))
+            long = Random(1).randbytes(LONG).hex()  # noqa: S311 no secret
+            words = next(column for column in TABLES[0].columns if kind(column) is str)
             await connection.execute(
                 update(TABLES[0]).where(words == value(words, 1)).values({words.name: long})
             )
@@ -161,13 +161,13 @@ async def test_a_backup_shows_one_moment_though_the_hub_writes_on(tmp_path: Path
         assert long in repr(there[TABLES[0].name])
 
         class Interrupted(io.FileIO):
-            """All tables are emptied when the first rows arrive, which is after the head of the file."""
+            """All tables are emptied in the middle of the first one's rows."""
 
-            arrived = 0
+            is_quiet = True
 
             def write(self, data: Any, /) -> int:
-                self.arrived += 1
-                if self.arrived == len(["head", "rows"]):
+                if self.is_quiet and self.tell() > LONG // 4:
+                    self.is_quiet = False
                     with closing(sqlite3.connect(tmp_path / "old" / "hub.sqlite3")) as other, other:
                         for table in TABLES:
                             other.execute(f"DELETE FROM {table.name}")  # noqa: S608 our own tables
