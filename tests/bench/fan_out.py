@@ -16,8 +16,9 @@ import aiohttp
 
 from schemas import exact_json
 from schemas.moment import moment_text
-from tests.bench.hub import HUB, PREFIX, Hub, Platform, Platforms, hub, numbered_party
+from tests.bench.hub import HUB, PREFIX, RATE_LIMIT, Hub, Platform, Platforms, hub
 from tests.bench.loading import NUMBER, Request, load
+from tests.bench.platform_copies import Copy, adopted, copy_platform, numbered_party
 from tests.bench.results import Findings, middle, shown
 from tests.bench.scale import Scale
 from tests.bench.upstream import SMALL_BYTES, Upstream, location, upstream
@@ -51,12 +52,25 @@ class World:
     delivering: list[float] = field(default_factory=list)
 
     async def grow(self, count: int) -> None:
-        """Register receivers until there are so many."""
-        for number in range(self.receivers, count):
-            name = f"{self.name}{number}"
-            offers = {("locations", "RECEIVER"): self.far.endpoint(name, "locations", "RECEIVER")}
-            await self.platforms.join(self.hub, name, "EMSP", numbered_party(number), offers)
-        self.receivers = max(self.receivers, count)
+        """Have so many receivers: the first registers, the others are copies of it in the hub's database."""
+        if self.receivers == 0:
+            offers = {("locations", "RECEIVER"): self._url(0)}
+            await self.platforms.join(self.hub, f"{self.name}0", "EMSP", numbered_party(0), offers)
+            self.receivers = 1
+        if self.receivers < count:
+            await self.hub.running.end()
+            copies = [
+                Copy(f"{self.name}{number}", numbered_party(number), self._url(number))
+                for number in range(self.receivers, count)
+            ]
+            copy_platform(self.hub.database, f"{self.name}0", copies)
+            await self.hub.start()
+            self.receivers = count
+            await adopted(self.hub.database, count + 1)
+            await self.hub.settled()
+
+    def _url(self, number: int) -> str:
+        return self.far.endpoint(f"{self.name}{number}", "locations", "RECEIVER")
 
     def put(self, name: str, size: int = SMALL_BYTES) -> Request:
         """A location that is new, or newer."""
@@ -140,6 +154,12 @@ async def _one_by_one(few: World, many: World, scale: Scale, findings: Findings)
             "CPU µs a delivery": 1e6 * used / deliveries,
             "deliveries/s a core": deliveries / used,
         },
+    )
+    before = many.hub.running.seconds()
+    await many.hub.ask("PATCH", f"/platforms/{many.name}0", {"rate_limit": RATE_LIMIT + many.receivers})
+    findings.row(
+        f"an operator's change of one of {shown(many.receivers + 1)} platforms",
+        **{"CPU ms": 1000 * (many.hub.running.seconds() - before)},
     )
     if many.receivers == scale.receivers[-1]:
         findings.at_most(

@@ -1,7 +1,6 @@
 """Findings as tables, on screen and in Markdown."""
 
 from collections.abc import Sequence
-from itertools import groupby
 
 from rich.console import Console
 from rich.table import Table
@@ -27,9 +26,11 @@ def show(console: Console, findings: Findings) -> None:
 
 
 def tables(rows: Sequence[Row]) -> list[tuple[list[str], list[Row]]]:
-    """Rows that follow each other and have the same figures make a table."""
-    grouped = groupby(rows, key=lambda row: list(row.figures))
-    return [(names, list(each)) for names, each in grouped]
+    """Rows that have the same figures make a table."""
+    grouped: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        grouped.setdefault(tuple(row.figures), []).append(row)
+    return [(list(names), each) for names, each in grouped.items()]
 
 
 def show_musts(console: Console, musts: Sequence[Must]) -> None:

@@ -1,0 +1,112 @@
+"""What a hub takes and gives in a second: accepted pushes, and pages of 50, on SQLite and on PostgreSQL.
+
+PostgreSQL is that of OCPI_BENCH_POSTGRESQL, a URL of an empty database, or else one from the package that the
+tests use, with its own settings: fsync is on.
+"""
+
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from schemas import exact_json
+from tests.bench.fan_out import CPO
+from tests.bench.hub import HUB, PREFIX, Hub, Platform, Platforms, hub
+from tests.bench.lists import EMSP, PAGE
+from tests.bench.loading import NUMBER, Request, load
+from tests.bench.obtaining import Missing
+from tests.bench.processes import DidNotStart
+from tests.bench.results import Findings, middle
+from tests.bench.scale import Scale
+from tests.bench.upstream import SMALL_BYTES, location
+from tests.fixtures.postgresql import Server
+
+POSTGRESQL_URL = "OCPI_BENCH_POSTGRESQL"
+LEAST_PUSHES, LEAST_PAGES = 1500, 500
+
+
+async def measure(scale: Scale, folder: Path) -> Findings:
+    """Pushes of new locations, then pages of them; nobody is owed a delivery."""
+    findings = Findings(f"Storing: pushes of 1 KB and pages of {PAGE}, {scale.connections} connections")
+    await _on("SQLite", (), scale, folder / "sqlite", findings)
+    try:
+        async with _postgresql() as url:
+            pushes, pages = await _on(
+                "PostgreSQL", ("--database", url), scale, folder / "postgresql", findings
+            )
+    except (Missing, DidNotStart) as problem:
+        findings.notes.append(f"PostgreSQL is not measured: {problem}")
+    else:
+        findings.at_least("accepted pushes a second on PostgreSQL", LEAST_PUSHES, pushes)
+        findings.at_least(f"pages of {PAGE} a second on PostgreSQL", LEAST_PAGES, pages)
+    return findings
+
+
+@asynccontextmanager
+async def _postgresql() -> AsyncIterator[str]:
+    if (given := os.environ.get(POSTGRESQL_URL)) is not None:
+        yield given
+        return
+    # Its own user must be able to go there, which it is not in a directory of ours.
+    with tempfile.TemporaryDirectory(prefix="ocpi-hub-bench-pg-") as folder:
+        try:
+            server = Server(Path(folder) / "pg")
+        except (ImportError, OSError, RuntimeError) as error:
+            raise Missing(f"no PostgreSQL: {error}; set {POSTGRESQL_URL}") from error
+        try:
+            yield server.url()
+        finally:
+            server.close()
+
+
+async def _on(
+    name: str, options: tuple[str, ...], scale: Scale, folder: Path, findings: Findings
+) -> tuple[float, float]:
+    async with Platforms() as platforms, hub(folder, *options) as made:
+        cpo = await platforms.join(made, "cpo", "CPO", CPO, {})
+        emsp = await platforms.join(made, "emsp", "EMSP", EMSP, {})
+        return (
+            await _loaded(made, f"{name}: pushes", _push(cpo), scale, folder, findings),
+            await _loaded(made, f"{name}: pages", _page(emsp), scale, folder, findings),
+        )
+
+
+def _push(cpo: Platform) -> Request:
+    name = f"LOC{NUMBER}"
+    body = exact_json.encode(location(CPO, name, SMALL_BYTES))
+    return Request("PUT", f"{PREFIX}/receiver/locations/{CPO}/{name}", cpo.token, HUB, CPO, body)
+
+
+def _page(emsp: Platform) -> Request:
+    return Request("GET", f"{PREFIX}/sender/locations?limit={PAGE}", emsp.token, HUB, EMSP)
+
+
+async def _loaded(
+    made: Hub, name: str, request: Request, scale: Scale, folder: Path, findings: Findings
+) -> float:
+    before, loads = made.running.seconds(), []
+    for number in range(scale.rounds):
+        # Each round has new objects.
+        first = number * 10_000_000
+        found = await load(
+            folder,
+            made.port,
+            [request],
+            seconds=scale.seconds,
+            connections=scale.connections,
+            first_number=first,
+        )
+        loads.append(found)
+    used = made.running.seconds() - before
+    findings.row(
+        name,
+        **{
+            "a second": middle([each.a_second for each in loads]),
+            "CPU µs each": 1e6 * used / max(1, sum(each.good for each in loads)),
+            "p50 ms": middle([each.latencies.p50 for each in loads]),
+            "p99 ms": middle([each.latencies.p99 for each in loads]),
+            "not good": sum(each.bad for each in loads),
+        },
+    )
+    return middle([each.a_second for each in loads])
