@@ -28,9 +28,10 @@ async def rfid_visit(
         await charger.until(lambda: _is_over(charger, connector_id, stop_after_wh))
     if charger.connector(connector_id).id_tag is not None:
         await charger.tap(connector_id, id_tag)
+    # With 2.x the transaction may last until the car has left.
+    charger.unplug(connector_id)
     charged = status is Verdict.ACCEPTED
     energy_wh = charger.connector(connector_id).last_energy_wh if charged else Decimal(0)
-    charger.unplug(connector_id)
     await charger.until_told()
     return Visit(charger.charge_point, status, energy_wh)
 
