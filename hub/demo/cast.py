@@ -1,6 +1,6 @@
-"""Who plays in the demo: a hub, a CPO with two chargers, two eMSPs; all on free loopback ports."""
+"""Who plays in the demo: a hub, a CPO with a charger of each OCPP version, two eMSPs; all on loopback."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,6 +27,7 @@ from partners.settings import NodeSettings
 #: Simulated seconds in a second: a quarter of an hour at the charger in ten seconds.
 SPEED = 90.0
 RFID_TAG = "04A2B3C4D5E6F0"
+OTHER_RFID_TAG = "04A2B3C4D5E6F1"
 APP_USER = "app-user-7"
 LOCATION = "station-square"
 
@@ -84,7 +85,7 @@ CPO_TABLES: dict[str, Any] = {
                         }
                     ],
                 }
-                for number in (1, 2)
+                for number in (1, 2, 3)
             ],
         }
     ],
@@ -101,12 +102,19 @@ class Cast:
     cpo: CpoNode
     #: Its driver has an app.
     emsp_a: EmspNode
-    #: Its driver has an RFID card.
+    #: Its two drivers have RFID cards.
     emsp_b: EmspNode
-    #: Where the app driver charges.
+    #: Where the app driver charges: OCPP 2.0.1.
     charger_1: ChargerSimulator
-    #: Where the RFID driver charges.
+    #: Where the first RFID driver charges: OCPP 1.6J.
     charger_2: ChargerSimulator
+    #: Where the second one does: OCPP 2.1.
+    charger_3: ChargerSimulator
+
+    @property
+    def chargers(self) -> tuple[ChargerSimulator, ...]:
+        """All of them."""
+        return self.charger_1, self.charger_2, self.charger_3
 
 
 @asynccontextmanager
@@ -124,27 +132,34 @@ async def on_stage(folder: Path, onlooker: Callable[[JournalEntry], None]) -> As
     async with (
         running_hub(hub_settings, log=None, observe=onlooker) as hub,
         CpoNode(cpo_settings(CPO_TABLES, folder), clock=time.now) as cpo,
-        _emsp(folder, "NL/APP", "AppDrive", {"uid": APP_USER, "type": "APP_USER"}, time) as emsp_a,
-        _emsp(folder, "DE/CRD", "CardDrive", {"uid": RFID_TAG, "type": "RFID"}, time) as emsp_b,
-        _charger(cpo, "CP1", time) as charger_1,
-        _charger(cpo, "CP2", time) as charger_2,
+        _emsp(folder, "NL/APP", "AppDrive", (APP_USER,), "APP_USER", time) as emsp_a,
+        _emsp(folder, "DE/CRD", "CardDrive", (RFID_TAG, OTHER_RFID_TAG), "RFID", time) as emsp_b,
+        _charger(cpo, "CP1", "2.0.1", time) as charger_1,
+        _charger(cpo, "CP2", "1.6", time) as charger_2,
+        _charger(cpo, "CP3", "2.1", time) as charger_3,
     ):
-        yield Cast(folder, time, hub, cpo, emsp_a, emsp_b, charger_1, charger_2)
+        yield Cast(folder, time, hub, cpo, emsp_a, emsp_b, charger_1, charger_2, charger_3)
 
 
-def _emsp(folder: Path, party: str, name: str, token: dict[str, str], time: SimulatedTime) -> EmspNode:
-    issued = {
-        **token,
-        "contract_id": f"{party.replace('/', '-')}-C00000001-1",
-        "issuer": name,
-        "valid": True,
-        # RFID cards are asked about at the eMSP each time, app users never (TOK-07, CMD-14).
-        "whitelist": "NEVER",
-    }
+def _emsp(
+    folder: Path, party: str, name: str, uids: Sequence[str], kind: str, time: SimulatedTime
+) -> EmspNode:
+    issued = [
+        {
+            "uid": uid,
+            "type": kind,
+            "contract_id": f"{party.replace('/', '-')}-C0000000{number}-1",
+            "issuer": name,
+            "valid": True,
+            # RFID cards are asked about at the eMSP each time, app users never (TOK-07, CMD-14).
+            "whitelist": "NEVER",
+        }
+        for number, uid in enumerate(uids, 1)
+    ]
     node = NodeSettings(party=Party.parse(party), name=name, database=folder / f"{name}.sqlite3")
-    return EmspNode(EmspSettings(node=node, tokens=token_entries([issued])), clock=time.now)
+    return EmspNode(EmspSettings(node=node, tokens=token_entries(issued)), clock=time.now)
 
 
-def _charger(cpo: CpoNode, identity: str, time: SimulatedTime) -> ChargerSimulator:
-    settings = ChargerSettings(car_comes_on_remote_start=True)
+def _charger(cpo: CpoNode, identity: str, version: str, time: SimulatedTime) -> ChargerSimulator:
+    settings = ChargerSettings(version=version, car_comes_on_remote_start=True)
     return ChargerSimulator(f"{cpo.ocpp_url}/{identity}", settings, time=time)

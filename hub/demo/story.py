@@ -7,9 +7,10 @@ from decimal import Decimal
 from functools import partial
 from typing import Protocol
 
-from hub.demo.cast import APP_USER, LOCATION, RFID_TAG, Cast
+from hub.demo.cast import APP_USER, LOCATION, OTHER_RFID_TAG, RFID_TAG, Cast
 from partners.emsp.app import EmspNode
-from schemas.v2_2_1 import Session, SessionStatus
+from partners.emsp.bills import Bill
+from schemas.v2_2_1 import CDR, Session, SessionStatus
 
 #: Enough to see meter values and costs come in.
 ENERGY_WH = Decimal(3_000)
@@ -82,14 +83,14 @@ async def _emsps_register(cast: Cast) -> str:
 async def _tokens_are_broadcast(cast: Cast) -> str:
     pushed = await cast.emsp_a.push_tokens() + await cast.emsp_b.push_tokens()
     await cast.cpo.until(lambda: len(list(cast.cpo.node.objects.all("tokens"))) == pushed)
-    return f"{pushed} tokens sent to the hub, both known to the CPO"
+    return f"{pushed} tokens sent to the hub, all known to the CPO"
 
 
 async def _locations_arrive(cast: Cast) -> str:
-    await asyncio.gather(cast.charger_1.until_connected(), cast.charger_2.until_connected())
+    await asyncio.gather(*(each.until_connected() for each in cast.chargers))
     await cast.cpo.until_introduced()
     await _both(cast, lambda emsp: [each for each in emsp.locations() if each.id == LOCATION])
-    return "1 location with 2 EVSEs and 1 tariff pushed to both eMSPs"
+    return "1 location with 3 EVSEs and 1 tariff pushed to both eMSPs"
 
 
 async def _emsp_reads_locations(cast: Cast) -> str:
@@ -102,32 +103,39 @@ async def _emsp_reads_locations(cast: Cast) -> str:
 
 async def _drivers_start(cast: Cast) -> str:
     cast.charger_2.plug_in(1)
-    tapped, started = await asyncio.gather(
-        cast.charger_2.tap(1, RFID_TAG), cast.emsp_a.start_session(APP_USER, LOCATION, "evse-1", "1")
+    cast.charger_3.plug_in(1)
+    first, second, started = await asyncio.gather(
+        cast.charger_2.tap(1, RFID_TAG),
+        cast.charger_3.tap(1, OTHER_RFID_TAG),
+        cast.emsp_a.start_session(APP_USER, LOCATION, "evse-1", "1"),
     )
-    await _both(cast, lambda emsp: _in_state(emsp, SessionStatus.ACTIVE))
-    return f"START_SESSION {started.outcome.result}; RFID card {tapped.value}; two sessions ACTIVE"
+    await _all_in_state(cast, SessionStatus.ACTIVE)
+    return f"START_SESSION {started.outcome.result}; RFID cards {first}, {second}; three sessions ACTIVE"
 
 
 async def _cars_charge(cast: Cast) -> str:
-    chargers = (cast.charger_1, cast.charger_2)
-    await asyncio.gather(*(charger.until_energy(1, ENERGY_WH) for charger in chargers))
-    await _both(cast, lambda emsp: [each for each in emsp.sessions() if each.kwh > 1])
-    (app,), (card,) = cast.emsp_a.sessions(), cast.emsp_b.sessions()
-    return f"AppDrive sees {app.kwh} kWh, {_cost(app)}; CardDrive {card.kwh} kWh, {_cost(card)}"
+    await asyncio.gather(*(charger.until_energy(1, ENERGY_WH) for charger in cast.chargers))
+    await _both(cast, lambda emsp: all(each.kwh > 1 for each in emsp.sessions()))
+    (app,), cards = cast.emsp_a.sessions(), cast.emsp_b.sessions()
+    seen = " and ".join(f"{each.kwh} kWh, {_cost(each)}" for each in cards)
+    return f"AppDrive sees {app.kwh} kWh, {_cost(app)}; CardDrive {seen}"
 
 
 async def _drivers_stop(cast: Cast) -> str:
     (session,) = cast.emsp_a.sessions()
-    stopped, _ = await asyncio.gather(cast.emsp_a.stop_session(session.id), cast.charger_2.tap(1, RFID_TAG))
-    cast.charger_1.unplug(1)
-    cast.charger_2.unplug(1)
-    await _both(cast, lambda emsp: _in_state(emsp, SessionStatus.COMPLETED))
-    return f"STOP_SESSION {stopped.result}; two sessions COMPLETED"
+    stopped, *_ = await asyncio.gather(
+        cast.emsp_a.stop_session(session.id),
+        cast.charger_2.tap(1, RFID_TAG),
+        cast.charger_3.tap(1, OTHER_RFID_TAG),
+    )
+    for charger in cast.chargers:
+        charger.unplug(1)
+    await _all_in_state(cast, SessionStatus.COMPLETED)
+    return f"STOP_SESSION {stopped.result}; three sessions COMPLETED"
 
 
 async def _bills_agree(cast: Cast) -> str:
-    await _both(cast, EmspNode.cdrs)
+    await _both(cast, lambda emsp: len(emsp.cdrs()) == len(emsp.sessions()))
     app, card = _agreed_total(cast.emsp_a), _agreed_total(cast.emsp_b)
     return f"session, CDR and bill agree to the cent: AppDrive {app}, CardDrive {card}"
 
@@ -139,7 +147,16 @@ async def _both(cast: Cast, is_true: Callable[[EmspNode], object]) -> None:
 
 
 def _agreed_total(emsp: EmspNode) -> str:
-    (session,), (cdr,), (bill,) = emsp.sessions(), emsp.cdrs(), emsp.bills()
+    """What the drivers of an eMSP pay, of whose sessions, CDRs and bills no two differ."""
+    cdrs = {each.session_id: each for each in emsp.cdrs()}
+    bills = {each.session_id: each for each in emsp.bills()}
+    for session in emsp.sessions():
+        _agree(session, cdrs[session.id], bills[session.id])
+    (currency,) = {each.currency for each in bills.values()}
+    return f"{sum(each.total for each in bills.values()):.2f} {currency}"
+
+
+def _agree(session: Session, cdr: CDR, bill: Bill) -> None:
     said = session.total_cost
     same = (
         said is not None
@@ -152,11 +169,16 @@ def _agreed_total(emsp: EmspNode) -> str:
         raise Disagreement(
             TWO_COSTS_DIFFER.format(session=said, cdr=cdr.total_cost, bill=(bill.total, *bill.remarks))
         )
-    return f"{bill.total:.2f} {bill.currency}"
 
 
-def _in_state(emsp: EmspNode, status: SessionStatus) -> list[Session]:
-    return [session for session in emsp.sessions() if session.status == status]
+async def _all_in_state(cast: Cast, status: SessionStatus) -> None:
+    """Wait until the app driver has one session in this state, and the drivers with cards have two."""
+    for emsp, count in ((cast.emsp_a, 1), (cast.emsp_b, 2)):
+        await emsp.until(partial(_has_in_state, emsp, status, count))
+
+
+def _has_in_state(emsp: EmspNode, status: SessionStatus, count: int) -> bool:
+    return sum(session.status == status for session in emsp.sessions()) == count
 
 
 def _cost(session: Session) -> str:
@@ -170,8 +192,8 @@ STORY = (
     Step("Locations and tariffs are broadcast", _locations_arrive),
     Step("Tokens are broadcast", _tokens_are_broadcast),
     Step("An eMSP queries locations through the hub", _emsp_reads_locations),
-    Step("Two drivers start: one by app, one by RFID card", _drivers_start),
-    Step("Both cars charge, the eMSPs watch", _cars_charge),
-    Step("Both drivers stop", _drivers_stop),
+    Step("Three drivers start: one by app, two by RFID card", _drivers_start),
+    Step("All cars charge, the eMSPs watch", _cars_charge),
+    Step("All drivers stop", _drivers_stop),
     Step("CDRs arrive, bills are made", _bills_agree),
 )

@@ -10,10 +10,12 @@ from typer.testing import CliRunner
 
 from partners.charger.cli import app
 from schemas import exact_json
+from tests.fixtures.csms import foreign_csms
 from tests.unit.partners.ocpp_world import cpo_node
 
 RUN = "from partners.charger.cli import app; app()"
 ROOT = Path(__file__).parents[3]
+SCRIPTS = ROOT / "partners" / "charger" / "scripts"
 
 
 async def charger_process(*arguments: str) -> asyncio.subprocess.Process:
@@ -122,6 +124,56 @@ async def test_a_fleet_that_reaches_nobody_says_so_once_and_can_be_stopped(end: 
 )
 def test_a_url_that_names_no_charge_point_is_wrong_usage(url: str) -> None:
     assert CliRunner().invoke(app, ["run", "--url", url]).exit_code == 2
+
+
+async def test_a_script_is_played_in_the_version_that_is_asked_for_and_ends() -> None:
+    script = SCRIPTS / "plug-first.toml"
+    async with foreign_csms() as csms:
+        process = await charger_process(
+            "--url", csms.url(), "--ocpp", "2.1", "--script", str(script), "--speed", "7200"
+        )
+        output, errors = await process.communicate()
+    assert (process.returncode, errors) == (0, b"")
+    assert csms.links == ["ocpp2.1"]
+    assert csms.events()[-1]["eventType"] == "Ended"
+    assert "the car has left" in output.decode()
+
+
+async def test_a_fleet_of_all_versions_meets_its_drivers_until_it_is_told_to_stop() -> None:
+    async with foreign_csms() as csms:
+        arguments = ["--fleet", "3", "--seed", "5", "--card", "CARD7", "--sessions-per-day", "300"]
+        process = await charger_process("--url", csms.url(), *arguments, "--speed", "3600")
+        await csms.until(lambda: len(set(csms.links)) == 3 and csms.told("Authorize"))
+        process.send_signal(signal.SIGTERM)
+        _, errors = await process.communicate()
+    assert (process.returncode, errors) == (0, b"")
+    tokens = [each.get("idTag") or each["idToken"]["idToken"] for each in csms.told("Authorize")]
+    assert set(tokens) == {"CARD7"}
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "said"),
+    [
+        ('[[step]]\ndo = "fly"\n', 2, "day.toml, line 2, step 1 (fly): do = 'fly'; expected one of"),
+        ('[[step]]\ndo = "unplug"\n', 1, "CP001: day.toml, line 1, step 1 (unplug): there is no car"),
+    ],
+)
+async def test_a_script_that_is_wrong_or_fails_says_where(
+    text: str, status: int, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "day.toml").write_text(text, encoding="utf-8")
+    async with foreign_csms() as csms:
+        script = str(tmp_path / "day.toml")
+        process = await charger_process("--url", csms.url(), "--script", script)
+        _, errors = await process.communicate()
+    assert process.returncode == status
+    assert errors.decode().startswith(said)
+
+
+def test_a_card_a_script_and_a_fleet_are_different_plans() -> None:
+    url = "ws://127.0.0.1:9/ocpp/CP001"
+    assert CliRunner().invoke(app, ["run", "--url", url, "--tap", "A", "--fleet", "2"]).exit_code == 2
+    assert CliRunner().invoke(app, ["run", "--url", url, "--ocpp", "1.5"]).exit_code == 2
 
 
 def test_the_help_teaches() -> None:
