@@ -45,6 +45,7 @@ from partners.cpo.presence import Presence
 from partners.cpo.profile_book import ProfileBook
 from partners.cpo.profile_calls import ProfileCalls
 from partners.cpo.promises import Promises
+from partners.cpo.reckoning import Reckoning
 from partners.cpo.remote_starts import RemoteStarts
 from partners.cpo.reservations import Reservations
 from partners.cpo.sending import Sending
@@ -149,6 +150,7 @@ class CpoNode(Platform):
             clock=clock,
             owe=self.handover.owe,
         )
+        self.reckoning = Reckoning(node.database, self.charging_log, bookkeeping, self.handover.owe)
         self.entries = Entries(
             configuration=configuration,
             locations=self.locations,
@@ -156,6 +158,7 @@ class CpoNode(Platform):
             contracts=self.contracts,
             authorization=Authorization(self.id_tags, grants, node.link, clock, settings.authorize_within),
             bookkeeping=bookkeeping,
+            reckoning=self.reckoning,
             handover=self.handover,
             promises=self.promises,
             changes=node.changes,
@@ -269,6 +272,7 @@ class CpoNode(Platform):
                 self.presence.watch(self.entries.refresh),
                 self.promises.watch(),
                 self.transactions.watch(),
+                self.reckoning.run(),
             ):
                 self._spawn(work)
         except BaseException:

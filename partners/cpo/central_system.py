@@ -27,7 +27,7 @@ from partners.cpo.ocpp2_questions import Ocpp2Questions
 from partners.cpo.ocpp16_calls import ChargePointCalls
 from partners.cpo.ocpp16_questions import Ocpp16Questions
 from partners.cpo.questions import ListedToken, Question, Questions, Setting
-from partners.cpo.recent_answers import RecentAnswers
+from partners.cpo.recent_answers import NEVER_AGAIN, RecentAnswers, fingerprint
 from partners.cpo.remote_outcome import RemoteOutcome, outcome_of
 from partners.cpo.wiring import Wiring
 from partners.ocpp.frames import Call, Send
@@ -105,10 +105,13 @@ class _Station:
         if call.action == "StatusNotification":
             self.told_status.set()
         async with self.turn:
-            answer = self.answers.recall(call)
+            if call.action in NEVER_AGAIN:
+                return await self.calls.answer(call, relaxed)
+            known_as = fingerprint(call)
+            answer = self.answers.recall(call, known_as)
             if answer is None:
                 answer = await self.calls.answer(call, relaxed)
-                self.answers.remember(call, answer)
+                self.answers.remember(call, answer, known_as)
             return answer
 
     def reported(self, request: int, part: Iterable[Payload], more: bool) -> None:  # noqa: FBT001 a callback

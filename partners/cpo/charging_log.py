@@ -126,6 +126,23 @@ class ChargingLog:
     def __init__(self, database: Database) -> None:
         self._database = database
         database.define(TABLES)
+        # What is asked for with every message: the state of connectors, and what is under way.
+        self._connectors: dict[Plug, ConnectorState] = {}
+        self._open: dict[str, list[Charging]] = {}
+        self._latest: dict[int, StateChange] = {}
+        database.undone.append(self._forget)
+
+    def _forget(self) -> None:
+        self._connectors.clear()
+        self._open.clear()
+        self._latest.clear()
+
+    def _changed(self, charging: Charging) -> Charging:
+        """A transaction is another one now: what was remembered of its charge point is read again."""
+        self._open.pop(charging.plug.charge_point, None)
+        if charging.stopped is not None:
+            self._latest.pop(charging.id, None)
+        return charging
 
     # Charge points and connectors.
 
@@ -146,9 +163,8 @@ class ChargingLog:
         row = self._database.row("SELECT meter_id FROM charge_point WHERE id = ?", (charge_point,))
         return None if row is None else row["meter_id"]
 
-    def status_changed(self, state: ConnectorState) -> bool:
+    def status_changed(self, state: ConnectorState, known: ConnectorState | None) -> bool:
         """Keep a connector's state; False if what is known is newer."""
-        known = self.connector(state.plug)
         if known is not None and known.at > state.at:
             return False
         self._database.execute(
@@ -156,14 +172,19 @@ class ChargingLog:
             " VALUES (?, ?, ?, ?, ?)",
             (*state.plug, state.status.value, state.error_code, _text(state.at)),
         )
+        self._connectors[state.plug] = state
         return True
 
     def connector(self, plug: Plug) -> ConnectorState | None:
         """What a connector last reported."""
+        if plug in self._connectors:
+            return self._connectors[plug]
         row = self._database.row("SELECT * FROM connector WHERE charge_point = ? AND number = ?", plug)
         if row is None:
             return None
-        return ConnectorState(plug, ConnectorStatus(row["status"]), row["error_code"], _moment(row["at"]))
+        state = ConnectorState(plug, ConnectorStatus(row["status"]), row["error_code"], _moment(row["at"]))
+        self._connectors[plug] = state
+        return state
 
     # Transactions.
 
@@ -183,10 +204,13 @@ class ChargingLog:
             " VALUES (?, ?, ?, ?, ?, ?)",
             (*_key(started), status.value),
         )
-        return self.charging(charging_id)
+        return self._changed(self.charging(charging_id))
 
     def named(self, charge_point: str, transaction_id: str) -> Charging | None:
         """The transaction that its station calls so (OCPP 2.x)."""
+        for each in self.open_at(charge_point):
+            if each.transaction_id == transaction_id:
+                return each
         row = self._database.row(
             "SELECT * FROM charging WHERE charge_point = ? AND transaction_id = ?",
             (charge_point, transaction_id),
@@ -200,24 +224,24 @@ class ChargingLog:
             " VALUES (?, ?, '', ?, ?, ?)",
             (*plug, _text(at), AuthorizationStatus.UNKNOWN.value, transaction_id),
         )
-        return self.charging(charging_id)
+        return self._changed(self.charging(charging_id))
 
     def identified(self, charging: Charging, id_tag: str, status: AuthorizationStatus) -> Charging:
         """Keep whose a transaction is, and what that one was answered."""
         self._database.execute(
             "UPDATE charging SET id_tag = ?, status = ? WHERE id = ?", (id_tag, status.value, charging.id)
         )
-        return replace(charging, id_tag=id_tag, status=status)
+        return self._changed(replace(charging, id_tag=id_tag, status=status))
 
     def begun(self, charging: Charging, at: datetime) -> Charging:
         """Keep when a transaction really began."""
         self._database.execute("UPDATE charging SET started = ? WHERE id = ?", (_text(at), charging.id))
-        return replace(charging, started=at)
+        return self._changed(replace(charging, started=at))
 
     def awaits(self, charging: Charging, ends_by: datetime) -> Charging:
         """Keep until when the rest of a transaction is waited for, whose end was told."""
         self._database.execute("UPDATE charging SET ends_by = ? WHERE id = ?", (_text(ends_by), charging.id))
-        return replace(charging, ends_by=ends_by)
+        return self._changed(replace(charging, ends_by=ends_by))
 
     def awaited(self) -> list[Charging]:
         """Transactions whose end was told, and of which something is missing; the most urgent first."""
@@ -230,7 +254,7 @@ class ChargingLog:
             "UPDATE charging SET stopped = ?, meter_stop = ?, reason = ?, ends_by = NULL WHERE id = ?",
             (_text(at), None if meter_stop is None else _number(meter_stop), reason, charging.id),
         )
-        return self.charging(charging.id)
+        return self._changed(self.charging(charging.id))
 
     def charging(self, charging_id: int) -> Charging:
         """The transaction with this id.
@@ -245,6 +269,9 @@ class ChargingLog:
 
     def find(self, charging_id: int, charge_point: str) -> Charging | None:
         """The transaction with this id, if it is one of this charge point."""
+        for each in self.open_at(charge_point):
+            if each.id == charging_id:
+                return each
         row = self._database.row(
             "SELECT * FROM charging WHERE id = ? AND charge_point = ?", (charging_id, charge_point)
         )
@@ -252,11 +279,13 @@ class ChargingLog:
 
     def open_at(self, charge_point: str, connector: int | None = None) -> list[Charging]:
         """Transactions without an end at a charge point or at one of its connectors, oldest first."""
-        rows = self._database.rows(
-            "SELECT * FROM charging WHERE stopped IS NULL AND charge_point = ? ORDER BY started, id",
-            (charge_point,),
-        )
-        return [each for each in map(_charging, rows) if connector in {None, each.plug.number}]
+        if charge_point not in self._open:
+            rows = self._database.rows(
+                "SELECT * FROM charging WHERE stopped IS NULL AND charge_point = ? ORDER BY started, id",
+                (charge_point,),
+            )
+            self._open[charge_point] = [_charging(row) for row in rows]
+        return [each for each in self._open[charge_point] if connector in {None, each.plug.number}]
 
     def stopped_by(self, stopped: StoppedTransaction) -> Charging | None:
         """The transaction that a stop is about: by its id, else by id tag if only one can be meant."""
@@ -312,18 +341,22 @@ class ChargingLog:
 
     def measured(self, charging: Charging, samples: Iterable[MeterSample]) -> None:
         """Keep measurements; one that is told again replaces itself."""
-        for sample in samples:
-            values = (sample.energy_wh, sample.power_w, sample.current_a, sample.soc)
-            self._database.execute(
-                "INSERT OR REPLACE INTO meter_sample"
-                " (charging, at, context, energy_wh, power_w, current_a, soc) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        self._database.execute_many(
+            "INSERT OR REPLACE INTO meter_sample"
+            " (charging, at, context, energy_wh, power_w, current_a, soc) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
                 (
                     charging.id,
                     _text(sample.at),
                     sample.context,
-                    *(None if value is None else _number(value) for value in values),
-                ),
-            )
+                    _written(sample.energy_wh),
+                    _written(sample.power_w),
+                    _written(sample.current_a),
+                    _written(sample.soc),
+                )
+                for sample in samples
+            ],
+        )
 
     def changed_state(self, charging: Charging, change: StateChange) -> None:
         """Keep a state of the connector."""
@@ -331,6 +364,24 @@ class ChargingLog:
             "INSERT OR IGNORE INTO state_change (charging, at, status) VALUES (?, ?, ?)",
             (charging.id, _text(change.at), change.status.value),
         )
+        latest = self._latest.get(charging.id)
+        if latest is not None and change.at >= latest.at:
+            self._latest[charging.id] = change
+
+    def state_at(self, charging: Charging, at: datetime) -> ConnectorStatus | None:
+        """The state of the connector at an instant, as far as it was told by now."""
+        latest = self._latest.get(charging.id)
+        if latest is None:
+            told = self.states(charging)
+            if not told:
+                return None
+            latest = told[-1]
+            if charging.stopped is None:
+                self._latest[charging.id] = latest
+        if latest.at <= at:
+            return latest.status
+        before = [each.status for each in self.states(charging) if each.at <= at]
+        return before[-1] if before else None
 
     def samples(self, charging: Charging) -> tuple[MeterSample, ...]:
         """All measurements, in order of time."""
@@ -406,6 +457,10 @@ def _moment(text: str) -> datetime:
 def _number(value: Decimal) -> str:
     """One spelling for each number, so that equal keys are equal texts."""
     return format(value.normalize(), "f")
+
+
+def _written(value: Decimal | None) -> str | None:
+    return None if value is None else format(value, "f")
 
 
 def _decimal(text: str | None) -> Decimal | None:

@@ -8,7 +8,6 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from hub.ocpi.party import Party
 from partners.cpo.authorization import Verdict
 from partners.cpo.charging_events import (
     AuthorizationStatus,
@@ -48,7 +47,8 @@ class Chargings:
     async def connected(self, charge_point: str) -> None:
         """A link is up."""
         self.presence.came(charge_point)
-        self.entries.refresh(charge_point)
+        with self.database.grouped():
+            self.entries.refresh(charge_point)
 
     async def disconnected(self, charge_point: str) -> None:
         """The link is lost; what it means for the EVSEs is seen after the grace."""
@@ -57,25 +57,27 @@ class Chargings:
 
     async def booted(self, charge_point: str, boot: BootInfo) -> None:
         """The charge point says who it is."""
-        self.charging_log.booted(charge_point, boot)
+        with self.database.grouped():
+            self.charging_log.booted(charge_point, boot)
         self.entries.owe()
+        await self.database.on_disk()
 
     async def status_changed(
         self, charge_point: str, connector_id: int, status: ConnectorStatus, error_code: str, at: datetime
     ) -> None:
         """A connector changed; during a transaction its state says whether the car asks for power."""
         plug = Plug(charge_point, connector_id)
-        owed: Party | None = None
         known = self.charging_log.connector(plug)
-        with self.database.transaction():
-            is_news = self.charging_log.status_changed(ConnectorState(plug, status, error_code, at))
-            if is_news and (charging := self._open(plug, at)) is not None:
-                self.charging_log.changed_state(charging, StateChange(at, status))
-                owed = self.entries.bookkeeping.enter(charging)
-        self.entries.owe(owed)
-        if is_news:
-            self.entries.promises.status_changed(plug, None if known is None else known.status, status, at)
-        self.entries.refresh(charge_point)
+        before = None if known is None else known.status
+        with self.database.grouped():
+            is_news = self.charging_log.status_changed(ConnectorState(plug, status, error_code, at), known)
+            if is_news:
+                self._enter_state(plug, StateChange(at, status))
+            if is_news and before is not status:
+                self.entries.promises.status_changed(plug, before, status, at)
+                self.entries.refresh(charge_point)
+        self.entries.owe()
+        await self.database.on_disk()
 
     # Drivers.
 
@@ -122,10 +124,11 @@ class Chargings:
         charging = self._measured(Plug(charge_point, connector_id), transaction_id, samples)
         if charging is None:
             return
-        with self.database.transaction():
+        with self.database.grouped():
             self.charging_log.measured(charging, samples)
-            owed = self.entries.bookkeeping.enter(charging)
-        self.entries.owe(owed)
+            self.entries.reckoning.soon(charging)
+        self.entries.owe()
+        await self.database.on_disk()
 
     async def transaction_stopped(self, stopped: StoppedTransaction) -> IdTagInfo | None:
         """A transaction has ended; also what is wrong is answered, else the charge point repeats it."""
@@ -154,6 +157,15 @@ class Chargings:
     async def reservation_ended(self, charge_point: str, number: int) -> None:
         """A station keeps a reservation no longer (OCPP 2.x)."""
         self.entries.promises.given_up(charge_point, number)
+
+    def _enter_state(self, plug: Plug, change: StateChange) -> None:
+        """The state of a connector says what its transaction does; in 2.x the transaction says so itself."""
+        charging = self._open(plug, change.at)
+        if charging is None or charging.transaction_id is not None:
+            return
+        if self.charging_log.state_at(charging, change.at) is not change.status:
+            self.charging_log.changed_state(charging, change)
+            self.entries.reckoning.soon(charging)
 
     def _stopped_before(self, charging: Charging) -> Charging:
         """A stop that came before its start, under a number that nobody knew, ends it."""

@@ -84,11 +84,18 @@ class Configuration:
     private: frozenset[str] = frozenset()
     #: What OCPP 2.x calls an EVSE, where the operator says so.
     evse_ids: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    #: The connectors of each charge point, in the order of the configuration.
+    charge_points: Mapping[str, Mapping[Plug, Place]] = field(init=False)
 
-    @property
-    def charge_points(self) -> frozenset[str]:
-        """The identities of all charge points."""
-        return frozenset(plug.charge_point for plug in self.places)
+    def __post_init__(self) -> None:
+        charge_points: dict[str, dict[Plug, Place]] = {}
+        for plug, place in self.places.items():
+            charge_points.setdefault(plug.charge_point, {})[plug] = place
+        object.__setattr__(self, "charge_points", charge_points)
+
+    def at(self, charge_point: str) -> Mapping[Plug, Place]:
+        """The connectors of a charge point; none if nobody configured it."""
+        return self.charge_points.get(charge_point, {})
 
     def wiring(self, charge_point: str) -> Wiring:
         """What an OCPP 2.x station calls its connectors."""

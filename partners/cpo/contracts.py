@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from hub.ocpi.party import Party
@@ -157,7 +158,7 @@ class Contracts:
     def of(self, charging_id: int) -> Contract | None:
         """The contract of a transaction; None where nobody pays, as the id tag was refused."""
         row = self._database.row("SELECT text FROM contract WHERE charging = ?", (charging_id,))
-        return None if row is None else read_contract(exact_json.decode(row["text"]))
+        return None if row is None else _read(row["text"])
 
     def charging_of(self, session_id: str) -> int | None:
         """The transaction of a session."""
@@ -165,6 +166,12 @@ class Contracts:
             "SELECT charging FROM contract WHERE session_id = ? COLLATE NOCASE", (session_id,)
         )
         return None if row is None else int(row["charging"])
+
+
+@lru_cache(maxsize=256)
+def _read(text: str) -> Contract:
+    """A contract is read again with every sample, and seldom changes."""
+    return read_contract(exact_json.decode(text))
 
 
 def written_contract(contract: Contract) -> dict[str, Any]:

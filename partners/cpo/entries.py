@@ -17,6 +17,7 @@ from partners.cpo.early_sessions import EarlySession
 from partners.cpo.handover import Handover
 from partners.cpo.locations import Locations
 from partners.cpo.promises import Promises
+from partners.cpo.reckoning import Reckoning
 from schemas.text import NOT_AVAILABLE
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class Entries:
     contracts: Contracts
     authorization: Authorization
     bookkeeping: Bookkeeping
+    reckoning: Reckoning
     handover: Handover
     promises: Promises
     changes: Changes

@@ -19,7 +19,7 @@ from partners.cpo.publication import (
     withdrawn_location,
 )
 from partners.objects import Objects
-from schemas.v2_2_1 import Location, Tariff
+from schemas.v2_2_1 import Location, Status, Tariff
 
 #: Kept beside the others, in no list and told to nobody (LOC-13).
 _PRIVATE: Final = "private locations"
@@ -52,6 +52,8 @@ class Locations:
         self._log = log
         self._presence = presence
         self._clock = clock
+        #: What was last published of an EVSE, so that what changes nothing reads nothing.
+        self._shown: dict[EvseRef, Status] = {}
 
     def publish(self) -> None:
         """Bring what is published in line with the configuration."""
@@ -81,15 +83,16 @@ class Locations:
         """Work out the status of every EVSE of a charge point; those that changed."""
         changed = []
         for ref, plugs in self._evses(charge_point):
-            whole = self._stored(ref.location)
-            if whole is None:
-                continue
             status = evse_status(
                 [state.status for plug in plugs if (state := self._log.connector(plug)) is not None],
                 charge_point=self._whole_status(charge_point),
                 in_transaction=any(self._log.open_at(plug.charge_point, plug.number) for plug in plugs),
                 is_reachable=self._presence.is_reachable(charge_point),
             )
+            whole = None if self._shown.get(ref) is status else self._stored(ref.location)
+            if whole is None:
+                continue
+            self._shown[ref] = status
             new = with_status(whole, ref.evse_uid, status, self._clock())
             if new is not None:
                 self._objects.put(ref.location, new)
@@ -103,9 +106,7 @@ class Locations:
 
     def places(self, charge_point: str) -> list[Place]:
         """Where the connectors of a charge point are."""
-        return [
-            place for plug, place in self._configuration.places.items() if plug.charge_point == charge_point
-        ]
+        return list(self._configuration.at(charge_point).values())
 
     def snapshot(self, place: Place) -> Location:
         """A Location as it is now, with the one EVSE of a place."""
@@ -144,10 +145,9 @@ class Locations:
 
     def _evses(self, charge_point: str) -> Iterator[tuple[EvseRef, list[Plug]]]:
         evses: dict[EvseRef, list[Plug]] = {}
-        for plug, place in self._configuration.places.items():
-            if plug.charge_point == charge_point:
-                ref = EvseRef(self._place_key(place.location_id), place.evse_uid)
-                evses.setdefault(ref, []).append(plug)
+        for plug, place in self._configuration.at(charge_point).items():
+            ref = EvseRef(self._place_key(place.location_id), place.evse_uid)
+            evses.setdefault(ref, []).append(plug)
         yield from evses.items()
 
     def _whole_status(self, charge_point: str) -> Any:

@@ -23,10 +23,16 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 _FRACTION = re.compile(r"\.(\d+)")
+#: What nearly all chargers write, and what needs no mending.
+_PLAIN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3}|\.\d{6})?Z")
 _DAY_ONLY = re.compile(r"\d{4}-\d\d-\d\d")
 
-#: (measurand, unit in lower case) → factor to Wh, W, A or per cent.
+#: (measurand, unit as OCPP writes it, or in lower case) → factor to Wh, W, A or per cent.
 _FACTORS: Mapping[tuple[str, str], Decimal] = {
+    ("Energy.Active.Import.Register", "Wh"): Decimal(1),
+    ("Energy.Active.Import.Register", "kWh"): Decimal(1000),
+    ("Power.Active.Import", "W"): Decimal(1),
+    ("Current.Import", "A"): Decimal(1),
     ("Energy.Active.Import.Register", ""): Decimal(1),
     ("Energy.Active.Import.Register", "wh"): Decimal(1),
     ("Energy.Active.Import.Register", "kwh"): Decimal(1000),
@@ -39,8 +45,15 @@ _FACTORS: Mapping[tuple[str, str], Decimal] = {
     ("SoC", "percent"): Decimal(1),
 }
 
-#: Phases whose sum is the whole, best first; the empty phase is the whole already.
-_WHOLES: tuple[tuple[str, ...], ...] = (("",), ("L1", "L2", "L3"), ("L1-N", "L2-N", "L3-N"))
+_REGISTER = "Energy.Active.Import.Register"
+_POWER = "Power.Active.Import"
+_CURRENT = "Current.Import"
+_CHARGE = "SoC"
+_USED = frozenset({_REGISTER, _POWER, _CURRENT, _CHARGE})
+_PERIODIC = "Sample.Periodic"
+
+#: Phases whose sum is the whole, best first; a reading without a phase is the whole already.
+_WHOLES: tuple[tuple[str, ...], ...] = (("L1", "L2", "L3"), ("L1-N", "L2-N", "L3-N"))
 
 #: No meter reads more than this; a longer number is a fault, and may not cost us time or memory.
 _MOST_DIGITS = 15
@@ -79,6 +92,11 @@ def instant(text: str) -> datetime:
     Raises:
         NotAnInstant: The text is no timestamp with a date and a time.
     """
+    if _PLAIN.fullmatch(text):
+        try:
+            return datetime.fromisoformat(text)
+        except ValueError as error:
+            raise NotAnInstant(text) from error
     shortened = _FRACTION.sub(lambda found: f".{found[1][:6].ljust(6, '0')}", text.strip(), count=1)
     try:
         if _DAY_ONLY.fullmatch(shortened):
@@ -102,34 +120,35 @@ def samples(meter_values: Iterable[Mapping[str, Any]]) -> tuple[MeterSample, ...
     for meter_value in meter_values:
         at = instant(meter_value["timestamp"])
         for sampled in meter_value["sampledValue"]:
-            value = _number(sampled)
+            measurand = sampled.get("measurand", _REGISTER)
+            # Voltages, frequencies and the like are many, and nobody here uses them.
+            value = _number(sampled, measurand) if measurand in _USED else None
             if value is not None:
-                key = (at, sampled.get("context", "Sample.Periodic"))
-                readings.setdefault(key, {})[_measurand(sampled), sampled.get("phase", "")] = value
+                key = (at, sampled.get("context", _PERIODIC))
+                readings.setdefault(key, {})[measurand, sampled.get("phase", "")] = value
     return tuple(
         _sample(at, context, measured)
         for (at, context), measured in sorted(readings.items(), key=lambda reading: reading[0][0])
     )
 
 
-def _measurand(sampled: Mapping[str, Any]) -> str:
-    return str(sampled.get("measurand", "Energy.Active.Import.Register"))
-
-
-def _number(sampled: Mapping[str, Any]) -> Decimal | None:
+def _number(sampled: Mapping[str, Any], measurand: str) -> Decimal | None:
     """The reading in its normal unit; None if it is none that we use."""
-    measurand = _measurand(sampled)
     unit, multiplier = _unit(sampled)
-    factor = _FACTORS.get((measurand, unit.strip().lower()))
-    signed = sampled.get("format", "Raw") == "SignedData"
-    elsewhere = sampled.get("location", "Outlet") in _IN_THE_CAR and measurand != "SoC"
-    if factor is None or signed or elsewhere or abs(multiplier) > _MOST_DIGITS:
+    factor = _FACTORS.get((measurand, unit)) or _FACTORS.get((measurand, unit.strip().lower()))
+    if factor is None or sampled.get("format") == "SignedData" or abs(multiplier) > _MOST_DIGITS:
         return None
+    if sampled.get("location") in _IN_THE_CAR and measurand != _CHARGE:
+        return None
+    told = sampled["value"]
     try:
-        value = Decimal(str(sampled["value"]).strip()).scaleb(multiplier)
+        value = Decimal(told.strip() if isinstance(told, str) else told)
+        if multiplier:
+            value = value.scaleb(multiplier)
+        # What is no number is not less than anything.
+        return value * factor if -_MOST < value < _MOST else None
     except InvalidOperation:
         return None
-    return value * factor if value.is_finite() and value.copy_abs() < _MOST else None
 
 
 def _unit(sampled: Mapping[str, Any]) -> tuple[str, int]:
@@ -143,16 +162,19 @@ def _unit(sampled: Mapping[str, Any]) -> tuple[str, int]:
 def _sample(at: datetime, context: str, measured: Mapping[tuple[str, str], Decimal]) -> MeterSample:
     return MeterSample(
         at=at,
-        energy_wh=_whole(measured, "Energy.Active.Import.Register"),
-        power_w=_whole(measured, "Power.Active.Import"),
-        current_a=_whole(measured, "Current.Import"),
-        soc=_whole(measured, "SoC"),
+        energy_wh=_whole(measured, _REGISTER),
+        power_w=_whole(measured, _POWER),
+        current_a=_whole(measured, _CURRENT),
+        soc=_whole(measured, _CHARGE),
         context=context,
     )
 
 
 def _whole(measured: Mapping[tuple[str, str], Decimal], measurand: str) -> Decimal | None:
     """The reading over all phases: as it was given, else the sum of those phases that were."""
+    whole = measured.get((measurand, ""))
+    if whole is not None:
+        return whole
     for phases in _WHOLES:
         parts = [measured[measurand, phase] for phase in phases if (measurand, phase) in measured]
         if parts:

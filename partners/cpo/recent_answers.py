@@ -17,7 +17,7 @@ from partners.ocpp.frames import Call, Send
 from schemas import exact_json
 
 _OF_A_TRANSACTION = frozenset({"StartTransaction", "StopTransaction", "MeterValues", "TransactionEvent"})
-_NEVER_AGAIN = frozenset({"Heartbeat", "BootNotification"})
+NEVER_AGAIN = frozenset({"Heartbeat", "BootNotification"})
 
 
 class _Given(NamedTuple):
@@ -41,19 +41,19 @@ class RecentAnswers:
         self._clock = clock
         self._given: dict[bytes, _Given] = {}
 
-    def recall(self, call: Call | Send) -> Mapping[str, Any] | None:
+    def recall(self, call: Call | Send, known_as: bytes | None = None) -> Mapping[str, Any] | None:
         """The answer that this very message got before, if it did."""
-        given = self._given.get(_fingerprint(call))
+        given = self._given.get(known_as or fingerprint(call))
         if given is None or self._clock() - given.at > self.kept_for:
             return None
         return given.payload
 
-    def remember(self, call: Call | Send, payload: Mapping[str, Any]) -> None:
+    def remember(self, call: Call | Send, payload: Mapping[str, Any], known_as: bytes | None = None) -> None:
         """Keep an answer. A refusal is not kept: said again, the message is to be tried again."""
-        if call.action in _NEVER_AGAIN:
+        if call.action in NEVER_AGAIN:
             return
         outlives = call.action in _OF_A_TRANSACTION
-        self._given[_fingerprint(call)] = _Given(payload, self._clock(), outlives)
+        self._given[known_as or fingerprint(call)] = _Given(payload, self._clock(), outlives)
         while len(self._given) > self.most:
             del self._given[next(iter(self._given))]
 
@@ -63,5 +63,6 @@ class RecentAnswers:
             del self._given[fingerprint]
 
 
-def _fingerprint(call: Call | Send) -> bytes:
+def fingerprint(call: Call | Send) -> bytes:
+    """By what a message is known again."""
     return hashlib.blake2b(exact_json.encode(call), digest_size=16).digest()

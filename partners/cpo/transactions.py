@@ -51,6 +51,8 @@ log = logging.getLogger(__name__)
 
 #: The car is there, but asks for nothing: parking, once it has charged.
 _NOT_CHARGING = frozenset({ConnectorStatus.PREPARING, ConnectorStatus.AVAILABLE})
+#: It has charged, or would.
+_ASKS = frozenset({ConnectorStatus.CHARGING, ConnectorStatus.SUSPENDED_EV, ConnectorStatus.SUSPENDED_EVSE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +81,14 @@ class Transactions:
     async def tell(self, event: TransactionEvent) -> IdTagInfo | None:
         """Keep an event, and all that follows from it; the answer is about the event's id tag."""
         known = self.charging_log.named(event.charge_point, event.transaction_id)
-        id_tag = self._id_tag(event)
+        id_tag = self._id_tag(event, known)
         plug = self._plug(event, known)
         verdict = None
         if id_tag is not None and not _is_settled(known, id_tag):
             verdict = await self._verdict(event, plug, id_tag)
+        if known is not None and event.phase is Phase.UPDATED and id_tag is None:
+            await self._go_on(known, event)
+            return None
         early = self.entries.promises.meant_by(_start(event, plug, id_tag)) if verdict is not None else None
         with self.database.transaction():
             is_new = self.event_log.put(event, id_tag)
@@ -100,6 +105,22 @@ class Transactions:
         if known is None or event.phase is Phase.ENDED:
             self.entries.refresh(event.charge_point)
         return self._answer(event, charging, verdict)
+
+    async def _go_on(self, known: Charging, event: TransactionEvent) -> None:
+        """Keep an event that says how a transaction goes on: it may be on disk together with others."""
+        with self.database.grouped():
+            is_new = self.event_log.put(event, None)
+            charging = self._enter(known, event)
+            if charging.stopped is None:
+                self.entries.reckoning.soon(charging)
+            else:
+                self.entries.owe(self.entries.bookkeeping.enter(charging))
+        self.entries.owe()
+        if is_new and known.stopped is not None:
+            self._correct(charging)
+        if charging.stopped is not known.stopped:
+            self.entries.refresh(event.charge_point)
+        await self.database.on_disk()
 
     async def begun(self, charge_point: str, transaction_id: str) -> None:
         """A remote start is of a transaction that is under way already: it is known now whose it is."""
@@ -136,9 +157,9 @@ class Transactions:
 
     # Whose is it, and where?
 
-    def _id_tag(self, event: TransactionEvent) -> str | None:
+    def _id_tag(self, event: TransactionEvent, known: Charging | None) -> str | None:
         """Who is told, or for whom we asked."""
-        if event.id_tag is not None:
+        if event.id_tag is not None or (known is not None and known.id_tag and event.phase is Phase.UPDATED):
             return event.id_tag
         return self.remote_starts.id_tag(event.charge_point, event.remote_start_id, event.transaction_id)
 
@@ -148,9 +169,7 @@ class Transactions:
             return known.plug
         if event.connector_id is not None:
             return Plug(event.charge_point, event.connector_id)
-        plugs = [
-            each for each in self.entries.configuration.places if each.charge_point == event.charge_point
-        ]
+        plugs = list(self.entries.configuration.at(event.charge_point))
         states = [state for each in plugs if (state := self.charging_log.connector(each)) is not None]
         used = [each for each in states if each.status is ConnectorStatus.PREPARING]
         if used:
@@ -192,9 +211,12 @@ class Transactions:
         ]
 
     def _enter(self, charging: Charging, event: TransactionEvent) -> Charging:
+        before = None if event.state is None else self.charging_log.state_at(charging, event.at)
         self.charging_log.measured(charging, event.samples)
-        self._enter_state(charging, event)
-        if self._is_ordinary(charging, event):
+        self._enter_state(charging, event, before)
+        # Nothing was plugged in until now: then it may begin only now.
+        was_idle = event.state is not None and before in {None, ConnectorStatus.AVAILABLE}
+        if self._is_ordinary(charging, event, was_idle=was_idle):
             return charging
         events = self._events(charging)
         if charging.id_tag and (began := beginning(events, charging.id_tag)) != charging.started:
@@ -205,7 +227,8 @@ class Transactions:
             self._ended_again(charging, event)
         return self._ending(charging, events)
 
-    def _is_ordinary(self, charging: Charging, event: TransactionEvent) -> bool:
+    @staticmethod
+    def _is_ordinary(charging: Charging, event: TransactionEvent, *, was_idle: bool) -> bool:
         """Whether an event only tells how a transaction goes on: its begin and end stay as they are."""
         return (
             event.phase is Phase.UPDATED
@@ -213,22 +236,18 @@ class Transactions:
             and charging.stopped is None
             and charging.ends_by is None
             and event.at > charging.started
-            and not self._was_idle(charging)
+            and not was_idle
         )
 
-    def _was_idle(self, charging: Charging) -> bool:
-        """Whether nothing was plugged in until now: then it may begin only now."""
-        states = self.charging_log.states(charging)
-        return all(each.status is ConnectorStatus.AVAILABLE for each in states[:-1])
-
-    def _enter_state(self, charging: Charging, event: TransactionEvent) -> None:
+    def _enter_state(
+        self, charging: Charging, event: TransactionEvent, before: ConnectorStatus | None
+    ) -> None:
         if event.state is None:
             return
-        before = [each for each in self.charging_log.states(charging) if each.at <= event.at]
-        has_charged = any(each.status not in _NOT_CHARGING for each in before)
-        parks = has_charged and event.state in _NOT_CHARGING
-        status = ConnectorStatus.FINISHING if parks else event.state
-        if not before or before[-1].status is not status:
+        status = event.state
+        if status in _NOT_CHARGING and (before is ConnectorStatus.FINISHING or before in _ASKS):
+            status = ConnectorStatus.FINISHING
+        if status is not before:
             self.charging_log.changed_state(charging, StateChange(event.at, status))
 
     def _ending(self, charging: Charging, events: Sequence[Told]) -> Charging:
