@@ -21,6 +21,8 @@ _KEY = "platform_id = :platform_id AND role = :role AND country_code = :country_
 _CREATE = text(
     "INSERT INTO cursor (platform_id, role, country_code, party_id, seq)"
     " SELECT :platform_id, :role, :country_code, :party_id, coalesce(max(seq), 0) FROM change"
+    # Another process may know of the receiver already.
+    " WHERE true ON CONFLICT (platform_id, role, country_code, party_id) DO NOTHING"
 )
 _MOVE = text(f"UPDATE cursor SET seq = :seq WHERE {_KEY}")  # noqa: S608 constants only
 _FORGET = text(f"DELETE FROM cursor WHERE {_KEY}")  # noqa: S608 constants only

@@ -27,6 +27,7 @@ from hub.directory.current import CurrentDirectory
 from hub.directory.quirks import QUIRKS, Pushes, Quirk, Seen, Source
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.timestamps import Clock
+from hub.store.announcements import Topic
 from hub.store.database import Database
 from hub.store.tables import PlatformRow, QuirkRow
 
@@ -109,6 +110,8 @@ class QuirkWatch:
             has_changed = await self._forget_for_a_try(session, now)
             if seen:
                 has_changed |= await self._learn(session, seen, now)
+            if has_changed:
+                await self._database.announcements.announce(await session.connection(), Topic.DIRECTORY)
         if has_changed:
             await self._directory.reload()
             self._changed()

@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub.directory.current import CurrentDirectory
 from hub.ocpi.timestamps import Clock
 from hub.registry.hubclientinfo import changed_infos, connections
+from hub.store.announcements import Topic
 from hub.store.database import Database
 from hub.store.objects import append_client_infos
 
@@ -61,6 +62,7 @@ class Records:
                         correlation_id=correlation_id or self._new_id(),
                         accepted_at=now,
                     )
+                await self._database.announcements.announce(await session.connection(), Topic.DIRECTORY)
         finally:
             await self._come_into_force()
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.ocpi.backoff import Backoff
+from hub.store.announcements import Announcements
 from hub.store.dialects import DIALECTS, Alone, Dialect
 from hub.store.dialects.dialect import DatabaseAway, DatabaseRefused
 from hub.store.migrations.fingerprint import OtherTables
@@ -50,6 +51,8 @@ class Database:
         self._reader = engine.execution_options(**dialect.reading)
         self._snapshots = engine.execution_options(**dialect.snapshot)
         self._turns = dialect.turns()
+        #: What other processes are told, and tell.
+        self.announcements = Announcements(engine.url, dialect)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:

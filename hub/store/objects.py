@@ -22,6 +22,7 @@ from hub.ocpi.paging import PageRequest
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
 from hub.store.acceptance import AcceptedChange, Outcome, State, state_after
+from hub.store.announcements import Topic
 from hub.store.applying import Applied, Submitted, applied
 from hub.store.database import Database, microseconds
 from hub.store.dialects import Alone, dialect_of
@@ -186,6 +187,8 @@ class ObjectStore:
         """Delete what is between two parties and was last kept before; how many objects there were."""
         async with self._database.writing(Alone.LOG) as connection:
             count = await forget_kept(connection, microseconds(before))
+            if count:
+                await self._announce(connection, (each.id for each in MODULES.values() if each.is_kept))
         if count:
             for module in MODULES.values():
                 if module.is_kept:
@@ -255,9 +258,9 @@ class ObjectStore:
         if visible is not None and visible >= await self.owners(module) and not self._arriving[module]:
             arrivals = self._arrivals[module]
             page = await self._pages.page(replace(wanted, owners=None), request.offset, request.limit)
-            if arrivals == self._arrivals[module]:
+            if arrivals == self._arrivals[module] and page.owners <= {each.folded for each in visible}:
                 return page
-            # Somebody else has come meanwhile, and may be among them.
+            # Somebody else has come meanwhile, here or in another process, and may be among them.
         return await self._pages.page(wanted, request.offset, request.limit)
 
     async def owners(self, module: str) -> frozenset[Party]:
@@ -269,6 +272,13 @@ class ObjectStore:
             known.update(Party(*row) for row in rows)
             self._modules_read.add(module)
         return frozenset(known)
+
+    def changed_elsewhere(self, modules: Iterable[str] | None) -> None:
+        """Another process has changed objects of these modules, or of any: what is remembered is old."""
+        for module in MODULES if modules is None else modules:
+            self._pages.forgotten(module)
+            self._modules_read.discard(module)
+            self._arrivals[module] += 1
 
     async def _write(self, group: Sequence[Submitted]) -> list[Acceptance | OcpiError]:
         with self._pages.changing(), self._arrival(group):
@@ -309,11 +319,16 @@ class ObjectStore:
             await write_objects(connection, writes.values())
             states = ((each.change.key, each.state) for each in done)
             await keep_versions(connection, states, microseconds(self._clock()))
+            if done:
+                await self._announce(connection, (each.change.key.module for each in done))
         self._notice(done, kept)
         return [
             each if isinstance(each, OcpiError) else Acceptance(each.outcome, seqs.get(id(each)))
             for each in results
         ]
+
+    async def _announce(self, connection: AsyncConnection, modules: Iterable[str]) -> None:
+        await self._database.announcements.announce(connection, Topic.OBJECTS, *sorted(set(modules)))
 
     def _credible(self) -> int:
         return microseconds(self._clock() + AHEAD)

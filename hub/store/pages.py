@@ -34,6 +34,8 @@ class Page:
     #: JSON texts as they came.
     bodies: tuple[bytes, ...]
     total: int
+    #: Whose they are, folded.
+    owners: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,8 @@ class ObjectFilter:
 
 _COUNT = "SELECT count(*) FROM object WHERE {where}"
 _PAGE = (
-    "SELECT seq, body FROM object WHERE seq IN (SELECT seq FROM object WHERE {where} AND seq > :after"
+    "SELECT seq, body, country_code, party_id FROM object WHERE seq IN"
+    " (SELECT seq FROM object WHERE {where} AND seq > :after"
     " ORDER BY seq LIMIT :limit OFFSET :skip) ORDER BY seq"
 )
 
@@ -206,7 +209,8 @@ class Pages:
         if rows:
             walk.remember(offset, rows[0].seq - 1)
             walk.remember(offset + len(rows), rows[-1].seq)
-        return Page(tuple(row.body.encode() for row in rows), walk.total)
+        owners = frozenset((row.country_code, row.party_id) for row in rows)
+        return Page(tuple(row.body.encode() for row in rows), walk.total, owners)
 
     async def _walk(self, wanted: ObjectFilter) -> _Walk:
         versions = self._changes if wanted.has_dates else self._memberships

@@ -25,6 +25,7 @@ from hub.store.journal import JournalEntry
 from hub.web.background import beside
 from hub.web.composition.connected import who_is_connected
 from hub.web.composition.doors import for_operators, for_partners
+from hub.web.composition.elsewhere import Elsewhere
 from hub.web.composition.ground import solid_ground
 from hub.web.composition.now import what_happens_now
 from hub.web.composition.soon import what_comes_soon
@@ -88,9 +89,22 @@ async def running_hub(
             ground, connected, may_exchange, written.objects, written.journal, soon.pumps.wake
         )
 
+        elsewhere = Elsewhere(
+            ground.database.announcements,
+            connected.directory,
+            connected.changed,
+            written.objects,
+            soon.pumps.wake,
+        )
         await connected.settle()
         sweeping = sweep(now, written.objects, clock, settings.limits)
-        loops = (*connected.loops(), *soon.loops(), *now.loops(connected.directory), sweeping)
+        loops = (
+            *connected.loops(),
+            *soon.loops(),
+            *now.loops(connected.directory),
+            *elsewhere.loops(),
+            sweeping,
+        )
         await stack.enter_async_context(beside(written.objects.run(), *loops))
         await stack.enter_async_context(now.writing())
 

@@ -1,6 +1,6 @@
 """What a database must be able to do for the hub."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date
 from enum import IntEnum
@@ -43,6 +43,8 @@ class Dialect(Protocol):
     driver: str
     #: The form of its URLs, for people.
     form: str
+    #: Whether several processes may use one database.
+    is_shared: bool
     #: Execution options of connections for single SELECTs, and for several that must see the same state.
     reading: Mapping[str, Any]
     snapshot: Mapping[str, Any]
@@ -86,6 +88,21 @@ class Dialect(Protocol):
             connection: In a transaction.
             before: The first instant that is kept.
             most: Rows deleted at once at most; fewer means that nothing is left to delete.
+        """
+
+    async def listen(
+        self, url: URL, channel: str, hear: Callable[[str], None], begun: Callable[[], None]
+    ) -> None:
+        """Hear what others announce, until the connection is lost or the caller is cancelled.
+
+        Args:
+            url: Of the database.
+            channel: What is listened to.
+            hear: Told of each announcement, also of one's own.
+            begun: Called once nothing is missed any more.
+
+        Raises:
+            SQLAlchemyError, OSError: the database cannot be reached.
         """
 
     async def announce(self, connection: AsyncConnection, channel: str, payload: str) -> None:

@@ -1,6 +1,7 @@
 """PostgreSQL: many processes and machines, a server that may restart (design D8; decision 0039)."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import date, timedelta
 from functools import cache
@@ -24,6 +25,8 @@ CONNECT = timedelta(seconds=5)
 STATEMENT = timedelta(seconds=30)
 #: For a lock that another transaction holds.
 LOCK = timedelta(seconds=10)
+#: How often a connection that only listens is tried.
+STILL_THERE = timedelta(seconds=15)
 #: A transaction of a hub that hangs is ended by the server, and what it holds is free.
 IDLE = timedelta(seconds=60)
 
@@ -53,6 +56,7 @@ class PostgreSql:
 
     driver = "postgresql+asyncpg"
     form = "postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE"
+    is_shared = True
     #: One statement needs no transaction around it.
     reading: Mapping[str, Any] = MappingProxyType({"isolation_level": "AUTOCOMMIT"})
     snapshot: Mapping[str, Any] = MappingProxyType({"isolation_level": "REPEATABLE READ"})
@@ -117,6 +121,27 @@ class PostgreSql:
         await self.hold(connection, Alone.SCHEMA)
         await journal_days.drop(connection, before)
         return await journal_days.sweep_rest(connection, before, most)
+
+    async def listen(
+        self, url: URL, channel: str, hear: Callable[[str], None], begun: Callable[[], None]
+    ) -> None:
+        """LISTEN, on a connection of its own; whether it still stands is asked now and then."""
+        connection = await connected(url)
+        lost = asyncio.Event()
+        try:
+            connection.add_termination_listener(lambda _connection: lost.set())
+            await connection.add_listener(channel, lambda *heard: hear(str(heard[-1])))
+            begun()
+            while not lost.is_set():
+                try:
+                    async with asyncio.timeout(STILL_THERE.total_seconds()):
+                        await lost.wait()
+                except TimeoutError:
+                    await connection.execute("SELECT 1")
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise DatabaseAway(f"{_shown(url)} has gone: {error}") from error
+        finally:
+            connection.terminate()
 
     async def announce(self, connection: AsyncConnection, channel: str, payload: str) -> None:
         """NOTIFY, which the server sends with the commit, and not without it."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date
 from functools import cache
@@ -49,6 +49,7 @@ class Sqlite:
 
     driver = "sqlite+aiosqlite"
     form = "sqlite+aiosqlite:///FILE"
+    is_shared = False
     #: Every transaction sees one state.
     reading: Mapping[str, Any] = MappingProxyType({})
     snapshot: Mapping[str, Any] = MappingProxyType({})
@@ -97,6 +98,11 @@ class Sqlite:
     async def sweep_journal(self, connection: AsyncConnection, before: int, most: int) -> int:
         """Delete the oldest entries."""
         return int((await connection.execute(_SWEEP, {"before": before, "most": most})).rowcount)
+
+    async def listen(
+        self, url: URL, channel: str, hear: Callable[[str], None], begun: Callable[[], None]
+    ) -> None:
+        """Nobody else is there to be heard."""
 
     async def announce(self, connection: AsyncConnection, channel: str, payload: str) -> None:
         """Nobody else is there to be told."""
