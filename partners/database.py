@@ -59,6 +59,11 @@ class Database:
         """All or nothing, and on disk soon, as `on_disk` tells; what happens inside must not await."""
         return _AllOrNothing(self, must_commit=False)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether something that was written is not on disk yet."""
+        return self._has_begun
+
     async def on_disk(self) -> None:
         """Return when everything that was written so far is on disk.
 
