@@ -1,11 +1,11 @@
 """One connector: the cable, the car at it, the meter behind it, the transaction on it. No messages."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from partners.charger import curve
 from partners.charger.curve import ChargingCurve, Progress
@@ -127,6 +127,8 @@ class Connector:
     authorized: Token | None = None
     #: With `authorized`, of the remote start that it comes from.
     remote_start_id: int | None = None
+    #: With `authorized`, a charging profile for what is to come.
+    awaited_profile: Mapping[str, Any] | None = None
     reservation: Reservation | None = None
     out_of_order: bool = False
     #: Delivered in the transaction before this one, Wh.

@@ -6,13 +6,14 @@ from the release of the energy to its end, with 2.x perhaps from the first plug 
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
-from partners.charger.central_system_link import Consequence, LinkLost, NotAnswered
+from partners.charger.card_reader import CardReader
+from partners.charger.central_system_link import Consequence
 from partners.charger.configuration import Configuration
 from partners.charger.connector import Connector, NotPossible, Transaction
 from partners.charger.meter import Meter, Shown
@@ -43,53 +44,8 @@ from partners.charger.states import (
     TxStop,
     Verdict,
 )
-from partners.charger.token_list import TokenList
 from partners.charger.vehicle import Vehicle
-
-
-class Occasion(NamedTuple):
-    """Why there is something to say about a transaction, and what the meter shows."""
-
-    at: datetime
-    trigger: Trigger
-    shown: tuple[Shown, ...] = ()
-
-
-class Voice(Protocol):
-    """Who tells the central system what happens: a dialect."""
-
-    def status_changed(self, connectors: Sequence[Connector]) -> None:
-        """Connectors are in another state, or their states are to be told again."""
-
-    def began(self, connector: Connector, transaction: Transaction, occasion: Occasion) -> None:
-        """There is a transaction."""
-
-    def went_on(self, connector: Connector, transaction: Transaction, occasion: Occasion) -> None:
-        """Something happened in it."""
-
-    def ended(
-        self,
-        connector: Connector,
-        transaction: Transaction,
-        occasion: Occasion,
-        cause: Cause,
-        token: Token | None,
-    ) -> None:
-        """It is over; the token is that of whoever ended it."""
-
-    def measured(self, connector: Connector, shown: Shown) -> None:
-        """What a meter shows, for its own sake."""
-
-    def reservation_over(self, reservation: Reservation) -> None:
-        """Nobody came in time."""
-
-    async def authorize(self, token: Token) -> Verdict:
-        """Ask whether somebody may charge.
-
-        Raises:
-            LinkLost: Nobody can be asked.
-            NotAnswered: There is no answer that helps.
-        """
+from partners.charger.voice import Occasion, Voice
 
 
 class Station:
@@ -120,7 +76,7 @@ class Station:
         self.settings = settings
         self.configuration = configuration
         self.time = time
-        self.tokens = TokenList()
+        self.reader = CardReader(configuration, self._ask)
         self.connectors = {
             number: Connector(number, settings.max_power_w, settings.phases, settings.register_wh)
             for number in range(1, settings.connectors + 1)
@@ -171,7 +127,7 @@ class Station:
             self.stop(connector, Cause.LOCAL, Trigger.STOP_AUTHORIZED, token)
             return Verdict.ACCEPTED
         is_free = self.reservations.is_free(connector, token)
-        verdict = await self._authorize(token) if is_free else Verdict.INVALID
+        verdict = await self.reader.verdict(token) if is_free else Verdict.INVALID
         self._tell(f"card {token.id}: {verdict}", connector)
         if verdict is Verdict.ACCEPTED and self.reservations.is_free(connector, token):
             self._let(connector, token, Trigger.AUTHORIZED)
@@ -266,14 +222,19 @@ class Station:
     # What the central system wants: an outcome at once, the rest when it has been told
 
     def remote_start(
-        self, token: Token, connector_id: int | None, remote_start_id: int | None = None
+        self,
+        token: Token,
+        connector_id: int | None,
+        remote_start_id: int | None = None,
+        profile: Mapping[str, Any] | None = None,
     ) -> tuple[Outcome, Consequence]:
-        """Let somebody charge; yes, if a connector is free."""
+        """Let somebody charge, by a profile if one is given; yes, if a connector is free."""
         connector = self._free_connector(connector_id, token)
         if connector is None:
             return Outcome.REJECTED, _nothing
         connector.authorized = token
         connector.remote_start_id = remote_start_id
+        connector.awaited_profile = profile
         return Outcome.ACCEPTED, lambda: self._start(self._start_remotely(connector, token))
 
     def remote_stop(self, transaction_id: int | str) -> tuple[Outcome, Consequence]:
@@ -394,28 +355,12 @@ class Station:
         """Tell again how a connector is (none: all)."""
         self.voice.status_changed(self.meant(connector_id) or [])
 
-    async def _authorize(self, token: Token) -> Verdict:
-        known = self.tokens.verdict(token)
-        if known is Verdict.ACCEPTED and self.configuration.truth("LocalPreAuthorize"):
-            return known
-        try:
-            verdict = await self.voice.authorize(token)
-        except LinkLost:
-            return self._offline_verdict(known)
-        except NotAnswered:
-            return Verdict.INVALID
-        self.tokens.remember(token, verdict)
-        return verdict
-
-    def _offline_verdict(self, known: Verdict | None) -> Verdict:
-        if known is not None and self.configuration.truth("LocalAuthorizeOffline"):
-            return known
-        offline = self.configuration.truth("AllowOfflineTxForUnknownId")
-        return Verdict.ACCEPTED if offline else Verdict.INVALID
+    async def _ask(self, token: Token) -> Verdict:
+        return await self.voice.authorize(token)
 
     async def _start_remotely(self, connector: Connector, token: Token) -> None:
         if self.configuration.truth("AuthorizeRemoteTxRequests"):
-            verdict = await self._authorize(token)
+            verdict = await self.reader.verdict(token)
             if verdict is not Verdict.ACCEPTED:
                 connector.authorized = None
                 return
@@ -469,7 +414,16 @@ class Station:
             self._begun(connector, transaction, trigger)
         else:
             self.voice.went_on(connector, transaction, self._occasion(trigger))
+        self._install_awaited(connector)
         self._show_flow(connector)
+
+    def _install_awaited(self, connector: Connector) -> None:
+        """Charge by the profile that a remote start has brought; one that nobody can follow is dropped."""
+        profile, connector.awaited_profile = connector.awaited_profile, None
+        transaction = connector.transaction
+        if profile is not None and transaction is not None:
+            own = {} if transaction.transaction_id is None else {"transactionId": transaction.transaction_id}
+            self.set_profile(connector.connector_id, {**profile, **own})
 
     def _begun(self, connector: Connector, transaction: Transaction, trigger: Trigger) -> None:
         now = self.time.now()
@@ -485,8 +439,7 @@ class Station:
         now = self.time.now()
         shown = self.shown(connector, Context.END)
         transaction = connector.end(now)
-        own = transaction.transaction_id
-        self.profiles.remove(lambda each: each.purpose is Purpose.TX and each.transaction_id == own)
+        self.profiles.remove(partial(_is_for, transaction))
         shown = self.meters[connector.connector_id].signed_end(shown, now, transaction.id_tag)
         occasion = Occasion(now, trigger, (shown,))
         self.voice.ended(connector, transaction, occasion, cause, token)
@@ -589,6 +542,13 @@ class Station:
 
 #: States between which energy comes and goes.
 _FLOWING = frozenset({Status.CHARGING, Status.SUSPENDED_EV, Status.SUSPENDED_EVSE})
+
+
+def _is_for(transaction: Transaction, profile: Profile) -> bool:
+    """Whether a profile goes with a transaction: it is for it by id, or for any that there is."""
+    is_here = profile.connector_id == transaction.connector_id
+    own = profile.transaction_id == transaction.transaction_id or (is_here and profile.transaction_id is None)
+    return profile.purpose is Purpose.TX and own
 
 
 def _nothing() -> None:

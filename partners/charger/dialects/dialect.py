@@ -9,7 +9,8 @@ from partners.charger.central_system_link import Reply
 from partners.charger.certificate import Certificate
 from partners.charger.outbox import Message
 from partners.charger.states import BootReason, Cause, Status
-from partners.charger.station import Station, Voice
+from partners.charger.station import Station
+from partners.charger.voice import Voice
 
 
 class Speech(Protocol):

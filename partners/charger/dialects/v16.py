@@ -24,7 +24,8 @@ from partners.charger.states import (
     Token,
     Verdict,
 )
-from partners.charger.station import Occasion, Station
+from partners.charger.station import Station
+from partners.charger.voice import Occasion
 
 _Payload = Mapping[str, Any]
 
@@ -52,7 +53,7 @@ class Dialect16:
             "ExtendedTriggerMessage": self._trigger_message,
             "GetCompositeSchedule": self._get_composite_schedule,
             "GetConfiguration": self._get_configuration,
-            "GetLocalListVersion": lambda _: Reply({"listVersion": station.tokens.version}),
+            "GetLocalListVersion": lambda _: Reply({"listVersion": station.reader.tokens.version}),
             "RemoteStartTransaction": self._remote_start,
             "RemoteStopTransaction": self._remote_stop,
             "ReserveNow": self._reserve_now,
@@ -169,7 +170,8 @@ class Dialect16:
 
     def _remote_start(self, payload: _Payload) -> Reply:
         token = Token(payload["idTag"])
-        outcome, consequence = self._station.remote_start(token, payload.get("connectorId"))
+        wanted, profile = payload.get("connectorId"), payload.get("chargingProfile")
+        outcome, consequence = self._station.remote_start(token, wanted, profile=profile)
         return Reply({"status": outcome}, consequence)
 
     def _remote_stop(self, payload: _Payload) -> Reply:
@@ -256,7 +258,7 @@ class Dialect16:
         return Reply({"status": self._station.configuration.change(payload["key"], payload["value"])})
 
     def _clear_cache(self, _payload: _Payload) -> Reply:
-        self._station.tokens.forget()
+        self._station.reader.tokens.forget()
         return Reply({"status": Outcome.ACCEPTED})
 
     def _send_local_list(self, payload: _Payload) -> Reply:
@@ -264,7 +266,7 @@ class Dialect16:
             (each["idTag"], _verdict(each) if "idTagInfo" in each else None)
             for each in payload.get("localAuthorizationList", [])
         ]
-        version, tokens = payload["listVersion"], self._station.tokens
+        version, tokens = payload["listVersion"], self._station.reader.tokens
         if payload["updateType"] == "Full":
             tokens.replace(version, entries)
             return Reply({"status": Outcome.ACCEPTED})

@@ -21,7 +21,8 @@ from partners.charger.outbox import Message
 from partners.charger.reservation import Reservation
 from partners.charger.smart_charging import Profile, Purpose, RateUnit
 from partners.charger.states import BootReason, Cause, Context, Outcome, Status, Token, Trigger, Verdict
-from partners.charger.station import Occasion, Station
+from partners.charger.station import Station
+from partners.charger.voice import Occasion
 
 _Payload = Mapping[str, Any]
 
@@ -51,7 +52,7 @@ class Dialect2:
             "GetBaseReport": self._get_base_report,
             "GetChargingProfiles": self._get_charging_profiles,
             "GetCompositeSchedule": self._get_composite_schedule,
-            "GetLocalListVersion": lambda _: Reply({"versionNumber": station.tokens.version}),
+            "GetLocalListVersion": lambda _: Reply({"versionNumber": station.reader.tokens.version}),
             "GetTransactionStatus": self._get_transaction_status,
             "GetVariables": self._get_variables,
             "RequestStartTransaction": self._request_start,
@@ -230,7 +231,9 @@ class Dialect2:
     def _request_start(self, payload: _Payload) -> Reply:
         token, connector_id = _token(payload["idToken"]), payload.get("evseId")
         busy = self._station.meant(connector_id)
-        outcome, consequence = self._station.remote_start(token, connector_id, payload["remoteStartId"])
+        outcome, consequence = self._station.remote_start(
+            token, connector_id, payload["remoteStartId"], payload.get("chargingProfile")
+        )
         if outcome is Outcome.ACCEPTED:
             begun = self._transaction_of_a_waiting_car(busy or [], token)
             return Reply({"status": outcome, **begun}, consequence)
@@ -392,14 +395,14 @@ class Dialect2:
         return Reply(status)
 
     def _clear_cache(self, _payload: _Payload) -> Reply:
-        self._station.tokens.forget()
+        self._station.reader.tokens.forget()
         return Reply({"status": Outcome.ACCEPTED})
 
     def _send_local_list(self, payload: _Payload) -> Reply:
         entries = [
             (each["idToken"]["idToken"], _listed(each)) for each in payload.get("localAuthorizationList", [])
         ]
-        version, tokens = payload["versionNumber"], self._station.tokens
+        version, tokens = payload["versionNumber"], self._station.reader.tokens
         if payload["updateType"] == "Full":
             tokens.replace(version, entries)
             return Reply({"status": Outcome.ACCEPTED})

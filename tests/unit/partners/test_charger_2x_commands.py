@@ -83,6 +83,21 @@ async def test_a_remote_start_at_a_waiting_car_names_its_transaction_and_may_be_
     assert "remoteStartId" not in updated["transactionInfo"]
 
 
+async def test_a_remote_start_brings_a_profile_which_goes_with_its_transaction(version: str) -> None:
+    async with charger_at_work(version) as (csms, charger):
+        charger.plug_in(1)
+        wanted = {"idToken": APP, "remoteStartId": 1, "evseId": 1, "chargingProfile": profile()}
+        assert await csms.ask("RequestStartTransaction", **wanted) == {"status": "Accepted"}
+        number = await patiently(charger.until_numbered(1))
+        assert charger.connector(1).power_w <= 10 * 3 * 230
+        await csms.ask("GetChargingProfiles", requestId=3, chargingProfile={"chargingProfileId": [5]})
+        report = await csms.until_told("ReportChargingProfiles")
+        assert report["chargingProfile"][0]["transactionId"] == number
+        await csms.ask("RequestStopTransaction", transactionId=number)
+        await patiently(charger.until_status(1, Status.FINISHING))
+        assert await csms.ask("ClearChargingProfile", chargingProfileId=5) == {"status": "Unknown"}
+
+
 async def test_variables_are_read_changed_and_obeyed(version: str) -> None:
     async with charger_at_work(version) as (csms, charger):
         interval = variable("SampledDataCtrlr", "TxUpdatedInterval")

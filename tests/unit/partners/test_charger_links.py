@@ -112,3 +112,30 @@ async def test_an_accepted_token_is_not_asked_about_again_where_that_is_set() ->
             await patiently(rfid_visit(charger, 1, "TAG", Decimal(100)))
     assert len(csms.told("Authorize")) == 1
     assert len(csms.events("Ended")) == 2
+
+
+async def test_a_remote_start_of_1_6_brings_a_profile_which_is_gone_with_its_transaction() -> None:
+    async with foreign_csms() as csms, simulator(csms, "1.6") as charger:
+        await patiently(charger.until_told())
+        charger.plug_in(1)
+        periods = [{"startPeriod": 0, "limit": 10.0}]
+        profile = {
+            "chargingProfileId": 5,
+            "stackLevel": 0,
+            "chargingProfilePurpose": "TxProfile",
+            "chargingProfileKind": "Relative",
+            "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": periods},
+        }
+        await csms.ask("RemoteStartTransaction", idTag="APP", connectorId=1, chargingProfile=profile)
+        await patiently(charger.until_energy(1, Decimal(200)))
+        assert 0 < charger.connector(1).power_w <= 10 * 3 * 230
+        charger.unplug(1)
+        await patiently(rfid_visit(charger, 1, "TAG", Decimal(600)))
+    powers = [
+        Decimal(sample["value"])
+        for each in csms.told("MeterValues")
+        if each["transactionId"] == 2
+        for sample in each["meterValue"][0]["sampledValue"]
+        if sample["measurand"] == "Power.Active.Import"
+    ]
+    assert max(powers) > 10 * 3 * 230
