@@ -122,7 +122,7 @@ class Settings:
     admin_host: str = "127.0.0.1"
     admin_port: int = 8081
     #: A database URL; by default an SQLite file in the data directory.
-    database: str | None = None
+    database: str | None = field(default=None, repr=False)  # it may hold a password
     #: The base URL under which partners reach the hub, without a trailing slash.
     public_url: str | None = None
     party: Party = field(default_factory=lambda: Party("NL", "HUB"))

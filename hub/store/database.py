@@ -25,6 +25,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PATIENCE = timedelta(seconds=30)
 #: For an answer to the question whether it is there.
 ANSWER = timedelta(seconds=2)
+ASKED_EVERY = timedelta(seconds=1)
 _AGAIN = Backoff(timedelta(seconds=0.2), timedelta(seconds=5))
 _ANYTHING = text("SELECT 1")
 
@@ -51,6 +52,9 @@ class Database:
         self._reader = engine.execution_options(**dialect.reading)
         self._snapshots = engine.execution_options(**dialect.snapshot)
         self._turns = dialect.turns()
+        self._asking = asyncio.Lock()
+        self._asked_at = float("-inf")
+        self._has_answered = True
         #: What other processes are told, and tell.
         self.announcements = Announcements(engine.url, dialect)
 
@@ -95,13 +99,26 @@ class Database:
             yield session
 
     async def answers(self) -> bool:
-        """Whether the database is there."""
+        """Whether the database is there; it is asked once a second at most, whoever wants to know."""
+        async with self._asking:
+            now = asyncio.get_running_loop().time()
+            if now >= self._asked_at + ASKED_EVERY.total_seconds():
+                self._has_answered = await self._ask()
+                self._asked_at = now
+        return self._has_answered
+
+    async def _ask(self) -> bool:
         try:
             async with asyncio.timeout(ANSWER.total_seconds()), self.reading() as connection:
                 await connection.execute(_ANYTHING)
         except (SQLAlchemyError, OSError):
             return False
         return True
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether a statement failed because the database cannot be reached, or has gone."""
+    return isinstance(error, DatabaseAway) or (isinstance(error, DBAPIError) and error.connection_invalidated)
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from hub.ocpi.errors import OcpiError, ServerError
+from hub.store.database import is_away
 
 #: Items in one transaction at most.
 LARGEST_GROUP = 500
@@ -68,8 +69,10 @@ class GroupCommit(Generic[Item, Result]):
     async def _write_group(self, group: Sequence[_Waiting[Item, Result]]) -> None:
         try:
             results = await self._write([waiting.item for waiting in group])
-        except Exception:
-            log.exception("a group of %d could not be written", len(group))
+        except Exception as error:
+            # A database that is away lasts, and everybody is told: the log need not say where we were.
+            trace = None if is_away(error) else error
+            log.error("a group of %d could not be written: %s", len(group), error, exc_info=trace)  # noqa: TRY400 see above
             _refuse(group, "it could not be stored")
             return
         for waiting, result in zip(group, results, strict=True):

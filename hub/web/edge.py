@@ -21,9 +21,11 @@ from hub.ocpi.errors import (
     MethodNotAllowed,
     NotFound,
     OcpiError,
+    ServerError,
 )
 from hub.ocpi.headers import NO_ROUTING, MessageIds, Routing, read_ids
 from hub.ocpi.timestamps import Clock
+from hub.store.database import is_away
 from hub.store.journal import Direction, Journal, JournalEntry, Purpose
 from hub.web.conversion import json_response
 
@@ -97,7 +99,10 @@ async def _answered(request: web.Request, handler: Handler, passage: Passage, cl
         return refused(error, clock(), passage)
     except web.HTTPException as error:
         return refused(_named(error), clock(), passage)
-    except Exception:
+    except Exception as error:
+        if is_away(error):
+            log.warning("correlation id %s: %s", passage.ids.correlation_id, error)
+            return refused(ServerError("the hub cannot reach its database now"), clock(), passage)
         # The edge where nothing may escape: the caller gets an envelope, the operator the trace.
         log.exception("failed to answer correlation id %s", passage.ids.correlation_id)
         return refused(InternalError(), clock(), passage)

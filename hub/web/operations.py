@@ -1,6 +1,6 @@
 """For those who run the hub: health, readiness, metrics."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -67,14 +67,22 @@ def metrics_registry(*collectors: Collector) -> CollectorRegistry:
     return registry
 
 
-def state_routes(is_ready: Callable[[], bool]) -> list[web.RouteDef]:
-    """Health and readiness; they tell nothing else, so that anybody who can reach the hub may ask."""
+def state_routes(
+    is_ready: Callable[[], bool], database_answers: Callable[[], Awaitable[bool]]
+) -> list[web.RouteDef]:
+    """Health and readiness; they tell nothing else, so that anybody who can reach the hub may ask.
+
+    A hub whose database is away is ready all the same: it relays whatever it knows the way of. If it asked
+    to be left out, and with it all others on that database, nobody would be served at all (decision 0039).
+    """
 
     async def health(_request: web.Request) -> web.Response:
         return _json(200, {"status": "alive"})
 
     async def ready(_request: web.Request) -> web.Response:
-        return _json(200, {"status": "ready"}) if is_ready() else _json(503, {"status": "not ready"})
+        if not is_ready():
+            return _json(503, {"status": "not ready"})
+        return _json(200, {"status": "ready", "database": "there" if await database_answers() else "away"})
 
     return [web.get("/health", health), web.get("/ready", ready)]
 

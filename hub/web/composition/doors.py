@@ -55,7 +55,7 @@ def for_partners(
     app = web.Application(
         client_max_size=limits.request_body, middlewares=[edge(clock, ground.new_id, written.journal)]
     )
-    app.add_routes([*routes.table(), *state_routes(is_ready)])
+    app.add_routes([*routes.table(), *state_routes(is_ready, ground.database.answers)])
     return app
 
 
@@ -92,7 +92,8 @@ def for_operators(
     )
     metrics = metrics_registry(written.counts, _gauges(written, connected, now))
     app = web.Application()
-    app.add_routes([*state_routes(is_ready), metrics_route(metrics), *administration])
+    state = state_routes(is_ready, ground.database.answers)
+    app.add_routes([*state, metrics_route(metrics), *administration])
     return app
 
 
