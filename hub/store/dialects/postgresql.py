@@ -201,11 +201,12 @@ def _refuse_lost(connection: Any, _record: Any, _proxy: PoolProxiedConnection) -
 
 @cache
 def _states(columns: str) -> TextClause:
+    """The limit keeps the planner from reading the whole table to join it with a few keys."""
     arrays = ", ".join(f"CAST(:{column} AS TEXT[])" for column in ObjectKey._fields)
     on = " AND ".join(f"object.{column} = wanted.{column}" for column in ObjectKey._fields)
     return text(
-        f"SELECT wanted.*, {columns} FROM unnest({arrays}) AS wanted ({', '.join(ObjectKey._fields)})"  # noqa: S608 constants only
-        f" LEFT JOIN object ON {on}"
+        f"SELECT wanted.*, state.* FROM unnest({arrays}) AS wanted ({', '.join(ObjectKey._fields)})"  # noqa: S608 constants only
+        f" LEFT JOIN LATERAL (SELECT {columns} FROM object WHERE {on} LIMIT 1) AS state ON true"
     )
 
 
