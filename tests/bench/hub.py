@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,14 +133,21 @@ class Platforms:
     def __init__(self) -> None:
         self.url = ""
         self._endpoints: dict[str, dict[tuple[str, str], str]] = {}
-        self._roles: dict[str, tuple[str, str]] = {}
+        self._roles: dict[str, tuple[str, list[str]]] = {}
         self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
 
     async def join(
-        self, to: Hub, name: str, role: str, party: str, endpoints: Mapping[tuple[str, str], str]
+        self,
+        to: Hub,
+        name: str,
+        role: str,
+        party: str,
+        endpoints: Mapping[tuple[str, str], str],
+        *,
+        more_parties: Sequence[str] = (),
     ) -> Platform:
-        """Register a platform of one party with the hub (2.2.1, Credentials).
+        """Register a platform with the hub (2.2.1, Credentials).
 
         Args:
             to: The hub.
@@ -148,11 +155,12 @@ class Platforms:
             role: CPO or EMSP.
             party: Such as NL/TNM.
             endpoints: The URL of each module and interface that it offers.
+            more_parties: In the same role.
 
         Raises:
             NotRegistered: the hub refused.
         """
-        self._endpoints[name], self._roles[name] = dict(endpoints), (role, party)
+        self._endpoints[name], self._roles[name] = dict(endpoints), (role, [party, *more_parties])
         invited = await to.ask("POST", "/platforms", {"name": name})
         assert self._session is not None
         headers = {"Authorization": f"Token {_encoded(invited['token'])}"}
@@ -167,10 +175,16 @@ class Platforms:
         return Platform(name, party, answered["data"]["token"])
 
     def _credentials(self, name: str, token: str) -> dict[str, Any]:
-        role, party = self._roles[name]
-        country_code, party_id = party.split("/")
-        owner = {"role": role, "country_code": country_code, "party_id": party_id}
-        roles = [{**owner, "business_details": {"name": name}}]
+        role, parties = self._roles[name]
+        roles = [
+            {
+                "role": role,
+                "country_code": party.partition("/")[0],
+                "party_id": party.partition("/")[2],
+                "business_details": {"name": name},
+            }
+            for party in parties
+        ]
         return {"token": token, "url": f"{self.url}/{name}/versions", "roles": roles}
 
     async def _versions(self, request: web.Request) -> web.Response:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from tests.bench import fan_out, faults, lists, memory, pricing, relay, restart, storing
+from tests.bench import fan_out, faults, lists, memory, pricing, pulling, relay, restart, storing
 from tests.bench.results import Findings
 from tests.bench.scale import Scale
 
@@ -14,6 +14,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "relay-tls": relay.measure_tls,
     "fan-out": fan_out.measure,
     "lists": lists.measure,
+    "pulling": pulling.measure,
     "storing": storing.measure,
     "faults": faults.measure,
     "restart": restart.measure,

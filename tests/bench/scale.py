@@ -27,6 +27,9 @@ class Scale:
     storm_locations: int
     #: Objects of which pages are asked for.
     locations: int
+    #: Parties whose lists are pulled, and locations of each.
+    pulled_owners: int
+    pulled_each: int
     #: Partners, of whom one is faulty, and requests a second to all of them together.
     partners: int
     faulty_rate: int
@@ -55,6 +58,8 @@ FULL = Scale(
     storm_seconds=10.0,
     storm_locations=250,
     locations=100_000,
+    pulled_owners=50,
+    pulled_each=400,
     partners=10,
     faulty_rate=300,
     faulty_seconds=5.0,
@@ -78,6 +83,8 @@ QUICK = Scale(
     storm_seconds=3.0,
     storm_locations=250,
     locations=5_000,
+    pulled_owners=20,
+    pulled_each=200,
     partners=10,
     faulty_rate=200,
     faulty_seconds=3.0,
@@ -102,6 +109,8 @@ TINY = Scale(
     storm_seconds=0.3,
     storm_locations=3,
     locations=120,
+    pulled_owners=2,
+    pulled_each=4,
     partners=2,
     faulty_rate=50,
     faulty_seconds=0.3,
