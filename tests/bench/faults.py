@@ -47,7 +47,7 @@ async def measure(scale: Scale, folder: Path) -> Findings:
         }
         rounds = [
             {case: await _turn(made.port, requests[case], scale, folder) for case in CASES}
-            for _ in range(max(1, scale.rounds - 2))
+            for _ in range(scale.rounds)
         ]
     _tell(rounds, findings)
     return findings

@@ -16,6 +16,8 @@ from tests.bench.scale import Scale
 from tests.bench.upstream import SMALL_BYTES, Arrival, location, upstream
 
 OBJECTS = 50
+#: So many seconds after its death what the hub had sent before may still arrive.
+UNDER_WAY = 0.1
 #: Far above the numbers of the first load: whatever is sent later has a higher version.
 SECOND_LOAD = 10_000_000
 #: How long everybody may take to have everything.
@@ -37,13 +39,14 @@ async def measure(scale: Scale, folder: Path) -> Findings:
             killed, began = monotonic(), len(await far.arrivals())
             made.hub.running.send(SIGKILL)
             await made.hub.running.process.wait()
+            dead = monotonic()
             await made.hub.start()
             ready = monotonic()
         before, after = sending.result(), await _load(made, scale, folder, SECOND_LOAD)
         accepted = [*_accepted(folder, 0), *_accepted(folder, SECOND_LOAD)]
         took = await _all_have(made, accepted)
         arrived = await far.arrivals()
-        first = next((each.at for each in arrived[began:] if each.at > killed), None)
+        first = next((each.at for each in arrived[began:] if each.at > dead + UNDER_WAY), None)
         lost, back = lost_and_back(accepted, arrived, made.receivers)
         findings.row(
             "kill -9",
