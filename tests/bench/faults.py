@@ -32,6 +32,8 @@ async def measure(scale: Scale, folder: Path) -> Findings:
     )
     async with AsyncExitStack() as stack:
         far = await stack.enter_async_context(upstream(folder / "far"))
+        # Its connections are its own, as any partner's are.
+        apart = await stack.enter_async_context(upstream(folder / "apart"))
         platforms = await stack.enter_async_context(Platforms())
         made = await stack.enter_async_context(hub(folder / "hub"))
         emsp = await platforms.join(made, "emsp", "EMSP", EMSP, {})
@@ -40,7 +42,7 @@ async def measure(scale: Scale, folder: Path) -> Findings:
         for party in others:
             await platforms.join(made, party.replace("/", "-"), "CPO", party, _offers(far, "well"))
         for case, party in faulty.items():
-            await platforms.join(made, CASES[case], "CPO", party, _offers(far, CASES[case]))
+            await platforms.join(made, CASES[case], "CPO", party, _offers(apart, CASES[case]))
         requests = {
             case: [*(_get(emsp, each, 0) for each in others), _get(emsp, party, FAULTY)]
             for case, party in faulty.items()
