@@ -8,6 +8,8 @@ from aiohttp import web
 
 #: How long a stop waits for requests that are being answered, in seconds.
 SHUTDOWN_SECONDS: Final = 2.0
+#: Connections that wait to be taken, as when all charge points come back at once.
+_BACKLOG: Final = 4096
 LOOPBACK: Final = "127.0.0.1"
 #: Hosts that stand for all addresses of the machine.
 EVERYWHERE: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 compared with, not listened on
@@ -39,7 +41,7 @@ async def listen(
     await runner.setup()
     running.push_async_callback(runner.cleanup)
     try:
-        await web.TCPSite(runner, host, port).start()
+        await web.TCPSite(runner, host, port, backlog=_BACKLOG).start()
     except OSError as error:
         raise CannotListen(f"{setting}: cannot listen on {host}:{port}: {_reason(error)}") from error
     return f"{LOOPBACK if host in EVERYWHERE else host}:{runner.addresses[0][1]}"

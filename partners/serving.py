@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any
 
+from partners.collecting import settle
 from partners.configuration_file import SettingsWrong
 from partners.database import NotUsable
 from partners.listening import CannotListen
@@ -29,6 +30,7 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     async with node, asyncio.TaskGroup() as tasks:
+        settle()
         said()
         working = tasks.create_task(work())
         await stopped.wait()

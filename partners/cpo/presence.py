@@ -18,18 +18,20 @@ class Presence:
         self._clock = clock
         self._grace = grace
         self._away: dict[str, datetime] = dict.fromkeys(charge_points, clock())
-        self._given_up: set[str] = set()
+        #: Those that are not given up yet, the one that is away for the longest first.
+        self._waiting = dict(self._away)
         self._left = asyncio.Event()
 
     def came(self, charge_point: str) -> None:
         """A link is up."""
         self._away.pop(charge_point, None)
-        self._given_up.discard(charge_point)
+        self._waiting.pop(charge_point, None)
 
     def left(self, charge_point: str) -> None:
         """The link is lost."""
-        self._away[charge_point] = self._clock()
-        self._left.set()
+        if not self._waiting:
+            self._left.set()
+        self._away[charge_point] = self._waiting[charge_point] = self._clock()
 
     def is_connected(self, charge_point: str) -> bool:
         """Whether there is a link now."""
@@ -44,13 +46,15 @@ class Presence:
         """For ever: tell of each charge point that has been away for longer than the grace, once."""
         while True:
             self._left.clear()
-            now = self._clock()
-            for charge_point in [each for each in self._away if each not in self._given_up]:
-                if not self.is_reachable(charge_point):
-                    self._given_up.add(charge_point)
+            pause = None
+            while self._waiting and pause is None:
+                charge_point, since = next(iter(self._waiting.items()))
+                remaining = since + self._grace - self._clock()
+                if remaining > timedelta():
+                    pause = remaining
+                else:
+                    del self._waiting[charge_point]
                     given_up(charge_point)
-            waiting = [since for each, since in self._away.items() if each not in self._given_up]
-            pause = min(waiting) + self._grace - now if waiting else None
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(None if pause is None else max(pause.total_seconds(), 0)):
                     await self._left.wait()

@@ -127,12 +127,15 @@ class OcppLink:
 
     async def serve(self) -> None:
         """Read and answer until the link is lost; what was received by then is still worked off."""
-        async with asyncio.TaskGroup() as group:
-            self._group = group
-            try:
-                await self._read()
-            finally:
-                self.give_up()
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                try:
+                    await self._read()
+                finally:
+                    self.give_up()
+        finally:
+            # The group knows the task that runs this: a circle that only the collector would find.
+            self._group = None
 
     async def ask(self, action: str, payload: Payload, within: float) -> Payload:
         """Send a CALL, and wait for its CALLRESULT; one question at a time, in order.

@@ -30,6 +30,7 @@ from typing import Any, Final
 import uvloop
 
 from hub.ocpi.description import ObjectKey
+from partners.collecting import settle
 from partners.cpo.app import CpoNode
 from schemas import exact_json
 from tests.fixtures.cpo_world import cpo_settings, evse, location, token
@@ -97,6 +98,7 @@ async def serve(folder: Path, stations: int) -> None:
     node.node.objects.put(ObjectKey("tokens", "NL", "MSP", "CARD1", "RFID"), card)
     loop = asyncio.get_running_loop()
     async with node, asyncio.TaskGroup() as group:
+        settle()
         watching = group.create_task(stalls.watch())
         sys.stdout.write(f"{node.ocpp_url}\n")
         sys.stdout.flush()
