@@ -31,6 +31,14 @@ class Limits:
     relays_in_flight: int = 200
     #: For a request body to arrive whole.
     request: timedelta = timedelta(seconds=30)
+    #: For a request to begin, on a connection that is open.
+    idle: timedelta = timedelta(seconds=75)
+    #: For the head of a request to arrive whole.
+    head: timedelta = timedelta(seconds=10)
+    #: For whoever asked to read its answer, where it is more than the network holds.
+    answer: timedelta = timedelta(seconds=60)
+    #: Connections of partners at the same time; one more, and who has been idle longest goes.
+    connections: int = 15_000
     #: The largest answer of a platform, in bytes.
     reply_body: int = 32 * 1024 * 1024
     #: Objects on a page at most (X-Limit).

@@ -1,29 +1,51 @@
-"""Requests that never come to a handler: a head that is not HTTP, and an Expect that nobody knows.
+"""What aiohttp's own connection does not do: answer in words of OCPI, and lose patience.
 
-aiohttp answers these by itself, in plain text and without ids. Here they get what every answer has (TR-08,
-TR-16 to TR-18, AM-45). What was wrong with a head is not repeated: a token may stand there.
+Requests that never come to a handler (a head that is not HTTP, an Expect that nobody knows) aiohttp answers
+by itself, in plain text and without ids. Here they get what every answer has (TR-08, TR-16 to TR-18, AM-45).
+What was wrong with a head is not repeated: a token may stand there.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import NamedTuple
 
 from aiohttp import web
 
+from hub.http.callers import Callers, Pause
 from hub.ocpi.errors import HeadIsNotHttp, InternalError, OcpiError, UnknownExpectation
 
 #: Refuses a request, in words of OCPI.
 Bounce = Callable[[web.BaseRequest, OcpiError], web.Response]
 BAD_REQUEST = 400
+TIMED_OUT = 408
+#: For whoever sends its body too slowly to read that it was too slow, in seconds.
+GRACE = 0.5
 
 log = logging.getLogger(__name__)
+
+
+class Door(NamedTuple):
+    """What stands between the network and an application."""
+
+    #: Answers what never comes as far as the application.
+    bounce: Bounce
+    #: Lets go of whoever keeps the hub waiting.
+    callers: Callers
 
 
 class Protocol(web.RequestHandler):
     """One connection of a partner."""
 
+    __slots__ = ("_bounce", "_callers", "_is_asked", "_line")
+
     def __init__(
-        self, server: web.Server, bounce: Bounce, *, loop: asyncio.AbstractEventLoop, longest_line: int
+        self,
+        server: web.Server,
+        door: Door,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        longest_line: int,
     ) -> None:
         super().__init__(
             server,
@@ -31,7 +53,64 @@ class Protocol(web.RequestHandler):
             access_log=None,  # type: ignore[arg-type]  # the journal is the log; aiohttp takes None for that
             max_line_size=longest_line,
         )
-        self._bounce = bounce
+        self._bounce = door.bounce
+        self._callers = door.callers
+        #: Whether a request is under way: then its own limits hold.
+        self._is_asked = False
+        #: Known to the end. aiohttp forgets it when it closes, and that may wait for a caller to read.
+        self._line: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody has connected."""
+        super().connection_made(transport)
+        self._line = self.transport
+        self._callers.came(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """It is gone."""
+        self._line = None
+        self._callers.left(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes: of a head, which has so long to become whole, or of a body."""
+        super().data_received(data)
+        if self._is_asked:
+            return
+        if self._messages:
+            self._is_asked = True
+            self._callers.asks(self)
+        elif data:
+            self._callers.begins(self)
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Answer; then the next request may come, or has come already."""
+        if resp.status == TIMED_OUT:
+            # Usually the rest of a body is awaited, so that the answer is not lost. This rest is not coming.
+            self._lingering_time = GRACE
+        try:
+            return await super().finish_response(request, resp, start_time)
+        finally:
+            self._is_asked = bool(self._messages)
+            if not self._is_asked and self._line is not None:
+                self._callers.waits(self, Pause.REQUEST)
+
+    def pause_writing(self) -> None:
+        """The caller reads more slowly than is written."""
+        super().pause_writing()
+        self._callers.waits(self, Pause.READING)
+
+    def resume_writing(self) -> None:
+        """It has read."""
+        super().resume_writing()
+        self._callers.waits_no_more(self, Pause.READING)
+
+    def hang_up(self) -> None:
+        """Close it at once, and drop what the caller has not read."""
+        if self._line is not None:
+            self._line.abort()
 
     def handle_error(
         self,

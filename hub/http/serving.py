@@ -9,7 +9,7 @@ from functools import partial
 
 from aiohttp import web
 
-from hub.http.protocol import Bounce, Protocol, expecting_little
+from hub.http.protocol import Door, Protocol, expecting_little
 
 #: How long requests that are under way may take after the hub was told to stop.
 DRAIN = timedelta(seconds=10)
@@ -36,15 +36,13 @@ def url_of(port: socket.socket) -> str:
 
 
 @asynccontextmanager
-async def served(
-    app: web.Application, port: socket.socket, bounce: Bounce | None = None
-) -> AsyncIterator[None]:
+async def served(app: web.Application, port: socket.socket, door: Door | None = None) -> AsyncIterator[None]:
     """Serve until the end of the block; then answer what is under way.
 
     Args:
         app: What is served.
         port: Where.
-        bounce: Answers what never comes as far as the application; without it, aiohttp does.
+        door: What stands before the application; without it, aiohttp does what it does by itself.
     """
     runner = web.AppRunner(
         app,
@@ -59,9 +57,9 @@ async def served(
         raise RuntimeError("a runner that was set up has a server")
     loop = asyncio.get_running_loop()
     make: Callable[[], asyncio.BaseProtocol] = server
-    if bounce is not None:
-        expecting_little(server, bounce)
-        make = partial(Protocol, server, bounce, loop=loop, longest_line=LONGEST_LINE)
+    if door is not None:
+        expecting_little(server, door.bounce)
+        make = partial(Protocol, server, door, loop=loop, longest_line=LONGEST_LINE)
     try:
         listener = await loop.create_server(make, sock=port, backlog=BACKLOG)
         try:
@@ -70,3 +68,5 @@ async def served(
             listener.close()
     finally:
         await runner.cleanup()
+        if door is not None:
+            door.callers.close()

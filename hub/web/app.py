@@ -14,6 +14,7 @@ from typing import TextIO
 
 from hub.admin.key import admin_key
 from hub.handshake.registering import Registering
+from hub.http.protocol import Door
 from hub.http.serving import served, url_of
 from hub.ocpi.timestamps import Clock, utc_now
 from hub.pulling.pullers import Pullers
@@ -112,8 +113,8 @@ async def running_hub(
         operators = for_operators(key, ground, written, connected, soon, now, ready.is_set)
         partners = for_partners(ground, written, connected, soon, now, ready.is_set)
         await stack.enter_async_context(served(operators, ground.admin_port))
-        bounce = bouncing(clock, new_id, written.journal)
-        await stack.enter_async_context(served(partners, ground.port, bounce))
+        door = Door(bouncing(clock, new_id, written.journal), ground.callers)
+        await stack.enter_async_context(served(partners, ground.port, door))
         ready.set()
         stack.callback(ready.clear)
         yield RunningHub(

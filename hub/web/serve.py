@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import uvloop
 
+from hub.http.open_files import take_all_that_is_allowed
 from hub.settings import Settings
 from hub.web.app import RunningHub, running_hub
 
@@ -25,6 +26,7 @@ def run(settings: Settings, started: Callable[[RunningHub], None] = lambda _hub:
         OSError: the data directory or a port cannot be had.
         UnsupportedDatabase, UnusableKey, UnusableAdminKey: a setting cannot be used.
     """
+    take_all_that_is_allowed()
     uvloop.run(_serve(settings, started))
 
 

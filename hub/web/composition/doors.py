@@ -90,15 +90,16 @@ def for_operators(
         judged=now.judged,
         held=now.held,
     )
-    metrics = metrics_registry(written.counts, _gauges(written, connected, now))
+    metrics = metrics_registry(written.counts, _gauges(ground, written, connected, now))
     app = web.Application()
     state = state_routes(is_ready, ground.database.answers)
     app.add_routes([*state, metrics_route(metrics), *administration])
     return app
 
 
-def _gauges(written: Written, connected: Connected, now: Now) -> Gauges:
+def _gauges(ground: Ground, written: Written, connected: Connected, now: Now) -> Gauges:
     journal, keeping, directory = written.journal, now.keeping, connected.directory
+    callers = ground.callers
     return Gauges(
         {
             "ocpi_hub_journal_waiting": ("Journal entries not stored yet", lambda: journal.waiting),
@@ -106,6 +107,11 @@ def _gauges(written: Written, connected: Connected, now: Now) -> Gauges:
             "ocpi_hub_keeping_waiting": ("Sessions and CDRs not kept yet", lambda: keeping.waiting),
             "ocpi_hub_keeping_dropped": ("Sessions and CDRs not kept at all", lambda: keeping.dropped),
             "ocpi_hub_results_awaited": ("Results of commands awaited", lambda: now.results.awaited),
+            "ocpi_hub_connections": ("Connections to the partners' port", lambda: callers.count),
+            "ocpi_hub_connections_dropped": (
+                "Connections that were idle or slow for too long",
+                lambda: callers.dropped,
+            ),
             "ocpi_hub_platforms": ("Platforms known", lambda: len(directory.value.platforms)),
             "ocpi_hub_circuits_open": ("Platforms that do not answer", lambda: now.traffic.circuits.open),
         }

@@ -1,10 +1,12 @@
 """What everything stands on: settings, time and ids, ports, the database and the pooled client."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from hub.http.callers import Callers
 from hub.http.client import http_transport
 from hub.http.serving import listening
 from hub.ocpi.timestamps import Clock
@@ -23,6 +25,8 @@ class Ground:
     #: Held from the beginning, so that it is known under which URLs the hub is reached.
     port: socket.socket
     admin_port: socket.socket
+    #: Whoever is connected to the port.
+    callers: Callers
     database: Database
     transport: Transport
 
@@ -43,4 +47,5 @@ async def solid_ground(settings: Settings, clock: Clock, new_id: Callable[[], st
                 allow_private_networks=settings.allow_private_networks,
             )
         )
-        yield Ground(settings, clock, new_id, port, admin_port, database, transport)
+        callers = Callers(limits, asyncio.get_running_loop())
+        yield Ground(settings, clock, new_id, port, admin_port, callers, database, transport)
