@@ -8,10 +8,11 @@ from hub.pricing.charging_periods import charged_periods
 from hub.pricing.errors import CannotBePriced
 from hub.pricing.price import price
 from hub.pricing.statement import Amount, PriceStatement
+from hub.pricing.untold_energy import with_energy
 from schemas.cardinality import AtLeastOne, Many
 from schemas.v2_2_1.cdrs import CDR, ChargingPeriod
 from schemas.v2_2_1.tariffs import Tariff
-from schemas.v2_2_1.types import Boolean, DateTime, String3
+from schemas.v2_2_1.types import Boolean, DateTime, Number, String3
 from schemas.wire_object import WireObject
 
 
@@ -23,17 +24,19 @@ class PricedRecord(WireObject):
     currency: String3 | None = None
     tariffs: Many[Tariff] = ()
     charging_periods: AtLeastOne[ChargingPeriod]
+    total_energy: Number | None = None
     credit: Boolean | None = None
 
 
 def price_cdr(
     cdr: CDR | PricedRecord, *, tariffs: Sequence[Tariff] = (), time_zone: str | None = None
 ) -> PriceStatement:
-    """What a CDR costs, whatever its own totals say.
+    """What a CDR costs, whatever it says itself that it costs.
 
     If no period names a tariff although there is exactly one, that one prices them all, and the statement
     says so: a list of relevant tariffs of which none is relevant would contradict itself. A Credit CDR takes
-    back its total; its lines, like its other totals, are those of the original (CDR-06).
+    back its total; its lines, like its other totals, are those of the original (CDR-06). Of its totals only
+    that of the energy is looked at, and only where its periods tell of none.
 
     Args:
         cdr: The CDR.
@@ -54,9 +57,12 @@ def price_cdr(
             raise CannotBePriced(
                 "/currency", f"{cdr.currency}, but tariff {tariff.id} is in {tariff.currency}"
             )
-    periods = charged_periods(named, end=cdr.end_date_time)
+    attributed = with_energy(named, cdr.total_energy, known)
+    periods = charged_periods(attributed.periods, end=cdr.end_date_time)
     statement = price(periods, known, time_zone=time_zone)
-    notes = (*assumed, *_start_note(cdr, first), *_unused(named, tariffs))
+    if attributed.energy is not None:
+        statement = replace(statement, total_energy=attributed.energy)
+    notes = (*assumed, *attributed.notes, *_start_note(cdr, first), *_unused(named, tariffs))
     noted = replace(statement, notes=(*notes, *statement.notes)) if notes else statement
     return _credited(noted) if cdr.credit else noted
 

@@ -45,7 +45,12 @@ RULES: Final = (
     ),
     Rule("negative", REFUSE, "No energy and no time is negative.", energy.negative),
     Rule("too-much-energy", HOLD, "The energy is not more than a vehicle can take.", energy.too_much_energy),
-    Rule("total-energy", HOLD, "`total_energy` is the energy of the periods.", energy.total_energy),
+    Rule(
+        "total-energy",
+        HOLD,
+        "`total_energy` is the energy of the periods; a note where no period tells of energy.",
+        energy.total_energy,
+    ),
     Rule(
         "total-time",
         HOLD,

@@ -84,7 +84,16 @@ def kilowatts(connector: Connector) -> Decimal:
 
 def total_energy(case: Case) -> Iterator[Doubt]:
     """total_energy is the energy of all periods (CDR-20)."""
-    told = case.volume(CdrDimensionType.ENERGY) or Decimal(0)
+    told = case.volume(CdrDimensionType.ENERGY)
+    if told is None:
+        if case.cdr.total_energy > case.measures.energy:
+            yield Doubt(
+                "/total_energy",
+                f"is {case.cdr.total_energy} kWh, and no period tells of energy",
+                {"total_energy": case.cdr.total_energy},
+                Severity.NOTE,
+            )
+        return
     if abs(told - case.cdr.total_energy) > case.measures.energy:
         yield Doubt(
             "/total_energy",
