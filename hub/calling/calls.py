@@ -210,7 +210,8 @@ class PatientTransport:
         headers = tuple(
             (name, calls.new_id() if name == REQUEST_ID else value) for name, value in request.headers
         )
-        left = max(deadline - calls.clock(), timedelta(milliseconds=1))
+        # No more than was given, though the clock be set back.
+        left = min(max(deadline - calls.clock(), timedelta(milliseconds=1)), request.timeout)
         return replace(request, url=target, headers=headers, timeout=left)
 
     def _learn(self, asked: HttpRequest, sent: HttpRequest, reply: HttpReply) -> None:

@@ -75,8 +75,10 @@ class Introductions:
         if not platform.is_connected or platform.seen_of_hub == self._identity.looks(platform.hub_role):
             self._failed.pop(platform.id, None)
             return False
-        _, again_at = self._failed.get(platform.id, (0, self._clock()))
-        return again_at <= self._clock()
+        now = self._clock()
+        _, again_at = self._failed.get(platform.id, (0, now))
+        # Nobody waits for longer than any pause: the clock was set back.
+        return not now < again_at <= now + BACKOFF.most
 
     async def _tell(self, platform: Platform) -> None:
         try:

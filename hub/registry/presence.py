@@ -223,6 +223,8 @@ class Presence:
             return now if asked_at is None or asked_at > now else asked_at + LEAST_PAUSE
         if pulse.last_sign is None:
             return ask_from
+        # A sign of life from the future is one of now, for the same reason.
+        pulse.last_sign = min(pulse.last_sign, now)
         return max(ask_from, pulse.last_sign + self._silence)
 
     def _pause(self) -> timedelta:

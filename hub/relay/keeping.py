@@ -6,7 +6,7 @@ session, money hangs on it, and its verdict is made of that copy if the hub is k
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
@@ -42,10 +42,24 @@ class Passed(NamedTuple):
 class Keeping:
     """Keeps what passes, while it is `running`."""
 
-    def __init__(self, objects: ObjectStore, *, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self,
+        objects: ObjectStore,
+        *,
+        capacity: int = CAPACITY,
+        lost: Callable[[AcceptedChange], None] = lambda _change: None,
+    ) -> None:
+        """Wire up.
+
+        Args:
+            objects: Where it is kept.
+            capacity: Changes that wait at most.
+            lost: Told of each change that is not kept, because it came too fast or could not be written.
+        """
         self._objects = objects
+        self._lost = lost
         self._behind = WriteBehind(
-            "sessions and CDRs that passed", self._keep, lose=self._tear, size=_size, capacity=capacity
+            "sessions and CDRs that passed", self._keep, lose=self._lose, size=_size, capacity=capacity
         )
         self._count = 0
         self._refused = 0
@@ -94,7 +108,9 @@ class Keeping:
         for passed, result in zip(unbroken, results, strict=True):
             # Nothing is missing of an object that is not known at all.
             if isinstance(result, OcpiError) and not isinstance(result, NotFound):
-                self._refused += isinstance(result, ServerError)
+                if isinstance(result, ServerError):
+                    self._refused += 1
+                    self._lost(passed.change)
                 self._tear(passed)
 
     def _follows(self, passed: Passed) -> bool:
@@ -105,6 +121,10 @@ class Keeping:
             del self._torn[change.key]
             lost = None
         return lost is None or number < lost
+
+    def _lose(self, passed: Passed) -> None:
+        self._tear(passed)
+        self._lost(passed.change)
 
     def _tear(self, passed: Passed) -> None:
         self._torn[passed.change.key] = passed.number

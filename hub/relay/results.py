@@ -76,6 +76,8 @@ class Results:
         self._awaited: dict[str, _Awaited] = {}
         #: When which is due; what is not awaited any more is still in here.
         self._dues: list[tuple[datetime, str]] = []
+        #: When it was looked last what is due.
+        self._looked_at = clock()
         self._news = asyncio.Event()
         self._behind = WriteBehind("which results are awaited", links.write_dues)
 
@@ -110,6 +112,7 @@ class Results:
         if patience is None or awaited.is_answered:
             del self._awaited[token]
         else:
+            self._heed_clock()
             patience = min(patience, self._limits.reservation)
             due_at = self._clock() + patience + self._limits.result_margin
             self._expect(token, awaited, due_at)
@@ -156,12 +159,25 @@ class Results:
 
     def _over(self) -> list[tuple[str, _Awaited]]:
         """What was awaited until now."""
+        self._heed_clock()
         found: list[tuple[str, _Awaited]] = []
         while self._dues and self._dues[0][0] <= self._clock():
             _, token = heapq.heappop(self._dues)
             if token in self._awaited:
                 found.append((token, self._awaited[token]))
         return found
+
+    def _heed_clock(self) -> None:
+        """If the clock was set back, what is awaited is due so much earlier: nobody waits longer for that."""
+        now = self._clock()
+        back = self._looked_at - now
+        self._looked_at = now
+        if back <= timedelta(0):
+            return
+        self._dues = [(due_at - back, token) for due_at, token in self._dues]
+        for awaited in self._awaited.values():
+            if awaited.due_at is not None:
+                awaited.due_at -= back
 
     def _pause(self) -> timedelta:
         if not self._dues:

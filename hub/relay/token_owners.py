@@ -82,7 +82,11 @@ class TokenOwners:
 
     def _found(self, token: TokenId) -> _Remembered | None:
         found = self._remembered.get(token)
-        if found is not None and found.until <= self._clock():
+        if found is None:
+            return None
+        now, lifetime = self._clock(), self._owner if found.owner is not None else self._unknown
+        # Nothing is remembered for longer than that: the clock was set back.
+        if not now < found.until <= now + lifetime:
             self.forget(token)
             return None
         return found

@@ -1,7 +1,9 @@
 """The journal's writer: logs and stores what waits, in batches, off the way of the messages (design D7)."""
 
 import asyncio
+import errno
 import logging
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
@@ -12,6 +14,8 @@ from hub.store.database import Database, microseconds
 from hub.store.journal import Direction, Journal, JournalEntry, Purpose
 from hub.store.leg import Leg, log_line, written
 
+#: No room on the disk, or none for this user, or in this file.
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 #: An entry waits so long at most before it is stored.
 PAUSE = timedelta(milliseconds=200)
 #: A database that fails is tried again after a pause that doubles, up to this.
@@ -51,6 +55,7 @@ class JournalWriter:
         self._journal = journal
         self._database = database
         self._log = log
+        self._log_is_full = False
         self._clock = clock
         self._body_bytes = body_bytes
         self._keep = keep
@@ -150,9 +155,20 @@ class JournalWriter:
             return
         try:
             await asyncio.to_thread(_print, self._log, lines)
-        except (OSError, ValueError):
-            logger.exception("nobody reads the log any more; the journal goes on without it")
-            self._log = None
+        except OSError as error:
+            if error.errno not in FULL:
+                self._stop_printing()
+            elif not self._log_is_full:
+                logger.exception("there is no room for the log; lines are lost until there is")
+            self._log_is_full = True
+        except ValueError:
+            self._stop_printing()
+        else:
+            self._log_is_full = False
+
+    def _stop_printing(self) -> None:
+        logger.error("nobody reads the log any more; the journal goes on without it", exc_info=sys.exc_info())
+        self._log = None
 
     def _tell_dropped(self) -> None:
         count = self._journal.dropped - self._told_dropped

@@ -62,7 +62,8 @@ def written(entry: JournalEntry, body_bytes: int) -> Leg:
         from_party=entry.from_party,
         http_status=entry.http_status,
         status_code=entry.status_code,
-        milliseconds=(entry.took + _HALF_A_MILLISECOND) // timedelta(milliseconds=1),
+        # Nothing took less than no time, though the clock was set back meanwhile.
+        milliseconds=max(0, (entry.took + _HALF_A_MILLISECOND) // timedelta(milliseconds=1)),
         note=shown_url(_storable(entry.note)),
         request_body=None if secret else _body(entry.request_body, body_bytes),
         reply_body=None if secret else _body(entry.reply_body, body_bytes),

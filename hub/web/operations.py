@@ -29,7 +29,8 @@ class LegCounts(Collector):
         key = (entry.direction, module, str(entry.http_status or ""), str(entry.status_code or ""))
         self.counts[key] = self.counts.get(key, 0) + 1
         spent = self.seconds.get((entry.direction, module), 0.0)
-        self.seconds[entry.direction, module] = spent + entry.took.total_seconds()
+        # A counter never falls, though the clock be set back.
+        self.seconds[entry.direction, module] = spent + max(0.0, entry.took.total_seconds())
 
     def collect(self) -> Iterator[Metric]:
         """The counts as Prometheus wants them."""

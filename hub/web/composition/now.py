@@ -4,6 +4,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -28,7 +29,8 @@ from hub.relay.links import Links
 from hub.relay.results import Results
 from hub.relay.token_owners import TokenOwners
 from hub.routing.policy import MayExchange
-from hub.store.journal import Journal
+from hub.store.acceptance import AcceptedChange
+from hub.store.journal import Direction, Journal, JournalEntry, Purpose
 from hub.store.judged_cdrs import JudgedCdrs
 from hub.store.objects import ObjectStore
 from hub.web.composition.connected import Connected
@@ -91,7 +93,8 @@ def what_happens_now(
     legs = Legs(connected.calls, limits.relay, connected.presence.unreachable, traffic.circuits)
     links = Links(ground.database, public_url, clock)
     learnt = LearntAddressees(ground.database, clock, limits)
-    keeping, results = Keeping(objects), Results(links, clock, limits)
+    keeping = Keeping(objects, lost=lambda change: journal.record(_not_kept(change, clock())))
+    results = Results(links, clock, limits)
     token_owners = TokenOwners(
         clock, owner=limits.token_owner, unknown=limits.unknown_token, most=limits.tokens_remembered
     )
@@ -130,3 +133,22 @@ def what_happens_now(
         )
     )
     return Now(exchange, traffic, links, learnt, keeping, results, judging, held, judged)
+
+
+def _not_kept(change: AcceptedChange, now: datetime) -> JournalEntry:
+    """What the journal says of a message that has passed, and that GET All will lack."""
+    key = change.key
+    return JournalEntry(
+        at=now,
+        took=timedelta(0),
+        direction=Direction.IN,
+        purpose=Purpose.JOURNAL,
+        correlation_id=change.correlation_id,
+        request_id="",
+        method=change.method,
+        url="",
+        module=key.module,
+        to_party=None if change.addressee is None else str(change.addressee),
+        from_party=f"{key.country_code}/{key.party_id}",
+        note=f"{key.object_id} was handed on and is not kept here: it could not be stored",
+    )

@@ -307,3 +307,18 @@ async def test_a_clock_that_is_set_back_leaves_nobody_offline(watched: Watched) 
     await watched.passes(timedelta(hours=-5))
     watched.presence.unreachable(watched.platform_id)
     await until(lambda: watched.questions > before)
+
+
+async def test_a_clock_that_is_set_back_lets_nobody_be_silent_for_longer(watched: Watched) -> None:
+    """And makes the hub ask nobody at once: with a thousand partners that would be a storm."""
+    await watched.passes(timedelta(hours=-1))
+    assert watched.questions == 0
+    await watched.passes(SILENCE)
+    assert watched.questions == 1
+
+
+async def test_a_clock_that_is_set_forward_makes_the_hub_ask_once(watched: Watched) -> None:
+    await watched.passes(timedelta(days=1))
+    assert watched.questions == 1
+    await watched.passes(SILENCE - timedelta(seconds=1))
+    assert watched.questions == 1
