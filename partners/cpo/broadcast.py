@@ -37,6 +37,8 @@ class Broadcast:
     _withdrawn: dict[ObjectKey, None] = field(default_factory=dict)
     #: EVSEs whose status is owed, by the Location they belong to and their uid.
     _statuses: dict[tuple[ObjectKey, str], None] = field(default_factory=dict)
+    #: Objects of which the hub has heard, whether or not it took them.
+    _told: set[ObjectKey] = field(default_factory=set)
     _is_busy: bool = False
 
     def owe(self, key: ObjectKey) -> None:
@@ -90,6 +92,7 @@ class Broadcast:
         except Unreachable:
             self._whole[key] = None
             raise
+        self._told.add(key)
 
     async def _delete(self, key: ObjectKey) -> None:
         stored = self.objects.get(key)
@@ -100,6 +103,8 @@ class Broadcast:
 
     async def _patch(self, key: ObjectKey, evse_uid: str) -> None:
         self._statuses.pop((key, evse_uid), None)
+        if key in self._whole or key not in self._told:
+            return  # the whole object, with this status, is still to be told
         stored = self.objects.get(key)
         location = None if stored is None else stored.value()
         evse = None if location is None else evse_in(location, evse_uid)

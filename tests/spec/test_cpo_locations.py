@@ -1,5 +1,6 @@
 """2.2.1, Locations: what the CPO node publishes, and what it keeps to itself."""
 
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -169,3 +170,19 @@ async def test_a_tariff_is_put_when_it_changes_and_deleted_when_nobody_names_it_
         (changed,) = [each.value for each in hub.all("PUT", "/receiver/tariffs")]
         assert changed["elements"][0]["price_components"][0]["price"] == 1
         assert (changed["country_code"], changed["party_id"], changed["id"]) == ("NL", "CPO", "standard")
+
+
+async def test_a_status_is_told_only_of_what_was_told_whole_before() -> None:
+    """Chargers connect before the hub knows their Location: it comes whole, with their status (LOC-22)."""
+    async with (
+        Recorder(roles=[("HUB", "HU", "HUB")]) as hub,
+        CpoNode(cpo_settings(None)) as cpo,
+        AsyncExitStack() as stack,
+    ):
+        made = World(hub, cpo, stack)
+        made.knows()
+        await made.charger()
+        await cpo.register(hub.versions_url, hub.accept_new_token())
+        await cpo.until_introduced()
+        told = hub.all("*", "/receiver/locations")
+        assert [(each.method, each.value["evses"][0]["status"]) for each in told] == [("PUT", "AVAILABLE")]
