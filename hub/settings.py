@@ -140,6 +140,8 @@ class Settings:
     allow_private_networks: bool = False
     #: Whether all eMSPs are asked about a token that nobody is known to own (AM-53).
     ask_all: bool = True
+    #: Whether requests for one connected party go the fast path (decision 0045).
+    fast_path: bool = False
     limits: Limits = field(default_factory=Limits)
     pulling: Pulling = field(default_factory=Pulling)
     #: How far a CDR may be off before its verdict says so, and how grave that is.

@@ -4,10 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fixtures import databases
+from tests.fixtures import databases, roaming
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--no-fast-path",
+        action="store_true",
+        help="let the hubs of the tests relay on the ordinary path alone",
+    )
     parser.addoption(
         "--database",
         choices=[str(each) for each in databases.Kind],
@@ -17,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    roaming.FAST_PATH = not config.getoption("--no-fast-path")
     databases.choose(config.getoption("--database"))
 
 

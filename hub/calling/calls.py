@@ -125,16 +125,17 @@ class JournaledTransport:
         try:
             reply = await self.calls.transport.send(request)
         except CallFailed as failure:
-            self._record(request, at, None, f"{type(failure).__name__}: {failure}")
+            self.record(request, at, None, said_of(failure))
             raise
         except asyncio.CancelledError:
             # It was sent, though nobody waits for the answer any longer: another one was better (RT-51).
-            self._record(request, at, None, "the answer was not waited for")
+            self.record(request, at, None, "the answer was not waited for")
             raise
-        self._record(request, at, reply, "")
+        self.record(request, at, reply, "")
         return reply
 
-    def _record(self, request: HttpRequest, at: datetime, reply: HttpReply | None, note: str) -> None:
+    def record(self, request: HttpRequest, at: datetime, reply: HttpReply | None, note: str) -> None:
+        """Write down a request with its answer, None where it did not come."""
         routing = read_routing(dict(request.headers))
         self.calls.journal.record(
             JournalEntry(
@@ -184,7 +185,7 @@ class PatientTransport:
         try:
             reply = await self.leg.send(request)
         except NotReached:
-            self._url_failed(asked)
+            self.not_reached(asked)
             raise
         for _ in range(MOST_REDIRECTS):
             target = self._elsewhere(request, reply)
@@ -192,10 +193,18 @@ class PatientTransport:
                 break
             request = self._again(request, target, deadline)
             reply = await self.leg.send(request)
-        self._learn(asked, request, reply)
-        for seen in in_answer(self.platform, self.module, request, reply):
-            self.observe(self.platform.id, seen)
+        self.answered(asked, request, reply)
         return reply
+
+    def answered(self, asked: HttpRequest, sent: HttpRequest, reply: HttpReply) -> None:
+        """Learn from the answer to a request, sent perhaps elsewhere than it was asked to."""
+        self._learn(asked, sent, reply)
+        for seen in in_answer(self.platform, self.module, sent, reply):
+            self.observe(self.platform.id, seen)
+
+    def not_reached(self, asked: HttpRequest) -> None:
+        """Learn from a URL at which nobody was."""
+        self._url_failed(asked)
 
     def _elsewhere(self, request: HttpRequest, reply: HttpReply) -> str | None:
         """Where the request is to be sent again, None where its answer is what there is."""
@@ -233,6 +242,11 @@ class PatientTransport:
     def _observe_url(self, asked: HttpRequest, quirk: Quirk, about: str, value: str) -> None:
         correlation_id = first(asked.headers, CORRELATION_ID) or ""
         self.observe(self.platform.id, Seen(quirk, value, correlation_id, about))
+
+
+def said_of(failure: CallFailed) -> str:
+    """What the journal says of a call that failed."""
+    return f"{type(failure).__name__}: {failure}"
 
 
 def _status_code(body: bytes) -> int | None:

@@ -87,7 +87,15 @@ class Circuits:
 
     @contextmanager
     def request(self, platform_id: int, module: str, receiver: str) -> Iterator[None]:
-        """A request that is under way in this block.
+        """A request that is under way in this block; refused as by `begin`."""
+        is_trial = self.begin(platform_id, module, receiver)
+        try:
+            yield
+        finally:
+            self.end(platform_id, is_trial=is_trial)
+
+    def begin(self, platform_id: int, module: str, receiver: str) -> bool:
+        """A request is under way from now on, until `end` is told what this has told: whether it is a trial.
 
         Raises:
             ReceiverNotConnected: the circuit is open, or too much is under way.
@@ -110,12 +118,14 @@ class Circuits:
             )
         circuit.under_way += 1
         circuit.is_trying = circuit.is_trying or is_trial
-        try:
-            yield
-        finally:
-            circuit.under_way -= 1
-            if is_trial:
-                circuit.is_trying = False
+        return is_trial
+
+    def end(self, platform_id: int, *, is_trial: bool) -> None:
+        """A request is under way no more."""
+        circuit = self._circuits[platform_id]
+        circuit.under_way -= 1
+        if is_trial:
+            circuit.is_trying = False
 
     def answered(self, platform_id: int, module: str, reply: HttpReply) -> None:
         """The platform has answered: it may have asked for peace (RFC 9110, 10.2.3)."""

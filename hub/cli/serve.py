@@ -119,6 +119,15 @@ def serve(
         ),
     ] = PolicyMode.OPEN,
     cdr_rules: RulesOption = None,
+    fast_path: Annotated[
+        bool,
+        typer.Option(
+            "--fast-path/--no-fast-path",
+            envvar="OCPI_HUB_FAST_PATH",
+            help="Relay what is for one connected party in a shorter way; it decides the same.",
+            rich_help_panel=_PARTNERS,
+        ),
+    ] = False,
     admin_host: Annotated[
         str,
         typer.Option(
@@ -164,6 +173,7 @@ def serve(
             policy=policy,
             allow_private_networks=allow_private_networks,
             plausibility=rules_in(cdr_rules),
+            fast_path=fast_path,
         )
         _run(settings)
 

@@ -48,7 +48,7 @@ class HttpTransport:
             CallFailed: there is none; the subclass says why.
         """
         answer = CollectedAnswer(self._loop.create_future(), self._bounds.largest_body)
-        connection = await self._asked(request, answer)
+        connection = await self.ask(request, answer)
         try:
             await answer.done
         except asyncio.CancelledError:
@@ -64,7 +64,7 @@ class HttpTransport:
             CallFailed: there is none, or not the whole of it; the subclass says why.
         """
         answer = StreamedAnswer(self._loop)
-        connection = await self._asked(request, answer)
+        connection = await self.ask(request, answer)
         try:
             await answer.begun()
             yield answer
@@ -89,28 +89,38 @@ class HttpTransport:
             self._pools[origin] = pool
         return pool, target
 
-    async def _asked(self, request: HttpRequest, sink: AnswerSink) -> Connection:
-        """The connection on which the request is under way."""
-        method, body = request.method, request.body
-        pool, target = self.pool(request.url)
-        length = len(body) if body or method not in WITHOUT_BODY else None
-        head = request_head(method, target, pool.host_header, request.headers, length)
+    async def ask(self, request: HttpRequest, sink: AnswerSink) -> Connection:
+        """The connection on which the request is under way; the sink takes the answer.
+
+        Raises:
+            CallFailed: nothing was sent; the subclass says why.
+        """
+        pool, head = self._head(request)
         begun = self._loop.time()
         timeout = request.timeout.total_seconds()
         connection = pool.take()
         if connection is None:
             connection = await pool.connection(begun + min(self._connect, timeout))
-        if isinstance(sink, StreamedAnswer):
-            sink.comes_from(connection)
-        small = len(body) <= SMALL_BODY
-        connection.ask(
-            head + body if small else head,
-            sink,
-            whole_by=begun + timeout,
-            source=None if small else WholeBody(connection, body),
-            to_head=method == "HEAD",
-        )
-        return connection
+        return _asked(connection, request, head, sink, begun + timeout)
+
+    def ask_at_once(self, request: HttpRequest, sink: AnswerSink) -> bool:
+        """Send a request if there is a connection that nobody uses; whether there was one.
+
+        Raises:
+            CallFailed: nothing was sent; the subclass says why.
+        """
+        pool, head = self._head(request)
+        connection = pool.take()
+        if connection is None:
+            return False
+        _asked(connection, request, head, sink, self._loop.time() + request.timeout.total_seconds())
+        return True
+
+    def _head(self, request: HttpRequest) -> tuple[Pool, bytes]:
+        method, body = request.method, request.body
+        pool, target = self.pool(request.url)
+        length = len(body) if body or method not in WITHOUT_BODY else None
+        return pool, request_head(method, target, pool.host_header, request.headers, length)
 
     def _forget(self, origin: Origin) -> None:
         self._pools.pop(origin, None)
@@ -129,6 +139,23 @@ class HttpTransport:
             await asyncio.wait([each.gone for each in closing], timeout=GOODBYE)
         for connection in closing:
             connection.abort()
+
+
+def _asked(
+    connection: Connection, request: HttpRequest, head: bytes, sink: AnswerSink, whole_by: float
+) -> Connection:
+    if isinstance(sink, StreamedAnswer):
+        sink.comes_from(connection)
+    body = request.body
+    small = len(body) <= SMALL_BODY
+    connection.ask(
+        head + body if small else head,
+        sink,
+        whole_by=whole_by,
+        source=None if small else WholeBody(connection, body),
+        to_head=request.method == "HEAD",
+    )
+    return connection
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ What was wrong with a head is not repeated: a token may stand there.
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import NamedTuple
 
 from aiohttp import web
@@ -21,6 +22,7 @@ BAD_REQUEST = 400
 TIMED_OUT = 408
 #: For whoever sends its body too slowly to read that it was too slow, in seconds.
 GRACE = 0.5
+_FOR_EVER = timedelta(days=3650).total_seconds()
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,10 @@ class Protocol(web.RequestHandler):
             loop=loop,
             access_log=None,  # type: ignore[arg-type]  # the journal is the log; aiohttp takes None for that
             max_line_size=longest_line,
+            # The listening socket hands that down.
+            tcp_keepalive=False,
+            # `Callers` knows who is idle; aiohttp does not know what goes past it.
+            keepalive_timeout=_FOR_EVER,
         )
         self._bounce = door.bounce
         self._callers = door.callers
@@ -59,6 +65,17 @@ class Protocol(web.RequestHandler):
         self._is_asked = False
         #: Known to the end. aiohttp forgets it when it closes, and that may wait for a caller to read.
         self._line: asyncio.Transport | None = None
+
+    @property
+    def requests(self) -> int:
+        """How many requests have begun."""
+        return self._request_count
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that came is answered, and more may come."""
+        is_waiting = self._waiter is not None and not self._waiter.done()
+        return is_waiting and not self._messages and not (self._close or self._force_close)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody has connected."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from typing import Protocol as Interface
 
 from aiohttp import web
 
@@ -26,7 +27,10 @@ def listening(host: str, port: int) -> socket.socket:
         OSError: the port cannot be had.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    held = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    # A peer that is gone without a word is found out; accepted connections inherit it.
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    return held
 
 
 def url_of(port: socket.socket) -> str:
@@ -35,14 +39,29 @@ def url_of(port: socket.socket) -> str:
     return f"http://[{host}]:{number}" if ":" in host else f"http://{host}:{number}"
 
 
+class Front(Interface):
+    """What stands between a door and an application."""
+
+    def maker(self, behind: Callable[[], Protocol]) -> Callable[[], asyncio.BaseProtocol]:
+        """What makes the protocol of a connection, with one of aiohttp's behind it."""
+        ...
+
+    async def drain(self, patience: timedelta) -> None:
+        """Answer what is under way there, but wait no longer than this."""
+        ...
+
+
 @asynccontextmanager
-async def served(app: web.Application, port: socket.socket, door: Door | None = None) -> AsyncIterator[None]:
+async def served(
+    app: web.Application, port: socket.socket, door: Door | None = None, front: Front | None = None
+) -> AsyncIterator[None]:
     """Serve until the end of the block; then answer what is under way.
 
     Args:
         app: What is served.
         port: Where.
         door: What stands before the application; without it, aiohttp does what it does by itself.
+        front: What stands between the two, and sees all bytes first.
     """
     runner = web.AppRunner(
         app,
@@ -59,13 +78,16 @@ async def served(app: web.Application, port: socket.socket, door: Door | None = 
     make: Callable[[], asyncio.BaseProtocol] = server
     if door is not None:
         expecting_little(server, door.bounce)
-        make = partial(Protocol, server, door, loop=loop, longest_line=LONGEST_LINE)
+        behind = partial(Protocol, server, door, loop=loop, longest_line=LONGEST_LINE)
+        make = behind if front is None else front.maker(behind)
     try:
         listener = await loop.create_server(make, sock=port, backlog=BACKLOG)
         try:
             yield
         finally:
             listener.close()
+            if front is not None:
+                await front.drain(DRAIN)
     finally:
         await runner.cleanup()
         if door is not None:

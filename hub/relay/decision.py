@@ -20,7 +20,7 @@ from hub.ocpi.message import Message
 from hub.ocpi.party import Party
 from hub.ocpi.validation import decoded
 from hub.relay.content import Contents
-from hub.routing.addressee import NOTHING_KNOWN
+from hub.routing.addressee import NOTHING_KNOWN, Content
 from hub.routing.destination import Destination, destination, sending_party, speaks_for
 from hub.routing.policy import MayExchange
 
@@ -57,14 +57,42 @@ class Deciding:
             OcpiError: it is refused; the class and the message say why.
         """
         directory = self.directory.value
+        message, value, sender = self._understood(message, caller, directory)
+        is_open = message.routing.to is None
+        content = await self.contents.of(message, value, sender) if is_open else NOTHING_KNOWN
+        return self._decided(message, value, caller, sender, directory, content)
+
+    def at_once(self, message: Message, caller: Platform) -> Decision:
+        """The same for a message that names its addressee, which needs nothing that the hub keeps.
+
+        Raises:
+            OcpiError: it is refused; the class and the message say why.
+        """
+        directory = self.directory.value
+        message, value, sender = self._understood(message, caller, directory)
+        return self._decided(message, value, caller, sender, directory, NOTHING_KNOWN)
+
+    def _understood(
+        self, message: Message, caller: Platform, directory: Directory
+    ) -> tuple[Message, Any, Party]:
+        """The message with the party that it is from, its decoded body, and that party."""
         sender = sending_party(message, caller, directory)
         if message.routing.sender is not sender:
             message = replace(message, routing=Routing(message.routing.to, sender))
         value = _value(message)
         check_identity(message, value)
         _check_owner(message, sender, caller, directory)
-        is_open = message.routing.to is None
-        content = await self.contents.of(message, value, sender) if is_open else NOTHING_KNOWN
+        return message, value, sender
+
+    def _decided(
+        self,
+        message: Message,
+        value: Any,
+        caller: Platform,
+        sender: Party,
+        directory: Directory,
+        content: Content,
+    ) -> Decision:
         to = destination(
             message, sender, caller, directory, self.may_exchange, content, asks_all=self.asks_all
         )

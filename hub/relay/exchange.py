@@ -78,18 +78,33 @@ class Exchange:
     async def _forwarded(self, decided: Decision, to: Direct) -> Reply:
         """The answer of one party, with what the hub found wrong with what it was sent."""
         message, value, caller = decided.message, decided.value, decided.caller
-        notes = (found_in_body(message, value, to.platform), odd_parties(message, value, to))
+        notes = self.noted(decided, to)
         known = await self.judging.before(message, value, to.party)
         if known is not None:
             return known
         reply = await self.forwarding.forward(message, value, caller, to)
-        self.keeping.passed(message, value, caller, to.party, reply)
-        self.judging.passed(message, value, to.party, reply)
+        self.passed(decided, to, reply)
         if is_cdr(message):
             await self.keeping.on_disk()
-        if not any(notes):
+        if not notes:
             return reply
-        return replace(reply, note="; ".join(part for part in (reply.note, *notes) if part))
+        return replace(reply, note="; ".join(part for part in (reply.note, notes) if part))
+
+    def noted(self, decided: Decision, to: Direct) -> str:
+        """What the journal shall say of a message to one party, nothing if all is well.
+
+        Raises:
+            InvalidParameters: something is wrong, and the receiving platform is set to refuse such bodies.
+        """
+        message, value = decided.message, decided.value
+        notes = (found_in_body(message, value, to.platform), odd_parties(message, value, to))
+        return "; ".join(part for part in notes if part)
+
+    def passed(self, decided: Decision, to: Direct, reply: Reply) -> None:
+        """One party has answered: what is kept is kept, what is judged is judged. Never waits."""
+        message, value = decided.message, decided.value
+        self.keeping.passed(message, value, decided.caller, to.party, reply)
+        self.judging.passed(message, value, to.party, reply)
 
 
 def found_in_body(message: Message, value: Any, receiver: Platform) -> str:

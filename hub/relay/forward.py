@@ -43,6 +43,8 @@ from hub.settings import Limits
 from hub.store.journal import Purpose
 from schemas.v2_2_1 import InterfaceRole
 
+_WITH_URLS = frozenset({LINK.lower(), LOCATION.lower()})
+
 log = logging.getLogger(__name__)
 
 
@@ -61,18 +63,13 @@ class Forwarding:
         """The answer of the party that the message is for."""
         routing = Routing(to.party, message.routing.sender)
         body, query, own_url = await self._with_own_response_url(message, value, caller, to, routing)
-        onward = Onward(
-            platform=to.platform,
-            module=message.module.id,
-            method=message.method,
-            url=url_at(to, message, query),
-            routing=routing,
-            correlation_id=message.ids.correlation_id,
-            headers=message.headers,
-            body=body,
-        )
+        onward = onward_to(to, message, routing, body, query)
         answer = self.legs.send(onward)
         reply = await (answer if own_url is None else self.results.asked(token_of(own_url), answer))
+        return await self.led_back(reply, onward, message, caller)
+
+    async def led_back(self, reply: Reply, onward: Onward, message: Message, caller: Platform) -> Reply:
+        """The answer, with URLs of the hub in place of those that would lead past it."""
         interface = message.interface
         reply = await self._with_own_link(reply, onward, interface, caller)
         if message.operation.answers_location:
@@ -259,6 +256,25 @@ class Forwarding:
                 expires_at=self.clock() + lifetime,
             )
         )
+
+
+def leads_past(reply: Reply) -> bool:
+    """Whether an answer has URLs in its headers that `led_back` must look at."""
+    return any(name.lower() in _WITH_URLS for name, _ in reply.headers)
+
+
+def onward_to(to: Direct, message: Message, routing: Routing, body: bytes, query: str) -> Onward:
+    """A message as it goes on to a party, with this body and query."""
+    return Onward(
+        platform=to.platform,
+        module=message.module.id,
+        method=message.method,
+        url=url_at(to, message, query),
+        routing=routing,
+        correlation_id=message.ids.correlation_id,
+        headers=message.headers,
+        body=body,
+    )
 
 
 def url_at(to: Direct, message: Message, query: str) -> str:

@@ -69,24 +69,37 @@ class Legs:
                 RT-16).
         """
         with self.circuits.request(onward.platform.id, onward.module, str(onward.routing.to)):
-            return await self._sent(onward)
+            return await self.sent(onward)
 
-    async def _sent(self, onward: Onward) -> Reply:
-        platform, receiver = onward.platform, onward.routing.to
-        transport = self.calls.way(onward.purpose, platform, onward.module)
+    async def sent(self, onward: Onward) -> Reply:
+        """The same for a request that the circuit breaker lets pass already."""
+        transport = self.calls.way(onward.purpose, onward.platform, onward.module)
         try:
-            reply = await transport.send(self._request(onward))
-        except NotReached as failure:
-            self.circuits.failed(platform.id)
-            self.unreachable(platform.id)
-            raise ReceiverNotConnected(f"{receiver} cannot be reached") from failure
-        except NoAnswerInTime as failure:
-            self.circuits.failed(platform.id)
-            raise ReceiverTimedOut(f"{receiver} did not answer in time") from failure
+            reply = await transport.send(self.request(onward))
         except CallFailed as failure:
-            self.circuits.failed(platform.id)
-            # Why, with the platform's address perhaps, is for the journal and not for the asker.
-            raise RoutingError(f"the connection to {receiver} failed") from failure
+            raise self.failed(onward, failure) from failure
+        return self.answered(onward, reply)
+
+    def failed(self, onward: Onward, failure: CallFailed) -> RoutingError:
+        """The platform has not answered: what that means, and what the asker is told (RT-15)."""
+        platform, receiver = onward.platform, onward.routing.to
+        self.circuits.failed(platform.id)
+        match failure:
+            case NotReached():
+                self.unreachable(platform.id)
+                return ReceiverNotConnected(f"{receiver} cannot be reached")
+            case NoAnswerInTime():
+                return ReceiverTimedOut(f"{receiver} did not answer in time")
+        # Why, with the platform's address perhaps, is for the journal and not for the asker.
+        return RoutingError(f"the connection to {receiver} failed")
+
+    def answered(self, onward: Onward, reply: HttpReply) -> Reply:
+        """The platform has answered: what that means, and what the asker gets of it.
+
+        Raises:
+            RoutingError: nothing that can be handed on (RT-16).
+        """
+        platform, receiver = onward.platform, onward.routing.to
         if reply.status in GATEWAY_FAILED and not is_envelope(reply.body):
             self.circuits.failed(platform.id)
         else:
@@ -99,7 +112,12 @@ class Legs:
             reply.status, reply.body, onward.routing.answered(), kept(reply.headers, RELAYED_REPLY_HEADERS)
         )
 
-    def _request(self, onward: Onward) -> HttpRequest:
+    def request(self, onward: Onward) -> HttpRequest:
+        """The request as the platform gets it.
+
+        Raises:
+            ReceiverNotConnected: it has given no token.
+        """
         if onward.platform.outbound_token is None:
             raise ReceiverNotConnected(f"{onward.routing.to} is not registered")
         ids = MessageIds(self.calls.new_id(), onward.correlation_id)

@@ -25,8 +25,9 @@ from hub.settings import Settings
 from hub.store.journal import JournalEntry
 from hub.web.background import beside
 from hub.web.composition.connected import who_is_connected
-from hub.web.composition.doors import for_operators, for_partners
+from hub.web.composition.doors import callers, for_operators, for_partners
 from hub.web.composition.elsewhere import Elsewhere
+from hub.web.composition.fast import fast_path
 from hub.web.composition.ground import solid_ground
 from hub.web.composition.now import what_happens_now
 from hub.web.composition.soon import what_comes_soon
@@ -111,10 +112,12 @@ async def running_hub(
 
         ready = asyncio.Event()
         operators = for_operators(key, ground, written, connected, soon, now, ready.is_set)
-        partners = for_partners(ground, written, connected, soon, now, ready.is_set)
+        authentication = callers(ground, connected, soon, now)
+        partners = for_partners(ground, written, connected, now, authentication, ready.is_set)
         await stack.enter_async_context(served(operators, ground.admin_port))
         door = Door(bouncing(clock, new_id, written.journal), ground.callers)
-        await stack.enter_async_context(served(partners, ground.port, door))
+        front = await stack.enter_async_context(fast_path(ground, written, connected, now, authentication))
+        await stack.enter_async_context(served(partners, ground.port, door, front))
         ready.set()
         stack.callback(ready.clear)
         yield RunningHub(

@@ -1,6 +1,6 @@
 """Whose token is this? (TR-02 to TR-05; design D10)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -38,18 +38,35 @@ class Authentication:
             NotAuthenticated: no token, or nobody's.
             NotAllowed: the platform is suspended.
         """
-        caller = self.directory.value.caller(read_authorization(request.headers), self.clock())
-        if caller is None:
-            raise NotAuthenticated("this credentials token is not known here")
+        caller = self.shown(request.headers)
         request[PASSAGE].caller = caller.platform
         if caller.platform.is_blocked:
             raise NotAllowed
-        for seen in in_request(request.headers, caller, request[PASSAGE].ids.correlation_id):
-            self.observe(caller.platform.id, seen)
+        self._observe(request.headers, caller, request[PASSAGE].ids.correlation_id)
         if caller.ends_rotation:
             await self.end_rotation(caller)
         self.seen(caller.platform.id)
         return caller
+
+    def shown(self, headers: Mapping[str, str]) -> Caller:
+        """Whose token stands in the headers of a request; nothing comes of that yet.
+
+        Raises:
+            NotAuthenticated: no token, or nobody's.
+        """
+        caller = self.directory.value.caller(read_authorization(headers), self.clock())
+        if caller is None:
+            raise NotAuthenticated("this credentials token is not known here")
+        return caller
+
+    def noticed(self, headers: Mapping[str, str], caller: Caller, correlation_id: str) -> None:
+        """A registered platform has made a request whose token has ended no rotation."""
+        self._observe(headers, caller, correlation_id)
+        self.seen(caller.platform.id)
+
+    def _observe(self, headers: Mapping[str, str], caller: Caller, correlation_id: str) -> None:
+        for seen in in_request(headers, caller, correlation_id):
+            self.observe(caller.platform.id, seen)
 
     async def registered(self, request: web.Request) -> Platform:
         """The registered platform whose token the request shows.

@@ -23,7 +23,11 @@ class RawTarget(NamedTuple):
 
 def raw_target(request: web.BaseRequest) -> RawTarget:
     """What stands in the request line; a partner's ids are not decoded and encoded again (RT-26)."""
-    target = request.raw_path
+    return target_of(request.raw_path)
+
+
+def target_of(target: str) -> RawTarget:
+    """The path and query of the target of a request."""
     if not target.startswith("/"):
         parts = urlsplit(target)
         return RawTarget(parts.path, parts.query)

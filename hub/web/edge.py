@@ -24,10 +24,11 @@ from hub.ocpi.errors import (
     ServerError,
 )
 from hub.ocpi.headers import NO_ROUTING, MessageIds, Routing, read_ids
+from hub.ocpi.message import Reply
 from hub.ocpi.timestamps import Clock
 from hub.store.database import is_away
 from hub.store.journal import Direction, Journal, JournalEntry, Purpose
-from hub.web.conversion import json_response
+from hub.web.conversion import response
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -89,7 +90,8 @@ def _finish(
 ) -> None:
     for name, value in passage.ids.headers():
         answer.headers[name] = value
-    journal.record(_entry(request, answer, passage, clock()))
+    reply_body = answer.body if isinstance(answer.body, bytes) else b""
+    journal.record(entry(request.method, request.raw_path, answer.status, reply_body, passage, clock()))
 
 
 async def _answered(request: web.Request, handler: Handler, passage: Passage, clock: Clock) -> web.Response:
@@ -113,8 +115,13 @@ async def _answered(request: web.Request, handler: Handler, passage: Passage, cl
 
 def refused(error: OcpiError, now: datetime, passage: Passage) -> web.Response:
     """The response that says no."""
+    return response(refusal(error, now, passage))
+
+
+def refusal(error: OcpiError, now: datetime, passage: Passage) -> Reply:
+    """The reply that says no; the journal says why."""
     passage.say(error.message)
-    return json_response(error.http_status, failure(now, error), error.headers, passage.routing)
+    return Reply(error.http_status, failure(now, error), passage.routing, error.headers)
 
 
 def _named(error: web.HTTPException) -> OcpiError:
@@ -130,8 +137,10 @@ def _named(error: web.HTTPException) -> OcpiError:
     return ClientError(error.reason)
 
 
-def _entry(request: web.BaseRequest, answer: web.Response, passage: Passage, now: datetime) -> JournalEntry:
-    reply_body = answer.body if isinstance(answer.body, bytes) else b""
+def entry(
+    method: str, target: str, status: int, reply_body: bytes, passage: Passage, now: datetime
+) -> JournalEntry:
+    """The journal's entry of a request that was answered."""
     return JournalEntry(
         at=passage.at,
         took=now - passage.at,
@@ -139,14 +148,14 @@ def _entry(request: web.BaseRequest, answer: web.Response, passage: Passage, now
         purpose=passage.purpose,
         correlation_id=passage.ids.correlation_id,
         request_id=passage.ids.request_id,
-        method=request.method,
-        url=request.raw_path,
+        method=method,
+        url=target,
         platform_id=None if passage.caller is None else passage.caller.id,
         platform=None if passage.caller is None else passage.caller.name,
         module=passage.module,
         to_party=None if passage.asked.to is None else str(passage.asked.to),
         from_party=None if passage.asked.sender is None else str(passage.asked.sender),
-        http_status=answer.status,
+        http_status=status,
         status_code=_status_code(reply_body),
         note=passage.note,
         request_body=passage.body,

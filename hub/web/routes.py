@@ -20,6 +20,7 @@ from hub.ocpi.envelope import ABSENT, success, success_with_list
 from hub.ocpi.errors import MethodNotAllowed, NotFound
 from hub.ocpi.headers import Routing, claimed_sender
 from hub.ocpi.leniency import forgiven
+from hub.ocpi.message import Message
 from hub.ocpi.modules import MODULES, VERSION
 from hub.ocpi.paging import MAX_OFFSET, PageRequest, page_headers
 from hub.ocpi.party import NotAParty, Party
@@ -175,7 +176,7 @@ class PartnerRoutes:
             self._observe(in_functional_request(request.headers, caller, asked.ids.correlation_id), caller)
             reply = await self.exchange.answer(asked, caller)
             passage.note = reply.note
-            if module.is_broadcast and interface is InterfaceRole.RECEIVER and asked.method in CHANGES:
+            if is_push(asked):
                 self._observe(pushed(caller, asked.ids.correlation_id), caller)
             return response(reply)
 
@@ -257,6 +258,12 @@ class PartnerRoutes:
             return Credentials.model_validate(forgiven(Credentials, value, impressions.notice))
         except ValidationError as error:
             raise refusal(findings(error)) from error
+
+
+def is_push(message: Message) -> bool:
+    """Whether a platform sends by itself what has changed."""
+    module, interface = message.module, message.interface
+    return module.is_broadcast and interface is InterfaceRole.RECEIVER and message.method in CHANGES
 
 
 def _passage(request: web.Request, purpose: Purpose, module: Module | None) -> Passage:

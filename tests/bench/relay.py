@@ -21,8 +21,9 @@ from tests.bench.scale import Scale
 from tests.bench.upstream import LARGE, LARGE_BYTES, SMALL_BYTES, location, upstream
 
 CPO, EMSP = "BE/BEC", "NL/TNM"
-HUB_NAME, NGINX, AIOHTTP, LIBRARY = (
+HUB_NAME, ORDINARY, NGINX, AIOHTTP, LIBRARY = (
     "ocpi-hub",
+    "ocpi-hub, ordinary path",
     "nginx proxy_pass",
     "aiohttp proxy",
     "extrawest-ocpi, no relay",
@@ -93,9 +94,12 @@ async def _candidates(
     stack: AsyncExitStack, scale: Scale, folder: Path, findings: Findings
 ) -> list[Candidate]:
     far = await stack.enter_async_context(upstream(folder / "far"))
-    made, tokens = await stack.enter_async_context(hub_between(folder / "hub", far.port))
-    requests = requests_of(tokens)
-    candidates = [Candidate(HUB_NAME, made.port, (made.running,), requests)]
+    candidates = []
+    for name, option in ((HUB_NAME, "--fast-path"), (ORDINARY, "--no-fast-path")):
+        made, tokens = await stack.enter_async_context(hub_between(folder / name, far.port, option))
+        requests = requests_of(tokens)
+        candidates.append(Candidate(name, made.port, (made.running,), requests))
+    # The others know the tokens of the last one.
     by_token = {token: party for party, token in tokens.items()}
     for name, begin in (
         (NGINX, lambda: nginx_front(folder / "nginx", far.port, by_token)),
@@ -121,7 +125,9 @@ async def _tls_candidates(stack: AsyncExitStack, folder: Path) -> list[Candidate
     await stack.enter_async_context(upstream(folder / "far"))
     far = await stack.enter_async_context(tls_platform(folder / "platform", folder / "far", shown))
     trust = {"SSL_CERT_FILE": str(shown.chain)}
-    made, tokens = await stack.enter_async_context(hub_between(folder / "hub", far.port, "https", trust))
+    made, tokens = await stack.enter_async_context(
+        hub_between(folder / "hub", far.port, scheme="https", environment=trust)
+    )
     requests = requests_of(tokens)
     before = await stack.enter_async_context(tls_before(folder / "before", made.port, shown))
     by_token = {token: party for party, token in tokens.items()}
@@ -136,10 +142,14 @@ async def _tls_candidates(stack: AsyncExitStack, folder: Path) -> list[Candidate
 
 @asynccontextmanager
 async def hub_between(
-    folder: Path, far: int, scheme: str = "http", environment: Mapping[str, str] | None = None
+    folder: Path,
+    far: int,
+    *options: str,
+    scheme: str = "http",
+    environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[tuple[Hub, dict[str, str]]]:
     """A hub with a CPO and an eMSP that answer at one port; what each party shows it."""
-    async with Platforms() as platforms, hub(folder, environment=environment) as made:
+    async with Platforms() as platforms, hub(folder, *options, environment=environment) as made:
         base = f"{scheme}://127.0.0.1:{far}"
         offers = {("locations", side): f"{base}/{side.lower()}" for side in ("SENDER", "RECEIVER")}
         cpo = await platforms.join(made, "cpo", "CPO", CPO, offers)

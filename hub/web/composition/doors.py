@@ -17,25 +17,34 @@ from hub.web.operations import Gauges, metrics_registry, metrics_route, state_ro
 from hub.web.routes import PartnerRoutes
 
 
-def for_partners(
-    ground: Ground, written: Written, connected: Connected, soon: Soon, now: Now, is_ready: Callable[[], bool]
-) -> web.Application:
-    """What partners can reach: OCPI, and how the hub is."""
-    limits, clock = ground.settings.limits, ground.clock
+def callers(ground: Ground, connected: Connected, soon: Soon, now: Now) -> Authentication:
+    """What tells callers by their tokens; any of them is alive."""
 
     def seen(platform_id: int) -> None:
         connected.presence.seen(platform_id)
         soon.pumps.alive(platform_id)
         now.traffic.circuits.alive(platform_id)
 
-    authentication = Authentication(
+    return Authentication(
         connected.directory,
-        clock,
+        ground.clock,
         seen,
         connected.handshakes.end_rotation,
         connected.registering.settled,
         connected.quirks.observe,
     )
+
+
+def for_partners(
+    ground: Ground,
+    written: Written,
+    connected: Connected,
+    now: Now,
+    authentication: Authentication,
+    is_ready: Callable[[], bool],
+) -> web.Application:
+    """What partners can reach: OCPI, and how the hub is."""
+    limits, clock = ground.settings.limits, ground.clock
     routes = PartnerRoutes(
         public_url=connected.identity.public_url,
         clock=clock,

@@ -7,10 +7,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from hub.http.callers import Callers
-from hub.http.client import http_transport
+from hub.http.client import HttpTransport, http_transport
 from hub.http.serving import listening
 from hub.ocpi.timestamps import Clock
-from hub.ocpi.transport import Transport
 from hub.settings import Settings
 from hub.store.database import Database, opened
 
@@ -28,7 +27,7 @@ class Ground:
     #: Whoever is connected to the port.
     callers: Callers
     database: Database
-    transport: Transport
+    transport: HttpTransport
 
 
 @asynccontextmanager

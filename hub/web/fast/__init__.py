@@ -1,0 +1,16 @@
+"""The fast path: requests for one connected party, relayed without a handler, a task or a stream each.
+
+It moves bytes in another way than the ordinary path, and decides nothing by itself: who calls, who may, where
+to, what an answer means and what is written down are the same functions (decision 0045). What it does not
+take, and whatever is odd, goes on as the bytes came to aiohttp's own handler on the same connection.
+
+| file | says |
+|---|---|
+| entrances | all connections of callers, and what takes longer than one answer |
+| entrance | one of them: where a request ends, and which path it goes |
+| heads | what the bytes of a head mean, as far as the fast path needs to know |
+| fast_path | which requests it takes, and what it stands on |
+| crossing | one of them, from there to its answer |
+| in_hand | an answer that is there, for the ordinary path to go on with |
+| answers | the bytes of an answer |
+"""

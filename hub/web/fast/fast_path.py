@@ -1,0 +1,140 @@
+"""Which requests the fast path takes: those for one party whose relay waits for nothing but its answer.
+
+| left to the ordinary path | because |
+|---|---|
+| what is no functional module, or not for a party | nothing is relayed, or more must be known |
+| commands, charging profiles | a `response_url` is replaced, which is stored first |
+| a CDR that is sent | it may be judged before; its answer waits for its copy, and has a `Location` |
+| a list | its next page gets a URL of the hub, which is stored first |
+| whatever is refused | one place refuses |
+
+To find out changes nothing: what is not taken begins anew on the ordinary path.
+"""
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from multidict import CIMultiDict
+
+from hub.calling.noticing import in_functional_request
+from hub.calling.rate_limits import RateLimits
+from hub.directory.directory import BadBodies, Caller
+from hub.ocpi.description import Operation
+from hub.ocpi.errors import OcpiError
+from hub.ocpi.headers import Routing, read_ids, read_routing
+from hub.ocpi.message import Message
+from hub.ocpi.modules import MODULES, VERSION
+from hub.relay.decision import Decision
+from hub.routing.destination import Direct
+from hub.store.journal import Purpose
+from hub.web.authentication import Authentication
+from hub.web.conversion import tail_below, target_of
+from hub.web.edge import Passage
+from hub.web.fast.crossing import Asker, Crossing, Parts
+from hub.web.fast.heads import Head
+from hub.web.routes import ABOVE_TAIL
+from schemas.v2_2_1 import InterfaceRole
+
+#: Printable, and without a fragment.
+_TARGET: Final = re.compile(rf"/ocpi/{re.escape(VERSION)}/(sender|receiver)/([a-z]+)(?:[/?][!-\"$-~]*)?")
+_INTERFACES: Final = {"sender": InterfaceRole.SENDER, "receiver": InterfaceRole.RECEIVER}
+
+log = logging.getLogger(__name__)
+
+
+class Understood(NamedTuple):
+    """A request that can be taken."""
+
+    headers: Mapping[str, str]
+    caller: Caller
+    #: The parties as the request names them.
+    asked: Routing
+    decided: Decision
+    to: Direct
+    #: What the journal shall say of it; None where that is found out when it is answered.
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FastPath:
+    """What the fast path stands on."""
+
+    parts: Parts
+    authentication: Authentication
+    rates: RateLimits
+
+    def take(self, head: Head, body: bytes, asker: Asker) -> bool:
+        """Begin to relay a request; whether it is taken."""
+        at = self.parts.clock()
+        try:
+            found = self._understood(head, body)
+            if found is None:
+                return False
+            self.rates.take(found.caller.platform, found.decided.message.module.id)
+        except OcpiError:
+            return False
+        except Exception:  # the ordinary path shall have its try: it answers, whatever happens
+            log.exception("the fast path could not read a request")
+            return False
+        message, platform = found.decided.message, found.caller.platform
+        correlation_id = message.ids.correlation_id
+        self.authentication.noticed(found.headers, found.caller, correlation_id)
+        for seen in in_functional_request(found.headers, platform, correlation_id):
+            self.authentication.observe(platform.id, seen)
+        passage = Passage(
+            message.ids,
+            at,
+            Purpose.RELAY,
+            platform,
+            message.module.id,
+            found.asked,
+            Routing(found.decided.sender, found.decided.hub),
+            body=body,
+        )
+        Crossing(self.parts, asker, head.target, passage, found.decided, found.to, found.note).begin()
+        return True
+
+    def _understood(self, head: Head, body: bytes) -> Understood | None:
+        """What a request means, None if it is not taken.
+
+        Raises:
+            OcpiError: the ordinary path will refuse it.
+        """
+        match = _TARGET.fullmatch(head.target)
+        module = None if match is None else MODULES.get(match[2])
+        if match is None or module is None or not module.is_routed:
+            return None
+        headers = CIMultiDict(head.headers)
+        routing = read_routing(headers)
+        if routing.to is None:
+            return None
+        caller = self.authentication.shown(headers)
+        if not caller.is_registered or caller.platform.is_blocked or caller.ends_rotation:
+            return None
+        target = target_of(head.target)
+        tail = tail_below(target.path, ABOVE_TAIL)
+        operation, parameters = module.match(_INTERFACES[match[1]], head.method, tail)
+        if waits(operation):
+            return None
+        ids = read_ids(headers, self.parts.new_id)
+        message = Message(module, operation, parameters, tail, target.query, ids, routing, head.headers, body)
+        decided = self.parts.exchange.deciding.at_once(message, caller.platform)
+        to = decided.to
+        if not isinstance(to, Direct):
+            return None
+        refuses = to.platform.bad_bodies is BadBodies.REFUSE
+        note = self.parts.exchange.noted(decided, to) if refuses else None
+        return Understood(headers, caller, routing, decided, to, note)
+
+
+def waits(operation: Operation) -> bool:
+    """Whether the relay of an operation waits for more than its answer."""
+    return (
+        operation.response_url is not None
+        or operation.teaches is not None
+        or operation.answers_location
+        or operation.paged
+    )
