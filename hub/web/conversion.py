@@ -68,6 +68,11 @@ async def whole_body(request: web.Request, patience: timedelta) -> bytes:
         raise BodyTooSlow from error
     except (web.RequestPayloadError, ConnectionError) as error:
         raise BodyIsNotWhole from error
+    except RuntimeError as error:
+        if request.transport is not None:
+            raise
+        # So says aiohttp where the caller is gone before the rest of its body was waited for.
+        raise BodyIsNotWhole from error
 
 
 async def message(

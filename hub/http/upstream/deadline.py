@@ -20,6 +20,11 @@ class Deadline:
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = 0.0
 
+    @property
+    def is_set(self) -> bool:
+        """Whether there is one."""
+        return self._at is not None
+
     def set(self, at: float) -> None:
         """Let it be this moment of the loop's time."""
         self._at = at

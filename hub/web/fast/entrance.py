@@ -182,7 +182,8 @@ class Entrance(asyncio.Protocol):
             return False
         whole = self._seen + head.length
         if len(self._waiting) < whole:
-            self._deadline.set(self._loop.time() + SOON)
+            if not self._deadline.is_set:
+                self._deadline.set(self._loop.time() + SOON)
             return False
         body = self._waiting[self._seen : whole]
         if body:
