@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check format lint types imports fuzz bench conformance lock clean help
+.PHONY: setup demo test check postgresql format lint types imports fuzz bench conformance lock clean help
 
 help:            ## Show what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
@@ -32,6 +32,10 @@ check: setup     ## Everything that CI runs: format, lint, types, imports, tests
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m tests.conformance --check
 	$(BIN)/python -m pytest -n 3
+	$(BIN)/python -m pytest -n 3 --database postgresql
+
+postgresql: setup  ## The hub's tests, on a real PostgreSQL that comes with a package
+	$(BIN)/python -m pytest -n 3 --database postgresql
 
 format: setup    ## Format and fix what can be fixed
 	$(BIN)/ruff format .

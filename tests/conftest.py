@@ -1,10 +1,30 @@
 """What all tests share: which database their hubs keep things in."""
 
 from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
 
 import pytest
 
 from tests.fixtures import databases, roaming
+
+#: What has no hub with a database, or one of its own: left out where that is what a run is about.
+WITHOUT_A_DATABASE = (
+    "tests/architecture/*",
+    "tests/postgresql/*",
+    "tests/spec/test_*_2_2_1.py",
+    "tests/spec/test_cpo_*.py",
+    "tests/spec/test_emsp_*.py",
+    "tests/spec/test_fuzz.py",
+    "tests/unit/calling/*",
+    "tests/unit/http/*",
+    "tests/unit/ocpi/*",
+    "tests/unit/partners/*",
+    "tests/unit/pricing/*",
+    "tests/unit/routing/*",
+    "tests/unit/test_*.py",
+)
+_HERE = Path(__file__).parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,6 +44,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     roaming.FAST_PATH = not config.getoption("--no-fast-path")
     databases.choose(config.getoption("--database"))
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    if not databases.is_postgresql() or not collection_path.is_file():
+        return None
+    return is_left_out(collection_path) or None
+
+
+def is_left_out(path: Path) -> bool:
+    """Whether a file of tests has nothing to do with the database that is chosen."""
+    return any(fnmatch(str(path.relative_to(_HERE.parent)), each) for each in WITHOUT_A_DATABASE)
 
 
 @pytest.fixture(autouse=True)

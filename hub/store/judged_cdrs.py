@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import String, bindparam, text
 
 from hub.ocpi.party import Party
 from hub.store.cdr_state import CdrState
@@ -198,7 +198,9 @@ class JudgedCdrs:
         """Verdicts, the newest first."""
         conditions, values = _conditions(wanted)
         lists: list[Any] = [
-            bindparam(name, expanding=True) for name in values if isinstance(values[name], list)
+            bindparam(name, expanding=True, type_=String())
+            for name in values
+            if isinstance(values[name], list)
         ]
         query = text(
             f"SELECT {_ALL} FROM judged_cdr WHERE {' AND '.join(conditions) or '1 = 1'}"  # noqa: S608 constants only

@@ -57,6 +57,8 @@ __all__ = [
     "append_client_infos",
 ]
 
+#: Marks, in an announcement, a module with new objects.
+NEW = "+"
 #: So far ahead may a partner's clock be, or its idea of the time zone.
 AHEAD = timedelta(days=1)
 _OWNERS = text("SELECT DISTINCT country_code, party_id FROM object WHERE module = :module")
@@ -273,12 +275,14 @@ class ObjectStore:
             self._modules_read.add(module)
         return frozenset(known)
 
-    def changed_elsewhere(self, modules: Iterable[str] | None) -> None:
+    def changed_elsewhere(self, parts: Iterable[str] | None) -> None:
         """Another process has changed objects of these modules, or of any: what is remembered is old."""
-        for module in MODULES if modules is None else modules:
+        for part in (f"{each}{NEW}" for each in MODULES) if parts is None else parts:
+            module = part.removesuffix(NEW)
             self._pages.forgotten(module)
-            self._modules_read.discard(module)
-            self._arrivals[module] += 1
+            if part != module:
+                self._modules_read.discard(module)
+                self._arrivals[module] += 1
 
     async def _write(self, group: Sequence[Submitted]) -> list[Acceptance | OcpiError]:
         with self._pages.changing(), self._arrival(group):
@@ -320,15 +324,15 @@ class ObjectStore:
             states = ((each.change.key, each.state) for each in done)
             await keep_versions(connection, states, microseconds(self._clock()))
             if done:
-                await self._announce(connection, (each.change.key.module for each in done))
+                await self._announce(connection, _changed_parts(done))
         self._notice(done, kept)
         return [
             each if isinstance(each, OcpiError) else Acceptance(each.outcome, seqs.get(id(each)))
             for each in results
         ]
 
-    async def _announce(self, connection: AsyncConnection, modules: Iterable[str]) -> None:
-        await self._database.announcements.announce(connection, Topic.OBJECTS, *sorted(set(modules)))
+    async def _announce(self, connection: AsyncConnection, parts: Iterable[str]) -> None:
+        await self._database.announcements.announce(connection, Topic.OBJECTS, *sorted(set(parts)))
 
     def _credible(self) -> int:
         return microseconds(self._clock() + AHEAD)
@@ -401,6 +405,12 @@ async def append_client_infos(
         for (key, info), seq in zip(owed, numbers, strict=True)
     ]
     await write_objects(connection, writes)
+
+
+def _changed_parts(done: Iterable[Applied]) -> Iterator[str]:
+    """The modules that changed, each marked where it has a new object, and so perhaps a new owner."""
+    for each in done:
+        yield f"{each.change.key.module}{NEW if each.outcome is Outcome.CREATED else ''}"
 
 
 def _client_info_key(info: ClientInfo) -> ObjectKey:

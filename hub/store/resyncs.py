@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import String, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.ocpi.party import Party, PartyRole
@@ -24,7 +24,7 @@ _OWE = text(
 )
 _OWNERS = text(
     "SELECT DISTINCT module, country_code, party_id FROM object WHERE module IN :modules"
-).bindparams(bindparam("modules", expanding=True))
+).bindparams(bindparam("modules", expanding=True, type_=String()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ written in the transaction that keeps the tariff.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import String, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.ocpi.description import ObjectKey
@@ -29,7 +29,7 @@ _NEWEST = text(
 _READ = text(
     "SELECT tariff_id, since, body FROM tariff_version WHERE country_code = :country_code"
     " AND party_id = :party_id AND tariff_id IN :ids ORDER BY tariff_id, since"
-).bindparams(bindparam("ids", expanding=True))
+).bindparams(bindparam("ids", expanding=True, type_=String()))
 #: A version goes when the one that replaced it is old; one that says the tariff is gone, when that is old.
 _FORGET = text(
     "DELETE FROM tariff_version WHERE (body = '' AND since < :before) OR EXISTS"
