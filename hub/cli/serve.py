@@ -47,7 +47,8 @@ def serve(
         typer.Option(
             envvar="OCPI_HUB_DATABASE",
             metavar="URL",
-            help="Another database than the SQLite file in the data directory.",
+            help="Another database than the SQLite file in the data directory: an SQLite file elsewhere, or"
+            " postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE.",
         ),
     ] = None,
     host: Annotated[
