@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -28,6 +28,8 @@ ANSWER = timedelta(seconds=2)
 ASKED_EVERY = timedelta(seconds=1)
 _AGAIN = Backoff(timedelta(seconds=0.2), timedelta(seconds=5))
 _ANYTHING = text("SELECT 1")
+#: The first two digits of the codes of PostgreSQL for a full disk, no memory, too many connections.
+_INSUFFICIENT_RESOURCES = "53"
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +121,15 @@ class Database:
 def is_away(error: BaseException) -> bool:
     """Whether a statement failed because the database cannot be reached, or has gone."""
     return isinstance(error, DatabaseAway) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+
+
+def is_without_means(error: BaseException) -> bool:
+    """Whether a statement failed because the database has no room on its disk, no memory, or cannot write."""
+    if not isinstance(error, DBAPIError):
+        return False
+    # SQLite says so by the kind of its error, PostgreSQL by a class of codes.
+    is_said_by_code = str(getattr(error.orig, "sqlstate", "")).startswith(_INSUFFICIENT_RESOURCES)
+    return isinstance(error, OperationalError) or is_said_by_code
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ from hub.admin.key import admin_key
 from hub.handshake.registering import Registering
 from hub.http.protocol import Door
 from hub.http.serving import served, url_of
+from hub.http.upstream.names import Resolve, resolved
 from hub.ocpi.timestamps import Clock, utc_now
 from hub.pulling.pullers import Pullers
 from hub.registry.platforms import Platforms
@@ -63,6 +64,7 @@ async def running_hub(
     settings: Settings,
     *,
     clock: Clock = utc_now,
+    resolve: Resolve = resolved,
     new_id: Callable[[], str] = new_id,
     log: TextIO | None = sys.stdout,
     observe: Callable[[JournalEntry], None] = lambda _entry: None,
@@ -72,6 +74,7 @@ async def running_hub(
     Args:
         settings: How it runs.
         clock: Tells the time.
+        resolve: Knows the addresses of a host.
         new_id: Makes message ids.
         log: Where the lines of the journal are printed, None for nowhere.
         observe: Sees each leg of each exchange when it has ended; must be quick.
@@ -81,7 +84,7 @@ async def running_hub(
         UnsupportedDatabase, UnusableKey, UnusableAdminKey: a setting cannot be used.
     """
     async with AsyncExitStack() as stack:
-        ground = await stack.enter_async_context(solid_ground(settings, clock, new_id))
+        ground = await stack.enter_async_context(solid_ground(settings, clock, new_id, resolve))
         key = admin_key(settings.data)
         written = await stack.enter_async_context(written_down(ground, log, observe))
         connected = who_is_connected(ground, written.journal)

@@ -26,7 +26,7 @@ from hub.ocpi.errors import (
 from hub.ocpi.headers import NO_ROUTING, MessageIds, Routing, read_ids
 from hub.ocpi.message import Reply
 from hub.ocpi.timestamps import Clock
-from hub.store.database import is_away
+from hub.store.database import is_away, is_without_means
 from hub.store.journal import Direction, Journal, JournalEntry, Purpose
 from hub.web.conversion import response
 
@@ -105,6 +105,9 @@ async def _answered(request: web.Request, handler: Handler, passage: Passage, cl
         if is_away(error):
             log.warning("correlation id %s: %s", passage.ids.correlation_id, error)
             return refused(ServerError("the hub cannot reach its database now"), clock(), passage)
+        if is_without_means(error):
+            log.exception("correlation id %s: the database cannot write", passage.ids.correlation_id)
+            return refused(ServerError("it could not be stored"), clock(), passage)
         # The edge where nothing may escape: the caller gets an envelope, the operator the trace.
         log.exception("failed to answer correlation id %s", passage.ids.correlation_id)
         return refused(InternalError(), clock(), passage)

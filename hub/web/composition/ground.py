@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hub.http.callers import Callers
 from hub.http.client import HttpTransport, http_transport
 from hub.http.serving import listening
+from hub.http.upstream.names import Resolve
 from hub.ocpi.timestamps import Clock
 from hub.settings import Settings
 from hub.store.database import Database, opened
@@ -31,7 +32,9 @@ class Ground:
 
 
 @asynccontextmanager
-async def solid_ground(settings: Settings, clock: Clock, new_id: Callable[[], str]) -> AsyncIterator[Ground]:
+async def solid_ground(
+    settings: Settings, clock: Clock, new_id: Callable[[], str], resolve: Resolve
+) -> AsyncIterator[Ground]:
     """The ground, until the end of the block."""
     limits = settings.limits
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -44,6 +47,7 @@ async def solid_ground(settings: Settings, clock: Clock, new_id: Callable[[], st
                 connect=limits.connect,
                 largest_reply=limits.reply_body,
                 allow_private_networks=settings.allow_private_networks,
+                resolve=resolve,
             )
         )
         callers = Callers(limits, asyncio.get_running_loop())
