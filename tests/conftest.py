@@ -11,6 +11,7 @@ from tests.fixtures import databases, roaming
 #: What has no hub with a database, or one of its own: left out where that is what a run is about.
 WITHOUT_A_DATABASE = (
     "tests/architecture/*",
+    "tests/journeys/test_backup_and_restore.py",
     "tests/postgresql/*",
     "tests/spec/test_*_2_2_1.py",
     "tests/spec/test_cpo_*.py",
