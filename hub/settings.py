@@ -55,6 +55,8 @@ class Limits:
     deliveries_in_flight: int = 8
     #: A platform silent for so long is asked whether it is alive (HCI-10).
     silence: timedelta = timedelta(minutes=5)
+    #: How long a process that hangs keeps what it looks after, where several share a database.
+    lease: timedelta = timedelta(seconds=30)
     #: How long the change log keeps what a platform that cannot be reached has not got (design D3).
     change_log: timedelta = timedelta(days=7)
     #: How long the journal keeps an exchange.

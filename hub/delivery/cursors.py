@@ -14,9 +14,13 @@ from sqlalchemy import text
 from hub.delivery.audience import Receiver
 from hub.ocpi.party import Party, PartyRole
 from hub.store.database import Database
+from hub.store.leases import THE_HUB, Leases
 from schemas.v2_2_1 import Role
 
 _READ = text("SELECT platform_id, role, country_code, party_id, seq FROM cursor")
+_READ_OF = text(
+    "SELECT platform_id, role, country_code, party_id, seq FROM cursor WHERE platform_id = :platform_id"
+)
 _KEY = "platform_id = :platform_id AND role = :role AND country_code = :country_code AND party_id = :party_id"
 _CREATE = text(
     "INSERT INTO cursor (platform_id, role, country_code, party_id, seq)"
@@ -24,15 +28,16 @@ _CREATE = text(
     # Another process may know of the receiver already.
     " WHERE true ON CONFLICT (platform_id, role, country_code, party_id) DO NOTHING"
 )
-_MOVE = text(f"UPDATE cursor SET seq = :seq WHERE {_KEY}")  # noqa: S608 constants only
+_MOVE = text(f"UPDATE cursor SET seq = :seq WHERE {_KEY} AND seq < :seq")  # noqa: S608 constants only
 _FORGET = text(f"DELETE FROM cursor WHERE {_KEY}")  # noqa: S608 constants only
 
 
 class Cursors:
     """The positions of all receivers."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, leases: Leases) -> None:
         self._database = database
+        self._leases = leases
         self._positions: dict[Receiver, int] = {}
         self._moved: set[Receiver] = set()
         self._news = asyncio.Event()
@@ -43,20 +48,35 @@ class Cursors:
             rows = (await connection.execute(_READ)).all()
         self._positions = {_receiver(row): row.seq for row in rows}
 
-    async def adopt(self, receivers: Collection[Receiver]) -> None:
-        """These are the receivers now: new ones begin at the end of the log, others are forgotten."""
+    async def take_up(self, platform_id: int) -> None:
+        """Read where the receivers of a platform are that another process has looked after."""
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(_READ_OF, {"platform_id": platform_id})).all()
+        found = {_receiver(row): row.seq for row in rows}
+        self._moved -= found.keys()
+        self._positions |= found
+
+    async def adopt(self, receivers: Collection[Receiver], *, anew: bool = False) -> None:
+        """These are the receivers now: new ones begin at the end of the log, others are forgotten.
+
+        Whichever process hears of a receiver first gives it its place; to forget it is one process's chore,
+        so that nobody who heard of it late takes away the place of one that has come back.
+
+        Args:
+            receivers: All of them.
+            anew: Look, although they are the same as before: the chore is this process's from now on.
+        """
         wanted = set(receivers)
         new, gone = wanted - self._positions.keys(), self._positions.keys() - wanted
-        if not new and not gone:
+        if not new and not gone and not anew:
             return
         async with self._database.writing() as connection:
             if new:
                 await connection.execute(_CREATE, [receiver_columns(each) for each in new])
-            if gone:
-                await connection.execute(_FORGET, [receiver_columns(each) for each in gone])
-            rows = (await connection.execute(_READ)).all()
+            created = {_receiver(row): row.seq for row in (await connection.execute(_READ)).all()}
+            if self._leases.has(THE_HUB) and (strangers := created.keys() - wanted):
+                await connection.execute(_FORGET, [receiver_columns(each) for each in strangers])
         self._moved -= gone
-        created = {_receiver(row): row.seq for row in rows}
         self._positions = {each: self._positions.get(each, created[each]) for each in wanted}
 
     def position(self, receiver: Receiver) -> int | None:
@@ -71,14 +91,20 @@ class Cursors:
             self._news.set()
 
     async def flush(self) -> None:
-        """Write what was moved."""
+        """Write what was moved; of a platform that another process looks after by now, nothing."""
         moved, self._moved = self._moved, set()
-        rows = [receiver_columns(each) | {"seq": self._positions[each]} for each in moved]
-        if not rows:
+        if not moved:
             return
         try:
             async with self._database.writing() as connection:
-                await connection.execute(_MOVE, rows)
+                ours = await self._leases.kept(connection, {each.platform_id for each in moved})
+                rows = [
+                    receiver_columns(each) | {"seq": self._positions[each]}
+                    for each in moved
+                    if each.platform_id in ours
+                ]
+                if rows:
+                    await connection.execute(_MOVE, rows)
         except BaseException:
             self._moved |= moved & self._positions.keys()
             self._news.set()

@@ -18,6 +18,7 @@ from hub.delivery.sending import Attempt
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.timestamps import Clock
 from hub.store.database import Database, microseconds, moment
+from hub.store.leases import Leases
 from schemas.v2_2_1 import Role
 
 Subject = tuple[Receiver, ObjectKey]
@@ -44,6 +45,7 @@ _LIST = text(
 )
 _ONE = text(f"SELECT id, {_RECEIVER}, {_OBJECT}, {_CONTENT} FROM dead_letter WHERE id = :id")  # noqa: S608 constants only
 _SUBJECTS = text(f"SELECT {_RECEIVER}, {_OBJECT} FROM dead_letter")  # noqa: S608 constants only
+_SUBJECTS_OF = text(f"SELECT {_RECEIVER}, {_OBJECT} FROM dead_letter WHERE platform_id = :platform_id")  # noqa: S608 constants only
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,9 @@ class DeadLetter:
 class DeadLetters:
     """The dead letters, and in memory what they are about."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, leases: Leases, clock: Clock) -> None:
         self._database = database
+        self._leases = leases
         self._clock = clock
         self._keys: dict[Receiver, set[ObjectKey]] = {}
 
@@ -95,28 +98,45 @@ class DeadLetters:
         for row in rows:
             self._keys.setdefault(_receiver(row), set()).add(_key(row))
 
+    async def take_up(self, platform_id: int) -> None:
+        """Read what the receivers of a platform refused that another process has looked after."""
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(_SUBJECTS_OF, {"platform_id": platform_id})).all()
+        for receiver in [each for each in self._keys if each.platform_id == platform_id]:
+            del self._keys[receiver]
+        for row in rows:
+            self._keys.setdefault(_receiver(row), set()).add(_key(row))
+
     def of(self, receiver: Receiver) -> Collection[ObjectKey]:
         """The objects of which the receiver refused something."""
         return self._keys.get(receiver, ())
 
     async def keep(self, attempts: Sequence[Attempt]) -> None:
-        """Write down what was refused; on disk when this returns."""
+        """Write down what was refused; on disk when this returns.
+
+        Raises:
+            LeaseLost: another process looks after the platform by now.
+        """
         if not attempts:
             return
         refused_at = microseconds(self._clock())
         rows = [_row(attempt, refused_at) for attempt in attempts]
-        async with self._database.writing() as connection:
+        async with self._leases.writing(*_platforms(each.receiver for each in attempts)) as connection:
             await connection.execute(_KEEP, rows)
         for attempt in attempts:
             self._keys.setdefault(attempt.receiver, set()).add(attempt.change.key)
 
     async def forget(self, subjects: Iterable[Subject]) -> None:
-        """The receiver has the object now, or is gone."""
+        """The receiver has the object now.
+
+        Raises:
+            LeaseLost: another process looks after the platform by now.
+        """
         known = {(receiver, key) for receiver, key in subjects if key in self._keys.get(receiver, ())}
         if not known:
             return
         rows = [_subject_columns(receiver, key) for receiver, key in known]
-        async with self._database.writing() as connection:
+        async with self._leases.writing(*_platforms(receiver for receiver, _ in known)) as connection:
             await connection.execute(_FORGET, rows)
         for receiver, key in known:
             self._keys[receiver].discard(key)
@@ -124,7 +144,12 @@ class DeadLetters:
     async def forget_all_but(self, receivers: Iterable[Receiver]) -> None:
         """Who is gone will not take anything any more."""
         gone = self._keys.keys() - set(receivers)
-        await self.forget([(receiver, key) for receiver in gone for key in self._keys[receiver]])
+        rows = [_subject_columns(receiver, key) for receiver in gone for key in self._keys[receiver]]
+        if rows:
+            async with self._database.writing() as connection:
+                await connection.execute(_FORGET, rows)
+        for receiver in gone:
+            del self._keys[receiver]
 
     async def listed(self, platform_id: int | None = None) -> tuple[DeadLetter, ...]:
         """The dead letters, of one platform or of all, the oldest first."""
@@ -137,6 +162,10 @@ class DeadLetters:
         async with self._database.reading() as connection:
             row = (await connection.execute(_ONE, {"id": letter_id})).one_or_none()
         return None if row is None else _dead_letter(row)
+
+
+def _platforms(receivers: Iterable[Receiver]) -> set[int]:
+    return {each.platform_id for each in receivers}
 
 
 def _row(attempt: Attempt, refused_at: int) -> dict[str, Any]:

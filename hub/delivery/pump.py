@@ -11,6 +11,7 @@ from the cursors; so a platform that was away gets the newest states, once.
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -30,12 +31,17 @@ from hub.delivery.verdict import Verdict
 from hub.directory.directory import Directory, Platform, WhenUnreachable
 from hub.ocpi.backoff import Backoff
 from hub.ocpi.description import ObjectKey
+from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
 from hub.store.acceptance import State
+from hub.store.leases import Lease, LeaseLost
 from hub.store.object_rows import DELETABLE
 
 #: Perhaps the platform wants the token in another encoding: whoever asks it finds out.
 UNAUTHORIZED = 401
+
+#: What is said of a platform whose lease ended before it could be renewed.
+NOT_OURS = "this process may not go on: the database is away, or another process looks after the platform"
 
 log = logging.getLogger(__name__)
 
@@ -82,11 +88,13 @@ class NotDeliverable(Exception):
 
 
 class Pump:
-    """Delivers to the receivers of one platform."""
+    """Delivers to the receivers of one platform, as long as this process looks after it."""
 
-    def __init__(self, platform_id: int, parts: PumpParts) -> None:
+    def __init__(self, platform_id: int, parts: PumpParts, lease: Lease) -> None:
         self._platform_id = platform_id
         self._parts = parts
+        self._lease = lease
+        self._is_stopping = False
         self._news = asyncio.Event()
         self._life = asyncio.Event()
         self._sending = asyncio.Lock()
@@ -120,6 +128,12 @@ class Pump:
         self._life.set()
         self._news.set()
 
+    async def stop(self) -> None:
+        """Begin nothing more; what is under way has ended when this returns."""
+        self._is_stopping = True
+        async with self._sending:
+            return
+
     async def run(self) -> None:
         """Deliver until cancelled."""
         while True:
@@ -127,6 +141,8 @@ class Pump:
             self._life.clear()
             try:
                 await self._round()
+            except LeaseLost:
+                self._fail(NOT_OURS, is_faulty=True)
             except Exception as error:  # a pump must not die; whatever it was, it is tried again later
                 log.exception("delivering to platform %d failed", self._platform_id)
                 self._fail(repr(error), is_faulty=True)
@@ -140,6 +156,7 @@ class Pump:
 
         Raises:
             NotDeliverable: the platform is not connected, or the receiver is gone.
+            LeaseLost: another process looks after the platform by now.
         """
         async with self._sending:
             platform = self._platform()
@@ -153,7 +170,7 @@ class Pump:
             if letter is None:
                 raise NotDeliverable(f"{dead_letter.receiver} has no agreement with {change.owner} any more")
             hub = self._parts.directory().hub
-            attempt = await self._parts.sending.send(hub, platform, dead_letter.receiver, change, letter)
+            attempt = await self._sent(hub, platform, dead_letter.receiver, change, letter)
             if attempt.verdict is Verdict.DELIVERED:
                 await self._parts.dead_letters.forget([attempt.subject])
             elif attempt.verdict is Verdict.REFUSED:
@@ -254,14 +271,37 @@ class Pump:
                 tasks.create_task(self._work(current))
 
     async def _work(self, current: Round) -> None:
-        while current.waiting and current.failure is None:
+        while current.waiting and self._goes_on(current):
             for receiver, owed in current.waiting.popleft():
-                if current.failure is None:
-                    attempt = await self._attempt(current, receiver, owed)
+                if self._goes_on(current):
+                    try:
+                        attempt = await self._attempt(current, receiver, owed)
+                    except LeaseLost:
+                        current.is_cut = True
+                        return
                     if attempt is None:
                         current.open.discard((receiver, owed.change.key))
                     else:
                         self._note(current, attempt)
+
+    def _goes_on(self, current: Round) -> bool:
+        """Whether something more may be sent in this round."""
+        current.is_cut = current.is_cut or self._is_stopping
+        return current.failure is None and not current.is_cut
+
+    async def _sent(
+        self, hub: Party, platform: Platform, receiver: Receiver, change: Change, letter: Letter
+    ) -> Attempt:
+        """Send a letter, and wait for its answer no longer than this process looks after the platform.
+
+        Raises:
+            LeaseLost: that is over, and nothing was sent.
+        """
+        rest = self._lease.rest
+        if rest <= 0:
+            raise LeaseLost(self._platform_id)
+        within = timedelta.max if rest == math.inf else timedelta(seconds=rest)
+        return await self._parts.sending.send(hub, platform, receiver, change, letter, within)
 
     async def _attempt(self, current: Round, receiver: Receiver, owed: Owed) -> Attempt | None:
         """The attempt that counts: a receiver that lacks the object is sent it whole (RT-41).
@@ -269,7 +309,7 @@ class Pump:
         None where there is nothing to say: an agreement has ended.
         """
         change, is_whole = owed
-        hub, platform, send = current.hub, current.platform, self._parts.sending.send
+        hub, platform, send = current.hub, current.platform, self._sent
         is_allowed = may_see(change, receiver, platform, self._parts.may_exchange)
         part: Attempt | None = None
         if not is_whole and is_allowed and change.key not in current.states:
@@ -339,6 +379,9 @@ class Pump:
 
     def _conclude(self, current: Round) -> None:
         failure = current.failure
+        if failure is None and current.is_cut:
+            self._fail(NOT_OURS, is_faulty=True)
+            return
         if failure is None:
             self._failures = 0
             self._is_faulty = False

@@ -1,16 +1,23 @@
-"""All pumps: started and stopped as platforms come and go, woken when something was accepted (design D3)."""
+"""All pumps: started and stopped as platforms come and go, woken when something was accepted (design D3).
+
+Where several processes share the database, each has pumps for the platforms that it looks after, and for no
+others (decision 0047).
+"""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from typing import NamedTuple
 
 from hub.delivery.audience import receivers
 from hub.delivery.dead_letters import DeadLetter
 from hub.delivery.pump import NotDeliverable, Pump, PumpParts
 from hub.delivery.sending import Attempt
 from hub.directory.directory import Directory, Platform
+from hub.store.leases import THE_HUB, Lease, Leases
 
 #: How often cursors are written, at most.
 FLUSH_EVERY = timedelta(seconds=0.2)
@@ -20,6 +27,8 @@ LOOK_EVERY = timedelta(seconds=10)
 BEGIN_ANEW_AFTER = timedelta(seconds=1)
 #: How often what is too old is taken out of the log.
 TRIM_EVERY = timedelta(hours=1)
+#: How long what is under way to a platform may take after another process is to look after it.
+LETTING_GO = timedelta(seconds=5)
 
 log = logging.getLogger(__name__)
 
@@ -29,22 +38,30 @@ class UnknownDeadLetter(LookupError):
 
 
 class Pumps:
-    """Owns a pump for each platform. Somebody must `run` it.
+    """Owns a pump for each platform that this process looks after. Somebody must `run` it.
 
     Args:
         parts: What the pumps stand on.
+        leases: Say which platforms these are.
         keep: How long the log keeps what a platform has not got.
         flush_every: How often cursors are written, at most.
     """
 
-    def __init__(self, parts: PumpParts, *, keep: timedelta, flush_every: timedelta = FLUSH_EVERY) -> None:
+    def __init__(
+        self, parts: PumpParts, leases: Leases, *, keep: timedelta, flush_every: timedelta = FLUSH_EVERY
+    ) -> None:
         self.parts = parts
+        self.leases = leases
         self._keep = keep
         self._flush_every = flush_every
         self._news = asyncio.Event()
-        self._pumps: dict[int, tuple[Pump, asyncio.Task[None]]] = {}
+        self._pumps: dict[int, _Running] = {}
         self._seen: dict[int, Platform] = {}
         self._seen_directory: Directory | None = None
+        #: Whether it was this process's chore to forget who is gone, when that was last looked at.
+        self._did_chores = False
+        leases.heard_by(self.wake)
+        leases.let_go_by(self._let_go)
 
     def wake(self) -> None:
         """Something was accepted, or the Directory is another one."""
@@ -58,7 +75,7 @@ class Pumps:
     def pump(self, platform_id: int) -> Pump | None:
         """The pump of a platform; None where it has none."""
         found = self._pumps.get(platform_id)
-        return None if found is None else found[0]
+        return None if found is None else found.pump
 
     async def run(self) -> None:
         """Deliver until cancelled; then write how far everybody has come."""
@@ -87,7 +104,7 @@ class Pumps:
             raise UnknownDeadLetter(f"there is no dead letter {letter_id}")
         pump = self.pump(letter.receiver.platform_id)
         if pump is None:
-            raise NotDeliverable("the platform is not registered")
+            raise NotDeliverable("the platform is not registered, or another process looks after it")
         return await pump.send_again(letter)
 
     async def dead_letters(self, platform_id: int | None = None) -> tuple[DeadLetter, ...]:
@@ -98,35 +115,64 @@ class Pumps:
         """Follow Directory and log, and wake the pumps."""
         while True:
             self._news.clear()
-            await self._follow_directory(tasks)
+            await self._follow_directory()
+            await self._follow_leases(tasks)
             await self._follow_agreements()
             await self.parts.log.read_on()
-            for pump, _ in self._pumps.values():
-                pump.wake()
+            for running in self._pumps.values():
+                running.pump.wake()
             try:
                 async with asyncio.timeout(LOOK_EVERY.total_seconds()):
                     await self._news.wait()
             except TimeoutError:
                 log.debug("looking at the log although nobody said that there is something")
 
-    async def _follow_directory(self, tasks: asyncio.TaskGroup) -> None:
+    async def _follow_directory(self) -> None:
         platforms = dict(self.parts.directory().platforms)
-        if platforms == self._seen:
+        does_chores = self.leases.has(THE_HUB)
+        if platforms == self._seen and does_chores == self._did_chores:
             return
         wanted = {receiver for platform in platforms.values() for receiver in receivers(platform)}
-        await self.parts.cursors.adopt(wanted)
+        await self.parts.cursors.adopt(wanted, anew=does_chores and not self._did_chores)
         await self.parts.dead_letters.forget_all_but(wanted)
-        registered = {platform_id for platform_id, each in platforms.items() if each.is_registered}
-        for platform_id in self._pumps.keys() - registered:
-            _, task = self._pumps.pop(platform_id)
-            task.cancel()
-        for platform_id in registered - self._pumps.keys():
-            pump = Pump(platform_id, self.parts)
-            self._pumps[platform_id] = (pump, tasks.create_task(pump.run()))
-        for platform_id in registered:
-            if platforms[platform_id] != self._seen.get(platform_id):
-                self._pumps[platform_id][0].renewed()
-        self._seen = platforms
+        for platform_id, running in self._pumps.items():
+            if platform_id in platforms and platforms[platform_id] != self._seen.get(platform_id):
+                running.pump.renewed()
+        self._seen, self._did_chores = platforms, does_chores
+
+    async def _follow_leases(self, tasks: asyncio.TaskGroup) -> None:
+        """Have a pump for each registered platform that this process looks after, and no others."""
+        registered = {platform_id for platform_id, each in self._seen.items() if each.is_registered}
+        for platform_id, running in list(self._pumps.items()):
+            is_lost = self.leases.of(platform_id) is not running.lease and self.leases.is_shared
+            if platform_id not in registered or is_lost:
+                del self._pumps[platform_id]
+                await _ended(running.task)
+        for platform_id in sorted(registered - self._pumps.keys()):
+            lease = self.leases.of(platform_id)
+            if lease is None or not self.leases.has(platform_id):
+                continue
+            if self.leases.is_shared:
+                await self._take_up(platform_id)
+            pump = Pump(platform_id, self.parts, lease)
+            self._pumps[platform_id] = _Running(pump, lease, tasks.create_task(pump.run()))
+
+    async def _take_up(self, platform_id: int) -> None:
+        """Another process may have looked after the platform until now: go on where it stopped."""
+        await self.parts.cursors.take_up(platform_id)
+        await self.parts.dead_letters.take_up(platform_id)
+        await self.parts.resyncs.read()
+
+    async def _let_go(self, platform_id: int) -> None:
+        """Somebody else is to look after the platform: end what is under way, and write how far it came."""
+        running = self._pumps.pop(platform_id, None)
+        if running is None:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LETTING_GO.total_seconds()):
+                await running.pump.stop()
+        await _ended(running.task)
+        await self.parts.cursors.flush()
 
     async def _follow_agreements(self) -> None:
         """Who changes agreements owes resyncs, in the same transaction, and a new Directory after it."""
@@ -141,8 +187,21 @@ class Pumps:
 
     async def _trim(self) -> None:
         while True:
-            await self.parts.log.trim(self.parts.clock() - self._keep)
+            if self.leases.has(THE_HUB):
+                await self.parts.log.trim(self.parts.clock() - self._keep)
             await asyncio.sleep(TRIM_EVERY.total_seconds())
+
+
+class _Running(NamedTuple):
+    pump: Pump
+    #: By which it runs: with the next one begins another pump.
+    lease: Lease
+    task: asyncio.Task[None]
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def _kept_going(work: Callable[[], Awaitable[None]]) -> None:

@@ -23,6 +23,7 @@ from hub.ocpi.description import ObjectKey
 from hub.ocpi.modules import MODULES
 from hub.ocpi.party import Party
 from hub.store.database import Database
+from hub.store.leases import Leases
 from hub.store.object_rows import DELETABLE
 from schemas import exact_json
 from schemas.v2_2_1 import Role
@@ -69,8 +70,9 @@ class Batch:
 class Resyncs:
     """What is owed to receivers beside the log. Who owes them anew must have it `read`."""
 
-    def __init__(self, database: Database, directory: Callable[[], Directory]) -> None:
+    def __init__(self, database: Database, leases: Leases, directory: Callable[[], Directory]) -> None:
         self._database = database
+        self._leases = leases
         self._directory = directory
         #: By the number of the resync, the first one first.
         self._owed: dict[Receiver, dict[int, Resync]] = {}
@@ -123,7 +125,11 @@ class Resyncs:
         )
 
     async def told(self, batch: Batch, places: Collection[int]) -> None:
-        """The receiver knows the objects at these places; on disk when this returns."""
+        """The receiver knows the objects at these places; on disk when this returns.
+
+        Raises:
+            LeaseLost: another process looks after the platform by now.
+        """
         position, beyond = None, set(places)
         for place, _ in batch.places:
             if place not in beyond:
@@ -161,23 +167,24 @@ class Resyncs:
                 found += (await connection.execute(_OBJECTS, wanted | {"is_deleted": is_deleted})).all()
         return sorted(found, key=lambda row: int(row.seq))
 
-    async def _move(self, resyncs: Iterable[Resync], position: int) -> None:
+    async def _move(self, resyncs: Collection[Resync], position: int) -> None:
         ids = [each.id for each in resyncs]
-        async with self._changing, self._database.writing() as connection:
+        about = {each.receiver.platform_id for each in resyncs}
+        async with self._changing, self._leases.writing(*about) as connection:
             await connection.execute(_MOVE, [{"id": each, "position": position} for each in ids])
         self._positions |= dict.fromkeys(ids, position)
 
     async def _finish(self, resyncs: Collection[Resync]) -> None:
         async with self._changing:
-            await self._forget(each.id for each in resyncs)
+            await self._forget((each.id for each in resyncs), {each.receiver.platform_id for each in resyncs})
             for each in resyncs:
                 self._owed.get(each.receiver, {}).pop(each.id, None)
                 self._beyond.pop(each.receiver, None)
 
-    async def _forget(self, ids: Iterable[int]) -> None:
+    async def _forget(self, ids: Iterable[int], about: Iterable[int] = ()) -> None:
         rows = [{"id": each} for each in ids]
         if rows:
-            async with self._database.writing() as connection:
+            async with self._leases.writing(*about) as connection:
                 await connection.execute(_FORGET, rows)
 
 

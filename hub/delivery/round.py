@@ -66,6 +66,8 @@ class Round:
     states: dict[ObjectKey, State]
     delivered: list[Attempt] = field(default_factory=list)
     refused: list[Attempt] = field(default_factory=list)
+    #: Whether it ended early because this process must not go on.
+    is_cut: bool = False
     #: The failure that ended the round early.
     failure: Attempt | None = None
 

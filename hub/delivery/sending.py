@@ -100,15 +100,21 @@ class Sending:
     timeout: timedelta
 
     async def send(
-        self, hub: Party, platform: Platform, receiver: Receiver, change: Change, letter: Letter
+        self,
+        hub: Party,
+        platform: Platform,
+        receiver: Receiver,
+        change: Change,
+        letter: Letter,
+        within: timedelta = timedelta.max,
     ) -> Attempt:
-        """Send the letter once, and judge the answer."""
+        """Send the letter once, and judge the answer, which is not waited for longer than `within`."""
         module = change.key.module
         url = platform.url(module, InterfaceRole.RECEIVER, letter.tail, letter.query)
         if url is None:
             reason = f"{platform.name} offers no Receiver interface of {module} any more"
             return Attempt(receiver, change, letter, Verdict.REFUSED, reason=reason)
-        client = self.calls.client(platform, Purpose.DELIVERY, self.timeout, module)
+        client = self.calls.client(platform, Purpose.DELIVERY, min(self.timeout, within), module)
         try:
             answer = await client.call(
                 letter.method,

@@ -36,6 +36,7 @@ class Introductions:
         clock: Clock,
         *,
         chance: Callable[[], float],
+        is_ours: Callable[[int], bool] = lambda _platform_id: True,
         wait: Wait = wait_for,
     ) -> None:
         """Wire up.
@@ -46,6 +47,7 @@ class Introductions:
             identity: What there is to see.
             clock: Tells the time.
             chance: A random number from 0 to 1.
+            is_ours: Whether this process looks after a platform.
             wait: Waits for news.
         """
         self._directory = directory
@@ -53,6 +55,7 @@ class Introductions:
         self._identity = identity
         self._clock = clock
         self._chance = chance
+        self._is_ours = is_ours
         self._wait = wait
         self._news = asyncio.Event()
         #: Platforms that could not be told, how often, and when it is tried again.
@@ -67,7 +70,7 @@ class Introductions:
         while True:
             self._news.clear()
             for platform in tuple(self._directory.value.platforms.values()):
-                if self._is_due(platform):
+                if self._is_ours(platform.id) and self._is_due(platform):
                     await self._tell(platform)
             await self._wait(self._news, LONGEST_WAIT)
 

@@ -9,6 +9,7 @@ from hub.directory.directory import Platform
 from hub.pulling.lists import List, lists
 from hub.pulling.progress import Progress
 from hub.pulling.puller import Puller, PullerParts, PullStatus
+from hub.store.leases import Leases
 
 #: How often the Directory is looked at even if nobody said that it is another one.
 LOOK_EVERY = timedelta(seconds=10)
@@ -37,13 +38,16 @@ class PullShown:
 
 
 class Pullers:
-    """Owns a puller for each registered platform. Somebody must `run` it."""
+    """Owns a puller for each registered platform that this process looks after. Somebody must `run` it."""
 
-    def __init__(self, parts: PullerParts) -> None:
+    def __init__(self, parts: PullerParts, leases: Leases) -> None:
         self._parts = parts
+        self._leases = leases
         self._news = asyncio.Event()
         self._pullers: dict[int, tuple[Puller, asyncio.Task[None]]] = {}
         self._seen: dict[int, Platform] = {}
+        self._ours: frozenset[int] = frozenset()
+        leases.heard_by(self.wake)
 
     def wake(self) -> None:
         """The Directory is another one."""
@@ -107,17 +111,20 @@ class Pullers:
 
     async def _follow_directory(self, tasks: asyncio.TaskGroup) -> None:
         platforms = dict(self._parts.reading.directory().platforms)
-        if platforms == self._seen:
-            return
         registered = {platform_id for platform_id, each in platforms.items() if each.is_registered}
-        for platform_id in self._pullers.keys() - registered:
+        ours = frozenset(filter(self._leases.has, registered))
+        if platforms == self._seen and ours == self._ours:
+            return
+        for platform_id in self._pullers.keys() - ours:
             _, task = self._pullers.pop(platform_id)
             task.cancel()
         await self._parts.records.forget_all_but(registered)
-        for platform_id in registered - self._pullers.keys():
+        if self._leases.is_shared and ours - self._ours:
+            await self._parts.records.open()  # another process may have pulled them until now
+        for platform_id in ours - self._pullers.keys():
             puller = Puller(platform_id, self._parts)
             self._pullers[platform_id] = (puller, tasks.create_task(puller.run()))
-        for platform_id in registered:
+        for platform_id in ours:
             if platforms[platform_id] != self._seen.get(platform_id):
                 self._pullers[platform_id][0].renewed()
-        self._seen = platforms
+        self._seen, self._ours = platforms, ours

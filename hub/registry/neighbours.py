@@ -54,6 +54,7 @@ class Neighbours:
         *,
         patience: timedelta,
         chance: Callable[[], float],
+        is_ours: Callable[[int], bool] = lambda _platform_id: True,
         wait: Wait = wait_for,
     ) -> None:
         """Wire up.
@@ -64,6 +65,7 @@ class Neighbours:
             calls: Asks them.
             patience: For a page of a list.
             chance: A random number from 0 to 1.
+            is_ours: Whether this process looks after a platform.
             wait: Waits for news.
         """
         self._directory = directory
@@ -71,6 +73,7 @@ class Neighbours:
         self._calls = calls
         self._patience = patience
         self._chance = chance
+        self._is_ours = is_ours
         self._wait = wait
         self._news = asyncio.Event()
         #: When a hub is to be read; those that are not here are to be read now.
@@ -115,7 +118,8 @@ class Neighbours:
         """Read the lists of the hubs that are connected, until cancelled."""
         while True:
             self._news.clear()
-            hubs = {each.id: each for each in self._directory.value.platforms.values() if _can_be_read(each)}
+            platforms = self._directory.value.platforms.values()
+            hubs = {each.id: each for each in platforms if _can_be_read(each) and self._is_ours(each.id)}
             # Who was away is read when it is back, however recently it was read before.
             self._due = {platform_id: at for platform_id, at in self._due.items() if platform_id in hubs}
             now = self._calls.clock()

@@ -74,6 +74,7 @@ class Presence:
         *,
         silence: timedelta,
         patience: timedelta,
+        is_ours: Callable[[int], bool] = lambda _platform_id: True,
         backoff: Backoff = BACKOFF,
         wait: Wait = wait_for,
         chance: Callable[[], float] = _chance,
@@ -86,6 +87,7 @@ class Presence:
             calls: Asks.
             silence: A platform silent for so long is asked (HCI-10).
             patience: For its answer.
+            is_ours: Whether this process looks after a platform.
             backoff: When an OFFLINE platform is asked again.
             wait: Waits for news.
             chance: A random number from 0 to 1.
@@ -95,6 +97,7 @@ class Presence:
         self._calls = calls
         self._silence = silence
         self._patience = patience
+        self._is_ours = is_ours
         self._backoff = backoff
         self._wait = wait
         self._chance = chance
@@ -118,6 +121,10 @@ class Presence:
         self._pulse(platform_id).is_suspect = True
         self._news.set()
 
+    def look(self) -> None:
+        """This process looks after other platforms from now on."""
+        self._news.set()
+
     async def watch(self) -> None:
         """Ask and listen, until cancelled."""
         async with asyncio.TaskGroup() as questions:
@@ -132,7 +139,7 @@ class Presence:
     async def _believe(self) -> None:
         """Whoever was OFFLINE and has called is back."""
         back, self._back = self._back, set()
-        for platform_id in back:
+        for platform_id in filter(self._is_ours, back):
             pulse = self._pulse(platform_id)
             pulse.is_believed = True
             pulse.is_suspect = False
@@ -204,7 +211,8 @@ class Presence:
     def _watched(self) -> Iterator[Platform]:
         """The platforms that live or die by themselves, and are not being asked right now."""
         for platform in self._directory.value.platforms.values():
-            if platform.status in LIVE and platform.is_registered and platform.id not in self._asked:
+            is_watched = platform.status in LIVE and platform.is_registered and self._is_ours(platform.id)
+            if is_watched and platform.id not in self._asked:
                 yield platform
 
     def _due(self) -> list[Platform]:

@@ -38,6 +38,12 @@ class Topic(StrEnum):
     DIRECTORY = "directory"
     #: Objects, by module, and rows of the change log.
     OBJECTS = "objects"
+    #: Who looks after what, or may.
+    LEASES = "leases"
+    #: Platforms that have called, or cannot be reached, by number.
+    SIGNS = "signs"
+    #: What the process that does the hub's chores is to look at.
+    CHORES = "chores"
 
 
 class Announcements:

@@ -22,15 +22,15 @@ from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 
 from hub.store.database import Database
-from hub.store.tables import JournalRow, MadeWithRow, PolicyRow
+from hub.store.tables import JournalRow, LeaseRow, MadeWithRow, PolicyRow, ProcessRow
 from schemas import exact_json
 
 #: What stands first in every backup.
 FORMAT: Final = "ocpi-hub backup 1"
 #: Rows that are written at once.
 _BATCH: Final = 500
-#: Says of a database what it was made with; every database has its own.
-_OF_THE_DATABASE: Final = frozenset({str(MadeWithRow.__tablename__)})
+#: Says of a database what it was made with, and who uses it now; every database has its own.
+OF_THE_DATABASE: Final = frozenset(str(each.__tablename__) for each in (MadeWithRow, ProcessRow, LeaseRow))
 #: A hub that only just began has this one row, which says nothing yet.
 _THERE_FROM_THE_START: Final = frozenset({str(PolicyRow.__tablename__)})
 #: What JSON has no word for, and how it is written and read.
@@ -155,7 +155,7 @@ async def restore(database: Database, path: Path) -> Contents:
 
 def _tables() -> list[Table]:
     """The tables, each after those that its rows refer to."""
-    return [table for table in SQLModel.metadata.sorted_tables if table.name not in _OF_THE_DATABASE]
+    return [table for table in SQLModel.metadata.sorted_tables if table.name not in OF_THE_DATABASE]
 
 
 def _shape() -> dict[str, list[str]]:

@@ -67,6 +67,12 @@ class Database:
             yield connection
 
     @asynccontextmanager
+    async def at_once(self) -> AsyncIterator[AsyncConnection]:
+        """A connection on which each statement is a transaction of its own; for shared databases."""
+        async with self._reader.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """A connection for SELECTs that all see the same state."""
         async with self._snapshots.connect() as connection:

@@ -350,6 +350,35 @@ class CursorRow(SQLModel, table=True):
     seq: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
+class ProcessRow(SQLModel, table=True):
+    """A process of the hub, while it lives; with SQLite there is one, which does not stand here."""
+
+    __tablename__ = "process"
+
+    name: str = Field(primary_key=True)
+    #: Machine and number of the process, for people.
+    place: str
+    #: By the database's clock.
+    expires_at: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class LeaseRow(SQLModel, table=True):
+    """Which process looks after a platform; its row stays when nobody does, for the sake of its number."""
+
+    __tablename__ = "lease"
+
+    #: 0 is the hub itself.
+    platform_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    #: The name of a process; empty where it was given back.
+    holder: str
+    #: Grows with each new holder.
+    fence: int = Field(sa_column=Column(BigInteger, nullable=False))
+    #: By the database's clock.
+    expires_at: int = Field(sa_column=Column(BigInteger, nullable=False))
+    #: How it goes, in JSON, as its holder said last.
+    report: str = Field(default="", sa_column=Column(Text, nullable=False))
+
+
 class PulledListRow(SQLModel, table=True):
     """How far the hub has come with pulling a list: of one module, from one party of a platform."""
 

@@ -102,7 +102,7 @@ async def running_hub(
             soon.pumps.wake,
         )
         await connected.settle()
-        sweeping = sweep(now, written.objects, clock, settings.limits)
+        sweeping = sweep(now, written.objects, connected.leases, clock, settings.limits)
         loops = (
             *connected.loops(),
             *soon.loops(),
@@ -111,6 +111,7 @@ async def running_hub(
             sweeping,
         )
         await stack.enter_async_context(beside(written.objects.run(), *loops))
+        stack.push_async_callback(connected.leases.leave)
         await stack.enter_async_context(now.writing())
 
         ready = asyncio.Event()

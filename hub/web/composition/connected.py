@@ -1,6 +1,8 @@
 """Who is connected: the Directory, those who change it, and the loops that keep it true."""
 
+import os
 import random
+import socket
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +22,10 @@ from hub.registry.presence import Presence
 from hub.registry.quirk_watch import QuirkWatch
 from hub.registry.records import Records
 from hub.registry.signing import Signing
+from hub.registry.signs import Signs
 from hub.store.journal import Journal
+from hub.store.lease_rows import LeaseRows
+from hub.store.leases import Leases
 from hub.web.composition.bell import Bell
 from hub.web.composition.ground import Ground
 
@@ -42,6 +47,9 @@ class Connected:
     handshakes: Handshakes
     registering: Registering
     introductions: Introductions
+    #: What this process looks after.
+    leases: Leases
+    signs: Signs
 
     async def settle(self) -> None:
         """Take up where the hub stopped."""
@@ -57,6 +65,8 @@ class Connected:
             self.signing.watch(),
             self.quirks.run(),
             self.neighbours.watch(),
+            self.leases.run(),
+            self.signs.run(),
         )
 
 
@@ -80,9 +90,23 @@ def who_is_connected(ground: Ground, journal: Journal) -> Connected:
     platforms = Platforms(records, sealer, clock)
     handshake = HandshakeParts(identity, directory, records, calls, sealer, clock, patience)
     registering = Registering(handshake)
-    neighbours = Neighbours(directory, records, calls, patience=patience, chance=random.random)
-    introductions = Introductions(directory, registering, identity, clock, chance=random.random)
-    changed.heard_by(neighbours.look, introductions.look)
+    leases = _leases(ground, directory)
+    neighbours = Neighbours(
+        directory, records, calls, patience=patience, chance=random.random, is_ours=leases.has
+    )
+    introductions = Introductions(
+        directory, registering, identity, clock, chance=random.random, is_ours=leases.has
+    )
+    presence = Presence(
+        directory,
+        platforms,
+        calls,
+        silence=settings.limits.silence,
+        patience=patience,
+        is_ours=leases.has,
+    )
+    changed.heard_by(neighbours.look, introductions.look, leases.wake)
+    leases.heard_by(neighbours.look, introductions.look, presence.look)
     return Connected(
         identity=identity,
         directory=directory,
@@ -91,9 +115,22 @@ def who_is_connected(ground: Ground, journal: Journal) -> Connected:
         calls=calls,
         platforms=platforms,
         signing=Signing(records, directory, settings.policy, clock, new_id),
-        presence=Presence(directory, platforms, calls, silence=settings.limits.silence, patience=patience),
+        presence=presence,
         neighbours=neighbours,
         handshakes=Handshakes(handshake),
         registering=registering,
         introductions=introductions,
+        leases=leases,
+        signs=Signs(database, leases, directory),
     )
+
+
+def _leases(ground: Ground, directory: CurrentDirectory) -> Leases:
+    """Registered platforms are looked after; of the others nothing is to be done."""
+
+    def wanted() -> list[int]:
+        return [each.id for each in directory.value.platforms.values() if each.is_registered]
+
+    where = f"{socket.gethostname()} {os.getpid()}"
+    rows = LeaseRows(ground.place.name, where, ground.settings.limits.lease)
+    return Leases(ground.database, rows, wanted, before=ground.place.before)

@@ -19,16 +19,14 @@ from hub.web.routes import PartnerRoutes
 
 def callers(ground: Ground, connected: Connected, soon: Soon, now: Now) -> Authentication:
     """What tells callers by their tokens; any of them is alive."""
-
-    def seen(platform_id: int) -> None:
-        connected.presence.seen(platform_id)
-        soon.pumps.alive(platform_id)
-        now.traffic.circuits.alive(platform_id)
-
+    connected.signs.heard_by(
+        alive=(connected.presence.seen, soon.pumps.alive, now.traffic.circuits.alive),
+        unreachable=(connected.presence.unreachable,),
+    )
     return Authentication(
         connected.directory,
         ground.clock,
-        seen,
+        connected.signs.alive,
         connected.handshakes.end_rotation,
         connected.registering.settled,
         connected.quirks.observe,

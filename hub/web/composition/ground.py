@@ -13,6 +13,7 @@ from hub.http.upstream.names import Resolve
 from hub.ocpi.timestamps import Clock
 from hub.settings import Settings
 from hub.store.database import Database, opened
+from hub.store.place import Place, place_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Ground:
     callers: Callers
     database: Database
     transport: HttpTransport
+    #: Where this process stands among those of this data directory.
+    place: Place
 
 
 @asynccontextmanager
@@ -41,6 +44,7 @@ async def solid_ground(
     async with AsyncExitStack() as stack:
         port = stack.enter_context(listening(settings.host, settings.port))
         admin_port = stack.enter_context(listening(settings.admin_host, settings.admin_port))
+        place = stack.enter_context(place_in(settings.data))
         database = await stack.enter_async_context(opened(settings.database_url))
         transport = await stack.enter_async_context(
             http_transport(
@@ -51,4 +55,4 @@ async def solid_ground(
             )
         )
         callers = Callers(limits, asyncio.get_running_loop())
-        yield Ground(settings, clock, new_id, port, admin_port, callers, database, transport)
+        yield Ground(settings, clock, new_id, port, admin_port, callers, database, transport, place)

@@ -90,7 +90,7 @@ def what_happens_now(
         RateLimits(limits.requests_per_second, clock),
         Circuits(clock, random.random, most_under_way=limits.relays_in_flight),
     )
-    legs = Legs(connected.calls, limits.relay, connected.presence.unreachable, traffic.circuits)
+    legs = Legs(connected.calls, limits.relay, connected.signs.unreachable, traffic.circuits)
     links = Links(ground.database, public_url, clock)
     learnt = LearntAddressees(ground.database, clock, limits)
     keeping = Keeping(objects, lost=lambda change: journal.record(_not_kept(change, clock())))

@@ -52,22 +52,23 @@ def _pumps(ground: Ground, connected: Connected, may_exchange: MayExchange) -> P
     parts = PumpParts(
         directory=lambda: directory.value,
         log=ChangeLog(database),
-        cursors=Cursors(database),
-        dead_letters=DeadLetters(database, ground.clock),
-        resyncs=Resyncs(database, lambda: directory.value),
+        cursors=Cursors(database, connected.leases),
+        dead_letters=DeadLetters(database, connected.leases, ground.clock),
+        resyncs=Resyncs(database, connected.leases, lambda: directory.value),
         sending=Sending(connected.calls, limits.delivery),
         may_exchange=may_exchange,
         clock=ground.clock,
         chance=random.random,
-        unreachable=connected.presence.unreachable,
+        unreachable=connected.signs.unreachable,
         backoff=Backoff(),
         in_flight=limits.deliveries_in_flight,
     )
-    return Pumps(parts, keep=limits.change_log)
+    return Pumps(parts, connected.leases, keep=limits.change_log)
 
 
 def _pullers(ground: Ground, connected: Connected, objects: ObjectStore, pumps: Pumps) -> Pullers:
     rules, directory = ground.settings.pulling, connected.directory
     slots = asyncio.Semaphore(rules.at_once)
     reading = ReadingParts(connected.calls, objects, lambda: directory.value, rules, pumps.wake, slots)
-    return Pullers(PullerParts(reading, ProgressRecords(ground.database), random.random, wait_for))
+    parts = PullerParts(reading, ProgressRecords(ground.database), random.random, wait_for)
+    return Pullers(parts, connected.leases)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from hub.ocpi.timestamps import Clock
 from hub.settings import Limits
 from hub.store.database import microseconds
+from hub.store.leases import THE_HUB, Leases
 from hub.store.objects import ObjectStore
 from hub.web.composition.now import Now
 
@@ -15,9 +16,10 @@ SWEEP_EVERY = timedelta(minutes=10)
 log = logging.getLogger(__name__)
 
 
-async def sweep(now: Now, objects: ObjectStore, clock: Clock, limits: Limits) -> None:
-    """Remove what is too old, now and again, until cancelled."""
+async def sweep(now: Now, objects: ObjectStore, leases: Leases, clock: Clock, limits: Limits) -> None:
+    """Remove what is too old, now and again, until cancelled; one process does so for all."""
     while True:
+        await leases.wait_for(THE_HUB)
         try:
             await now.links.forget_expired()
             await now.learnt.forget_expired()

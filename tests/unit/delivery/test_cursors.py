@@ -10,6 +10,7 @@ from hub.delivery.audience import Receiver
 from hub.delivery.cursors import Cursors
 from hub.ocpi.party import Party, PartyRole
 from hub.store.database import Database, opened
+from hub.store.leases import Leases
 from schemas.v2_2_1 import Role
 from tests.fixtures.databases import database_in
 
@@ -34,7 +35,7 @@ async def _log_up_to(database: Database, seq: int) -> None:
 
 
 async def reopened(database: Database) -> Cursors:
-    cursors = Cursors(database)
+    cursors = Cursors(database, Leases.alone(database))
     await cursors.open()
     return cursors
 

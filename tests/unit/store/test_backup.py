@@ -23,9 +23,18 @@ from sqlalchemy import (
 )
 from sqlmodel import SQLModel
 
-from hub.store.backup import FORMAT, NotEmpty, UnusableBackup, contents_of, kind, restore, write_backup
+from hub.store.backup import (
+    FORMAT,
+    OF_THE_DATABASE,
+    NotEmpty,
+    UnusableBackup,
+    contents_of,
+    kind,
+    restore,
+    write_backup,
+)
 from hub.store.database import Database, opened
-from hub.store.tables import ChangeRow, MadeWithRow
+from hub.store.tables import ChangeRow
 from tests.fixtures import postgresql
 from tests.fixtures.databases import Kind
 
@@ -33,7 +42,7 @@ NOW = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)
 ROWS = 3
 #: Bytes: more than what is held back before a file is written to.
 LONG = 500_000
-TABLES = [table for table in SQLModel.metadata.sorted_tables if table.name != MadeWithRow.__tablename__]
+TABLES = [table for table in SQLModel.metadata.sorted_tables if table.name not in OF_THE_DATABASE]
 
 
 def url_of(kind: Kind, path: Path) -> str:

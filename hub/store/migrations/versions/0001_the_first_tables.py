@@ -19,7 +19,7 @@ END $$
 """
 
 
-def upgrade() -> None:
+def upgrade() -> None:  # noqa: PLR0915 one statement a table
     is_postgresql = op.get_bind().dialect.name == "postgresql"
     op.create_table(
         "made_with",
@@ -152,6 +152,22 @@ def upgrade() -> None:
         sa.Column("party_id", sa.String(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("platform_id", "role", "country_code", "party_id"),
+    )
+    op.create_table(
+        "process",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("place", sa.String(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "lease",
+        sa.Column("platform_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("holder", sa.String(), nullable=False),
+        sa.Column("fence", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("report", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("platform_id"),
     )
     op.create_table(
         "dead_letter",
@@ -496,6 +512,8 @@ def downgrade() -> None:
     op.drop_table("journal")
     op.drop_table("dead_letter")
     op.drop_table("cursor")
+    op.drop_table("process")
+    op.drop_table("lease")
     op.drop_table("change")
     op.drop_table("policy")
     op.drop_table("judged_cdr")
