@@ -42,7 +42,13 @@ class NotPossible(Exception):
     """What was asked for cannot be done; the message says why, for the person at the command line."""
 
 
-#: The answer is JSON; raise `NotPossible` to say no.
+class PlainText(NamedTuple):
+    """An answer that is no JSON, as the metrics."""
+
+    text: str
+
+
+#: The answer is JSON, or a `PlainText`; raise `NotPossible` to say no.
 AdminHandler = Callable[[AdminRequest], Awaitable[Any]]
 #: By method and path below the prefix, as in `GET /locations`.
 AdminHandlers = Mapping[str, AdminHandler]
@@ -64,7 +70,8 @@ def _web_handler(handler: AdminHandler) -> WebHandler:
         if not isinstance(value, dict):
             raise NotPossible("expected a JSON object")
         arguments = {**request.query, **request.match_info}
-        return _json(await handler(AdminRequest(arguments, value)))
+        answer = await handler(AdminRequest(arguments, value))
+        return web.Response(text=answer.text) if isinstance(answer, PlainText) else _json(answer)
 
     return answered
 

@@ -140,6 +140,15 @@ def _duration(value: Any, unit: timedelta = timedelta(seconds=1)) -> timedelta |
     return float(number) * unit
 
 
+def _days(value: Any) -> timedelta | None:
+    number = _number(value)
+    return timedelta(days=float(number)) if number and number <= _TEN_YEARS.days else None
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
 def _time(value: Any, unit: timedelta = timedelta(seconds=1)) -> timedelta | None:
     return _duration(value, unit) or None
 
@@ -148,6 +157,7 @@ _LAST_PORT: Final = 65535
 #: BusinessDetails.name.
 _LONGEST_NAME: Final = 100
 _A_YEAR: Final = timedelta(days=366)
+_TEN_YEARS: Final = timedelta(days=3660)
 
 TEXT = Kind(_text, "a text")
 #: Perhaps an empty one.
@@ -163,3 +173,5 @@ SECONDS = Kind(_duration, "seconds")
 #: Some time, at most a year.
 SOME_SECONDS = Kind(_time, "seconds, more than 0")
 SOME_HOURS = Kind(lambda value: _time(value, timedelta(hours=1)), "hours, more than 0")
+SOME_DAYS = Kind(_days, "days, more than 0 and at most 3660")
+FLAG = Kind(_flag, "true or false")

@@ -34,6 +34,8 @@ from partners.cpo.entries import Entries
 from partners.cpo.event_log import EventLog
 from partners.cpo.grants import Grants
 from partners.cpo.handover import Handover
+from partners.cpo.health.administration import HealthAdministration
+from partners.cpo.health.care import Care
 from partners.cpo.id_tags import IdTags
 from partners.cpo.interfaces import Interfaces
 from partners.cpo.lane import Lane
@@ -183,13 +185,26 @@ class CpoNode(Platform):
             entries=self.entries,
             transactions=self.transactions,
         )
+        self.care = Care(
+            database=node.database,
+            configuration=configuration,
+            charging_log=self.charging_log,
+            early=self.promises.early,
+            inner=self.chargings,
+            thresholds=settings.health,
+            clock=clock,
+            backoff=settings.backoff,
+            chance=chance,
+        )
         self.central_system = CentralSystem(
-            self.chargings,
+            self.care.witness,
+            heard=self.care.witness.heard,
             clock=clock,
             settings=settings.central_system,
             known=lambda charge_point: charge_point in configuration.charge_points,
             wiring=configuration.wiring,
         )
+        self.rounds = self.care.rounds(self.central_system, node.changes, self._do_later)
         self._commands = Commands(
             configuration=configuration,
             charge_points=self.central_system,
@@ -257,7 +272,8 @@ class CpoNode(Platform):
             charging_profiles=self.charging_profiles.handlers(),
             charging_preferences=self._preferences.put,
         )
-        await self.node.start(offers, Administration(self).handlers())
+        health = HealthAdministration(self.care, self.rounds, self.node.clock)
+        await self.node.start(offers, {**Administration(self).handlers(), **health.handlers()})
         self._running.push_async_callback(self.node.stop)
         try:
             await self._group.__aenter__()
@@ -273,6 +289,8 @@ class CpoNode(Platform):
                 self.promises.watch(),
                 self.transactions.watch(),
                 self.reckoning.run(),
+                self.rounds.run(),
+                self.care.notices.run(),
             ):
                 self._spawn(work)
         except BaseException:

@@ -92,6 +92,8 @@ class _Station:
     calls: _Calls
     questions: Questions
     answers: RecentAnswers
+    #: Told of every message.
+    heard: Callable[[str], None]
     link: OcppLink | None = None
     #: What one charge point says is dealt with one by one, also while an old link gives way to a new one.
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -102,6 +104,7 @@ class _Station:
 
     async def answer(self, call: Call | Send, relaxed: Collection[Relaxation]) -> Payload:
         """The stored answer to a message that was said before, else a new one."""
+        self.heard(self.charge_point)
         if call.action == "StatusNotification":
             self.told_status.set()
         async with self.turn:
@@ -140,6 +143,7 @@ class CentralSystem:
         settings: Times.
         known: Whether a charge point of this identity belongs to us; others get HTTP 404.
         wiring: How the connectors of a charge point are numbered (2.x).
+        heard: Told that a charge point has said something, whatever it is.
         relaxed: Rules of OCPP's schemas that are not held against a charge point.
         new_message_id: For the CALLs we send.
     """
@@ -152,6 +156,7 @@ class CentralSystem:
         settings: CentralSystemSettings | None = None,
         known: Callable[[str], bool] = lambda _: True,
         wiring: Callable[[str], Wiring] = lambda _: Wiring({}),
+        heard: Callable[[str], None] = lambda _: None,
         relaxed: Callable[[str], Collection[Relaxation]] = lambda _: (),
         new_message_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
@@ -160,6 +165,7 @@ class CentralSystem:
         self._settings = settings or CentralSystemSettings()
         self._known = known
         self._wiring = wiring
+        self._heard = heard
         self._relaxed = relaxed
         self._new_message_id = new_message_id
         self._requests = count(1)
@@ -384,7 +390,9 @@ class CentralSystem:
         if station is None:
             answers = RecentAnswers(self._clock)
             calls = self._calls_of_1_6(charge_point)
-            station = self._stations[charge_point] = _Station(charge_point, calls, _OF_1_6, answers)
+            station = self._stations[charge_point] = _Station(
+                charge_point, calls, _OF_1_6, answers, self._heard
+            )
         if version.is_1_6:
             station.calls, station.questions = self._calls_of_1_6(charge_point), _OF_1_6
         else:

@@ -198,3 +198,8 @@ class ChargingEvents(Protocol):
 
     async def reservation_ended(self, charge_point: str, number: int) -> None:
         """A station keeps a reservation no longer, though nobody used it (OCPP 2.x)."""
+
+    async def signature_checked(
+        self, charge_point: str, connector_id: int, what: str, *, is_right: bool
+    ) -> None:
+        """Whether something was signed as it should be; connector 0 is the charge point as a whole."""

@@ -5,7 +5,7 @@ restart loses nothing and a late message finds its place. A charge point forgets
 answered: both are on disk before.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -130,6 +130,8 @@ class ChargingLog:
         self._connectors: dict[Plug, ConnectorState] = {}
         self._open: dict[str, list[Charging]] = {}
         self._latest: dict[int, StateChange] = {}
+        #: Told of every transaction that begins or ends, where it is written down.
+        self.onlookers: list[Callable[[Charging], None]] = []
         database.undone.append(self._forget)
 
     def _forget(self) -> None:
@@ -142,6 +144,12 @@ class ChargingLog:
         self._open.pop(charging.plug.charge_point, None)
         if charging.stopped is not None:
             self._latest.pop(charging.id, None)
+        return charging
+
+    def _told(self, charging: Charging) -> Charging:
+        self._changed(charging)
+        for onlooker in self.onlookers:
+            onlooker(charging)
         return charging
 
     # Charge points and connectors.
@@ -204,7 +212,7 @@ class ChargingLog:
             " VALUES (?, ?, ?, ?, ?, ?)",
             (*_key(started), status.value),
         )
-        return self._changed(self.charging(charging_id))
+        return self._told(self.charging(charging_id))
 
     def named(self, charge_point: str, transaction_id: str) -> Charging | None:
         """The transaction that its station calls so (OCPP 2.x)."""
@@ -224,7 +232,7 @@ class ChargingLog:
             " VALUES (?, ?, '', ?, ?, ?)",
             (*plug, _text(at), AuthorizationStatus.UNKNOWN.value, transaction_id),
         )
-        return self._changed(self.charging(charging_id))
+        return self._told(self.charging(charging_id))
 
     def identified(self, charging: Charging, id_tag: str, status: AuthorizationStatus) -> Charging:
         """Keep whose a transaction is, and what that one was answered."""
@@ -254,7 +262,7 @@ class ChargingLog:
             "UPDATE charging SET stopped = ?, meter_stop = ?, reason = ?, ends_by = NULL WHERE id = ?",
             (_text(at), None if meter_stop is None else _number(meter_stop), reason, charging.id),
         )
-        return self._changed(self.charging(charging.id))
+        return self._told(self.charging(charging.id))
 
     def charging(self, charging_id: int) -> Charging:
         """The transaction with this id.

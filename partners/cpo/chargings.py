@@ -158,6 +158,13 @@ class Chargings:
         """A station keeps a reservation no longer (OCPP 2.x)."""
         self.entries.promises.given_up(charge_point, number)
 
+    async def signature_checked(
+        self, charge_point: str, connector_id: int, what: str, *, is_right: bool
+    ) -> None:
+        """Whether something was signed as it should be: for the operator."""
+        if not is_right:
+            log.warning("%s, connector %s: a signature failed: %s", charge_point, connector_id, what)
+
     def _enter_state(self, plug: Plug, change: StateChange) -> None:
         """The state of a connector says what its transaction does; in 2.x the transaction says so itself."""
         charging = self._open(plug, change.at)

@@ -9,6 +9,7 @@ import typer
 
 from partners.cpo import screens
 from partners.cpo.app import CpoNode
+from partners.cpo.health.cli import add_health_commands
 from partners.cpo.settings import ADMIN_PORT, read_settings
 from partners.node_cli import NodeCommands
 from partners.remote import Json, Key, Node, RemoteNode, say, show
@@ -35,6 +36,12 @@ ocpp_port = 9000
 # After how long, and how much energy, the eMSP hears of a running session.
 tell_every_seconds = 60
 tell_every_kwh = 1
+
+# What counts as ill, and who hears of it: docs/cpo-health.md.
+# [health]
+# offline_after_seconds = 300
+# webhook_url = "https://operations.example/alerts"
+# webhook_secret = "a long secret that the webhook knows, too"
 
 # The hub that it registers at; or use `ocpi-node cpo register`.
 # [hub]
@@ -116,6 +123,7 @@ commands.listing("sessions", screens.sessions, "The sessions, and whether their 
 commands.listing("cdrs", screens.cdrs, "The CDRs, and whether their eMSP has accepted them.")
 commands.listing("tokens", screens.tokens, "The eMSPs' tokens that we know.")
 commands.registration()
+add_health_commands(app, DEFAULT_NODE)
 NodeCommands(reservation, DEFAULT_NODE).listing(
     "list", screens.reservations, "The reservations that are open.", path="/reservations"
 )

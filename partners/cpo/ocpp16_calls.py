@@ -30,6 +30,10 @@ Payload = Mapping[str, Any]
 _MOST = 2**53
 
 
+#: What the status of a firmware update says of its signature.
+_SIGNATURES: Final[Mapping[str, bool]] = {"InvalidSignature": False, "SignatureVerified": True}
+
+
 @dataclass(frozen=True, slots=True)
 class ChargePointCalls:
     """Answers the CALLs of one charge point.
@@ -141,17 +145,30 @@ async def _noted(_station: ChargePointCalls, _: Payload) -> Payload:
     return {}
 
 
+async def _firmware_status(station: ChargePointCalls, payload: Payload) -> Payload:
+    is_right = _SIGNATURES.get(payload["status"])
+    if is_right is not None:
+        await station.events.signature_checked(station.charge_point, 0, "firmware", is_right=is_right)
+    return {}
+
+
+async def _security_event(station: ChargePointCalls, payload: Payload) -> Payload:
+    if "Signature" in payload["type"]:
+        await station.events.signature_checked(station.charge_point, 0, payload["type"], is_right=False)
+    return {}
+
+
 _ANSWERERS: Mapping[str, Callable[[ChargePointCalls, Payload], Awaitable[Payload]]] = {
     "Authorize": _authorize,
     "BootNotification": _boot_notification,
     "DataTransfer": _data_transfer,
     "DiagnosticsStatusNotification": _noted,
-    "FirmwareStatusNotification": _noted,
+    "FirmwareStatusNotification": _firmware_status,
     "Heartbeat": _heartbeat,
     "LogStatusNotification": _noted,
     "MeterValues": _meter_values,
-    "SecurityEventNotification": _noted,
-    "SignedFirmwareStatusNotification": _noted,
+    "SecurityEventNotification": _security_event,
+    "SignedFirmwareStatusNotification": _firmware_status,
     "StartTransaction": _start_transaction,
     "StatusNotification": _status_notification,
     "StopTransaction": _stop_transaction,

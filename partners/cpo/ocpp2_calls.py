@@ -58,6 +58,10 @@ _TOKEN_TYPES: Final[Mapping[str, TokenType]] = {
 _FREE_VEND: Final = "NoAuthorization"
 
 
+#: What the status of a firmware update says of its signature.
+_SIGNATURES: Final[Mapping[str, bool]] = {"InvalidSignature": False, "SignatureVerified": True}
+
+
 @dataclass(frozen=True, slots=True)
 class StationCalls:
     """Answers the CALLs of one station.
@@ -203,12 +207,25 @@ async def _noted(_station: StationCalls, _: Payload) -> Payload:
     return {}
 
 
+async def _firmware_status(station: StationCalls, payload: Payload) -> Payload:
+    is_right = _SIGNATURES.get(payload["status"])
+    if is_right is not None:
+        await station.events.signature_checked(station.charge_point, 0, "firmware", is_right=is_right)
+    return {}
+
+
+async def _security_event(station: StationCalls, payload: Payload) -> Payload:
+    if "Signature" in payload["type"]:
+        await station.events.signature_checked(station.charge_point, 0, payload["type"], is_right=False)
+    return {}
+
+
 _ANSWERERS: Final[Mapping[str, Callable[[StationCalls, Payload], Awaitable[Payload]]]] = {
     "Authorize": _authorize,
     "BootNotification": _boot_notification,
     "ClearedChargingLimit": _noted,
     "DataTransfer": _data_transfer,
-    "FirmwareStatusNotification": _noted,
+    "FirmwareStatusNotification": _firmware_status,
     "Heartbeat": _heartbeat,
     "LogStatusNotification": _noted,
     "MeterValues": _meter_values,
@@ -222,7 +239,7 @@ _ANSWERERS: Final[Mapping[str, Callable[[StationCalls, Payload], Awaitable[Paylo
     "PublishFirmwareStatusNotification": _noted,
     "ReportChargingProfiles": _noted,
     "ReservationStatusUpdate": _reservation_status,
-    "SecurityEventNotification": _noted,
+    "SecurityEventNotification": _security_event,
     "StatusNotification": _status_notification,
     "TransactionEvent": _transaction_event,
 }

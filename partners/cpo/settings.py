@@ -21,6 +21,7 @@ from partners.configuration_file import (
 )
 from partners.cpo.central_system import CentralSystemSettings
 from partners.cpo.configuration import Configuration, configuration
+from partners.cpo.health.thresholds import HEALTH, Thresholds
 from partners.cpo.sessions import Pace
 from partners.cpo.transactions import Patience
 from partners.settings import NodeSettings, hub_settings, node_settings
@@ -72,6 +73,8 @@ class CpoSettings:
     #: How long somebody who cannot be reached is left alone.
     backoff: Backoff = field(default_factory=Backoff)
     central_system: CentralSystemSettings = field(default_factory=CentralSystemSettings)
+    #: What counts as ill at a charger, and who hears of it.
+    health: Thresholds = field(default_factory=Thresholds)
     #: The hub's versions URL and the token A that it gave us; None: it is done later, or the hub does it.
     hub: tuple[str, str] | None = None
     #: How often the full list of tokens is read anew (TR-33).
@@ -79,7 +82,7 @@ class CpoSettings:
 
 
 def read_settings(path: Path) -> CpoSettings:
-    """The settings in a TOML file: the tables `node`, `cpo`, `hub`, `tariffs` and `locations`.
+    """The settings in a TOML file: the tables `node`, `cpo`, `health`, `hub`, `tariffs` and `locations`.
 
     Args:
         path: The file. A relative `database` in it starts at its folder.
@@ -100,17 +103,17 @@ def settings(told: Mapping[str, Any], folder: Path = Path(), ports: Ports = FREE
     node = node_settings(told, folder, {"port": ports.port, "admin_port": ports.admin_port}, wrong)
     own = {"ocpp_port": ports.ocpp_port, **table_settings(told, "cpo", _OWN, wrong)}
     pace = {name: own.pop(f"pace_{name}") for name in ("time", "energy") if f"pace_{name}" in own}
-    hub = hub_settings(told, wrong)
+    hub, health = hub_settings(told, wrong), Thresholds(**table_settings(told, "health", HEALTH, wrong))
     try:
         configured = configuration(told)
     except SettingsWrong as refused:
         raise SettingsWrong([*wrong, *refused.wrong]) from refused
     if wrong or node is None:
         raise SettingsWrong(wrong)
-    return CpoSettings(node=node, configuration=configured, hub=hub, pace=Pace(**pace), **own)
+    return CpoSettings(node=node, configuration=configured, hub=hub, pace=Pace(**pace), health=health, **own)
 
 
-_TABLES: Final = ("node", "cpo", "hub", "tariffs", "locations")
+_TABLES: Final = ("node", "cpo", "health", "hub", "tariffs", "locations")
 #: Keys of the table `cpo`.
 _OWN: Final[Mapping[str, Setting]] = {
     "ocpp_host": Setting("ocpp_host", TEXT),

@@ -149,6 +149,11 @@ class RecordingCpo:
     async def reservation_ended(self, charge_point: str, number: int) -> None:
         await self._took("reservation_ended", charge_point, number)
 
+    async def signature_checked(
+        self, charge_point: str, connector_id: int, what: str, *, is_right: bool
+    ) -> None:
+        await self._took("signature_checked", charge_point, connector_id, what, is_right)
+
 
 @dataclass(slots=True)
 class CpoNode:
