@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check postgresql format lint types imports fuzz bench conformance lock clean help
+.PHONY: setup demo test interop check postgresql format lint types imports fuzz bench conformance lock clean help
 
 help:            ## Show what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
@@ -50,6 +50,9 @@ types: setup     ## mypy, strict
 
 imports: setup   ## The import ladder
 	$(BIN)/lint-imports --no-cache
+
+interop: setup   ## Chargers and checkers that others wrote, at our CPO (npm packages go to .interop/)
+	$(BIN)/python -m tests.interop
 
 fuzz: setup      ## Two minutes of mutated messages at every route
 	$(BIN)/python -m tests.fuzz --seconds 120

@@ -368,7 +368,11 @@ class CentralSystem:
         if spelling != charge_point or not self._known(charge_point):
             _log.warning("%s is not one of our charge points: refused", charge_point)
             raise web.HTTPNotFound
-        version = chosen(request.headers.getall("Sec-WebSocket-Protocol", ()))
+        offered = request.headers.getall("Sec-WebSocket-Protocol", ())
+        if not offered:
+            _log.warning("%s offers no subprotocol: refused", charge_point)
+            raise web.HTTPBadRequest(text="offer a subprotocol: " + ", ".join(Version))
+        version = chosen(offered)
         if version is None:
             _log.warning("%s offers no version of OCPP that is spoken here: refused", charge_point)
             return await _refused_for_its_subprotocol(request)

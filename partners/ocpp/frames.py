@@ -22,6 +22,8 @@ CALL, CALL_RESULT, CALL_ERROR, CALL_RESULT_ERROR, SEND = 2, 3, 4, 5, 6
 LONGEST_MESSAGE_ID = 36
 #: What 2.x answers to when there is no message id.
 NO_MESSAGE_ID = "-1"
+#: Integers beyond this do not come back from JSON as they went.
+_MOST = 2**53
 
 
 class Call(NamedTuple):
@@ -70,10 +72,10 @@ class MalformedCall(CallRefused):
     """A frame that can only be refused, and what to refuse it under.
 
     Attributes:
-        message_id: Of the CALL, or of nothing (2.x).
+        message_id: Of the CALL, or of nothing (2.x); a number where the sender has a number for an id.
     """
 
-    def __init__(self, message_id: str, description: str, code: ErrorCode = ErrorCode.FORMAT) -> None:
+    def __init__(self, message_id: str | int, description: str, code: ErrorCode = ErrorCode.FORMAT) -> None:
         super().__init__(code, description)
         self.message_id = message_id
 
@@ -112,12 +114,13 @@ def _refused(frame: Any, version: Version) -> Exception:
     """How a list that is no frame is answered, if it can be."""
     match frame:
         case [2, str(message_id), *_] if len(message_id) > LONGEST_MESSAGE_ID:
-            said = f"a message id has at most {LONGEST_MESSAGE_ID} characters"
-            if version.is_1_6:  # else its sender would wait in vain
-                return MalformedCall(message_id, said)
-            return MalformedCall(NO_MESSAGE_ID, said, ErrorCode.UNREADABLE)
+            return _too_long(message_id, version)
         case [2, str(message_id), *_]:
-            return MalformedCall(message_id, "a CALL is [2, message id, action, payload]")
+            code = ErrorCode.PROTOCOL_ERROR if version.is_1_6 else ErrorCode.FORMAT
+            return MalformedCall(message_id, "a CALL is [2, message id, action, payload]", code)
+        case [2, int(number), *_] if type(number) is int and abs(number) < _MOST and not version.is_1_6:
+            # It can be read, though it is no text; under "-1" its sender would not find it.
+            return MalformedCall(number, "a message id is a text")
         case [3 | 4 | 5 | 6, *_]:
             # An answer is never answered.
             return NotAFrame("not a CALLRESULT or CALLERROR")
@@ -126,6 +129,13 @@ def _refused(frame: Any, version: Version) -> Exception:
             return MalformedCall(message_id[:LONGEST_MESSAGE_ID], "not a message type", code)
         case _:
             return _unreadable("no message type and message id", version)
+
+
+def _too_long(message_id: str, version: Version) -> Exception:
+    said = f"a message id has at most {LONGEST_MESSAGE_ID} characters"
+    if version.is_1_6:  # else its sender would wait in vain
+        return MalformedCall(message_id, said)
+    return MalformedCall(NO_MESSAGE_ID, said, ErrorCode.UNREADABLE)
 
 
 def _unreadable(what: str, version: Version) -> Exception:
@@ -144,7 +154,7 @@ def call_result(message_id: str, payload: Mapping[str, Any]) -> str:
     return _text([CALL_RESULT, message_id, payload])
 
 
-def call_error(message_id: str, refusal: CallRefused, version: Version) -> str:
+def call_error(message_id: str | int, refusal: CallRefused, version: Version) -> str:
     """The text of a CALLERROR."""
     return _text([CALL_ERROR, message_id, spelled(refusal.code, version), refusal.description, {}])
 

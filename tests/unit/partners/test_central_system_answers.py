@@ -113,7 +113,7 @@ async def test_the_answer_to_a_transaction_message_leaves_only_after_it_is_store
         await node.cpo.until_told(callback)
         # A frame that is answered at once comes back, and no other answer has come before it.
         await charger.say(2, "2", "Heartbeat")
-        assert (await charger.hear())[:3] == [4, "2", "FormationViolation"]
+        assert (await charger.hear())[:3] == [4, "2", "ProtocolError"]
         stored.set()
         assert (await charger.hear())[:2] == [3, "1"]
 

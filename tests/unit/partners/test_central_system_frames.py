@@ -48,11 +48,11 @@ async def test_a_binary_message_ends_the_link_and_no_other() -> None:
 @pytest.mark.parametrize(
     ("frame", "code"),
     [
-        ([2, "1", "Heartbeat"], "FormationViolation"),
-        ([2, "1", "Heartbeat", []], "FormationViolation"),
-        ([2, "1", "Heartbeat", "NotAnObject"], "FormationViolation"),
-        ([2, "1", "Heartbeat", {}, {}], "FormationViolation"),
-        ([2, "1", {}, {}], "FormationViolation"),
+        ([2, "1", "Heartbeat"], "ProtocolError"),
+        ([2, "1", "Heartbeat", []], "ProtocolError"),
+        ([2, "1", "Heartbeat", "NotAnObject"], "ProtocolError"),
+        ([2, "1", "Heartbeat", {}, {}], "ProtocolError"),
+        ([2, "1", {}, {}], "ProtocolError"),
         ([2, "1", "NoSuchAction", {}], "NotImplemented"),
         ([2, "1", "../../v201/schemas/HeartbeatRequest", {}], "NotImplemented"),
         ([2, "1", "heartbeat", {}], "NotImplemented"),

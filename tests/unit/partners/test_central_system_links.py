@@ -16,13 +16,22 @@ IMPATIENT = CentralSystemSettings(
 )
 
 
-@pytest.mark.parametrize("protocols", [(), ("ocpp2.0",), ("ocpp1.5", "soap")])
+@pytest.mark.parametrize("protocols", [("ocpp2.0",), ("ocpp1.5", "soap")])
 async def test_a_handshake_without_a_known_version_is_completed_and_closed_at_once(
     protocols: tuple[str, ...],
 ) -> None:
     async with cpo_node() as node, raw_charge_point(node.url(), protocols) as charger:
         assert charger.websocket.protocol is None
         assert await charger.farewell() == 1002
+    assert node.cpo.events == []
+
+
+async def test_a_handshake_without_a_subprotocol_is_refused() -> None:
+    async with cpo_node() as node:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            async with raw_charge_point(node.url(), ()):
+                pass
+    assert refused.value.status == 400
     assert node.cpo.events == []
 
 

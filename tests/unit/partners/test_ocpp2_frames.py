@@ -28,7 +28,9 @@ EVENT = {
         ("[]", "-1", "RpcFrameworkError"),
         ("[2]", "-1", "RpcFrameworkError"),
         ("{}", "-1", "RpcFrameworkError"),
-        ('[2, 5, "Heartbeat", {}]', "-1", "RpcFrameworkError"),
+        ('[2, 5, "Heartbeat", {}]', 5, "FormatViolation"),
+        (f'[2, {2**60}, "Heartbeat", {{}}]', "-1", "RpcFrameworkError"),
+        ('[2, true, "Heartbeat", {}]', "-1", "RpcFrameworkError"),
         ('[2, null, "Heartbeat", {}]', "-1", "RpcFrameworkError"),
         (f'[2, "{"x" * 37}", "Heartbeat", {{}}]', "-1", "RpcFrameworkError"),
         ("[" * 100_000, "-1", "RpcFrameworkError"),
@@ -40,7 +42,7 @@ EVENT = {
     ],
 )
 async def test_a_frame_that_is_none_is_refused_and_the_link_stays(
-    version: str, text: str, message_id: str, code: str
+    version: str, text: str, message_id: str | int, code: str
 ) -> None:
     async with cpo_node() as node, raw_charge_point(node.url(), [version]) as station:
         await station.websocket.send_str(text)
