@@ -124,6 +124,20 @@ class Ocpp16Questions:
         }
         return Question("SetChargingProfile", payload)
 
+    def default_profile(self, profile_id: int, profile: ChargingProfile) -> Question:
+        """SetChargingProfile, the TxDefaultProfile at connector 0."""
+        payload = {
+            "connectorId": 0,
+            "csChargingProfiles": {
+                "chargingProfileId": profile_id,
+                "stackLevel": 0,
+                "chargingProfilePurpose": "TxDefaultProfile",
+                "chargingProfileKind": "Relative",
+                "chargingSchedule": schedule_of(profile),
+            },
+        }
+        return Question("SetChargingProfile", payload)
+
     def clear_profile(self, profile_id: int) -> Question:
         """ClearChargingProfile."""
         return Question("ClearChargingProfile", {"id": profile_id})

@@ -158,6 +158,20 @@ class Ocpp2Questions:
         }
         return Question("SetChargingProfile", payload)
 
+    def default_profile(self, profile_id: int, profile: ChargingProfile) -> Question:
+        """SetChargingProfile, the TxDefaultProfile at EVSE 0."""
+        payload = {
+            "evseId": WHOLE_CHARGE_POINT,
+            "chargingProfile": {
+                "id": profile_id,
+                "stackLevel": 0,
+                "chargingProfilePurpose": "TxDefaultProfile",
+                "chargingProfileKind": "Relative",
+                "chargingSchedule": [{"id": profile_id, **schedule_of(profile)}],
+            },
+        }
+        return Question("SetChargingProfile", payload)
+
     def clear_profile(self, profile_id: int) -> Question:
         """ClearChargingProfile."""
         return Question("ClearChargingProfile", {"chargingProfileId": profile_id})

@@ -121,6 +121,9 @@ class Questions(Protocol):
     def limit(self, profile_id: int, watt: int, now: datetime) -> Question:
         """Keep the whole charge point within a limit, W."""
 
+    def default_profile(self, profile_id: int, profile: ChargingProfile) -> Question:
+        """Follow this profile, counted from its start, in every transaction that has none of its own."""
+
     def clear_profile(self, profile_id: int) -> Question:
         """Forget a profile."""
 
