@@ -49,6 +49,9 @@ from partners.cpo.profile_calls import ProfileCalls
 from partners.cpo.promises import Promises
 from partners.cpo.reckoning import Reckoning
 from partners.cpo.remote_starts import RemoteStarts
+from partners.cpo.reports.administration import ReportAdministration
+from partners.cpo.reports.exclusions import Exclusions
+from partners.cpo.reports.reading import Reports
 from partners.cpo.reservations import Reservations
 from partners.cpo.sending import Sending
 from partners.cpo.settings import CpoSettings
@@ -204,6 +207,8 @@ class CpoNode(Platform):
             known=lambda charge_point: charge_point in configuration.charge_points,
             wiring=configuration.wiring,
         )
+        exclusions = Exclusions(node.database)
+        self.reports = Reports(node.database, configuration, self.care.log, exclusions, clock)
         self.rounds = self.care.rounds(self.central_system, node.changes, self._do_later)
         self._commands = Commands(
             configuration=configuration,
@@ -273,7 +278,9 @@ class CpoNode(Platform):
             charging_preferences=self._preferences.put,
         )
         health = HealthAdministration(self.care, self.rounds, self.node.clock)
-        await self.node.start(offers, {**Administration(self).handlers(), **health.handlers()})
+        reports = ReportAdministration(self.reports)
+        admin = {**Administration(self).handlers(), **health.handlers(), **reports.handlers()}
+        await self.node.start(offers, admin)
         self._running.push_async_callback(self.node.stop)
         try:
             await self._group.__aenter__()

@@ -10,6 +10,7 @@ import typer
 from partners.cpo import screens
 from partners.cpo.app import CpoNode
 from partners.cpo.health.cli import add_health_commands
+from partners.cpo.reports.cli import add_report_commands
 from partners.cpo.settings import ADMIN_PORT, read_settings
 from partners.node_cli import NodeCommands
 from partners.remote import Json, Key, Node, RemoteNode, say, show
@@ -124,6 +125,7 @@ commands.listing("cdrs", screens.cdrs, "The CDRs, and whether their eMSP has acc
 commands.listing("tokens", screens.tokens, "The eMSPs' tokens that we know.")
 commands.registration()
 add_health_commands(app, DEFAULT_NODE)
+add_report_commands(app, DEFAULT_NODE)
 NodeCommands(reservation, DEFAULT_NODE).listing(
     "list", screens.reservations, "The reservations that are open.", path="/reservations"
 )
