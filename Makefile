@@ -66,6 +66,8 @@ conformance: setup  ## Write docs/conformance.md from the rows and the tests' ma
 lock: setup      ## Pin every dependency anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-header --extra dev --extra build pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-header --extra build --constraint requirements.lock pyproject.toml --output-file docker/requirements.lock
 
 clean:           ## Remove what was made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
