@@ -16,10 +16,11 @@ are lost.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
+from sqlalchemy import bindparam, func
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -42,6 +43,22 @@ RESTLESS_FOR = timedelta(minutes=10)
 TRY_AGAIN_AFTER = timedelta(days=1)
 
 _TRIED_AGAIN = tuple(quirk for quirk, each in QUIRKS.items() if each.is_tried_again)
+
+_SEEN_AGAIN = (
+    update(QuirkRow)
+    .where(
+        col(QuirkRow.platform_id) == bindparam("of_platform"),
+        col(QuirkRow.name) == bindparam("named"),
+        col(QuirkRow.about) == bindparam("of_what"),
+        col(QuirkRow.value) == bindparam("valued"),
+        col(QuirkRow.source) == Source.OBSERVED,
+    )
+    .values(
+        count=col(QuirkRow.count) + bindparam("times"),
+        last_seen=bindparam("now"),
+        correlation_id=func.coalesce(func.nullif(bindparam("exchange"), ""), col(QuirkRow.correlation_id)),
+    )
+)
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +90,8 @@ class QuirkWatch:
         self._clock = clock
         self._changed = changed
         self._waiting: deque[Observation] = deque(maxlen=CAPACITY)
+        #: What is known and was seen again: how often, and the correlation id of the last exchange.
+        self._again: dict[tuple[Spot, str], tuple[int, str]] = {}
         self._news = asyncio.Event()
         #: How often OCPI's own was seen since the quirk was, by platform, quirk and what it is about.
         self._usual: dict[Spot, int] = {}
@@ -81,8 +100,16 @@ class QuirkWatch:
 
     def observe(self, platform_id: int, seen: Seen) -> None:
         """A platform was seen to do something; costs next to nothing."""
-        self._waiting.append((platform_id, seen))
         platform = self._directory.value.platforms.get(platform_id)
+        if platform is not None and not seen.is_usual:
+            known = platform.quirks.known.get((seen.quirk, seen.about))
+            if known is not None and known.value == seen.value and known.source is Source.OBSERVED:
+                # A platform does so with each message: what it costs is a sum.
+                again = (platform_id, seen.quirk, seen.about), seen.value
+                count, _ = self._again.get(again, (0, ""))
+                self._again[again] = count + 1, seen.correlation_id
+                return
+        self._waiting.append((platform_id, seen))
         if platform is None or platform.quirks.value(seen.quirk, seen.about) != seen.value:
             self._news.set()
         elif seen.quirk is Quirk.PUSH and platform.quirks.pushes is Pushes.UNKNOWN:
@@ -102,11 +129,13 @@ class QuirkWatch:
 
     async def write_waiting(self) -> None:
         """Write what was observed, and put in force what has changed."""
-        seen, now = list(self._waiting), self._clock()
+        seen, again, now = list(self._waiting), self._again, self._clock()
         self._waiting.clear()
-        if not seen and not self._may_try():
+        self._again = {}
+        if not seen and not again and not self._may_try():
             return
         async with self._database.session() as session:
+            await self._count(session, again, now)
             has_changed = await self._forget_for_a_try(session, now)
             if seen:
                 has_changed |= await self._learn(session, seen, now)
@@ -115,6 +144,28 @@ class QuirkWatch:
         if has_changed:
             await self._directory.reload()
             self._changed()
+
+    async def _count(
+        self, session: AsyncSession, again: Mapping[tuple[Spot, str], tuple[int, str]], now: datetime
+    ) -> None:
+        """Write down what was seen again: none of it in a row is OCPI's own."""
+        rows = []
+        for (place, value), (count, correlation_id) in again.items():
+            self._usual.pop(place, None)
+            platform_id, quirk, about = place
+            rows.append(
+                {
+                    "of_platform": platform_id,
+                    "named": str(quirk),
+                    "of_what": about,
+                    "valued": value,
+                    "times": count,
+                    "now": now,
+                    "exchange": correlation_id,
+                }
+            )
+        if rows:
+            await (await session.connection()).execute(_SEEN_AGAIN, rows)
 
     def _may_try(self) -> bool:
         """Whether there may be a quirk that is to be forgotten for a try."""

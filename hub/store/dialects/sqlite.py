@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from hub.ocpi.description import ObjectKey
 from hub.store.dialects.dialect import Alone
+from hub.store.dialects.one_trip import one_trip
 
 #: How long a statement waits for another process that writes.
 BUSY_SECONDS = 30.0
@@ -65,7 +66,9 @@ class Sqlite:
     def engine(self, url: URL) -> AsyncEngine:
         """An engine whose connections write ahead, and wait for the disk at each commit."""
         engine = create_async_engine(
-            url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS, "factory": LettingGo}
+            url,
+            hide_parameters=True,
+            connect_args={"timeout": BUSY_SECONDS, "factory": LettingGo, "async_creator_fn": one_trip},
         )
         event.listen(engine.sync_engine, "connect", _prepare)
         event.listen(engine.sync_engine, "begin", _begin)

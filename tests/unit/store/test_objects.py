@@ -152,6 +152,7 @@ async def test_who_waits_when_the_hub_stops_is_told(stored: Stored) -> None:
     stopping = ObjectStore(database, lambda: NOW)
     async with asyncio.TaskGroup() as tasks:
         writer = tasks.create_task(stopping.run())
+        await asyncio.sleep(0)  # it has begun to wait for something to write
         async with database.writing(Alone.LOG):
             waiting = [tasks.create_task(_refusal(stopping, f"T{number}")) for number in range(3)]
             while not any(task.done() for task in waiting):
