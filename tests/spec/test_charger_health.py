@@ -326,9 +326,8 @@ async def test_cards_that_are_refused_again_and_again_raise_an_alert_and_one_acc
 
 async def test_a_session_in_which_no_energy_flows_is_told_and_one_in_which_it_does_ends_it() -> None:
     clock = SettableClock()
-    async with world(
-        tokens=(token(),), health=quick(no_energy_after=timedelta(minutes=10)), clock=clock
-    ) as made:
+    limits = quick(no_energy_after=timedelta(minutes=10), availability_patience=timedelta(hours=1))
+    async with world(tokens=(token(),), health=limits, clock=clock) as made:
         charger = await made.charger()
         operated = Operated(made.cpo, charger)
         car = replace(charger.settings.vehicle, max_power_w=Decimal("0.001"))
@@ -339,8 +338,7 @@ async def test_a_session_in_which_no_energy_flows_is_told_and_one_in_which_it_do
         await operated.raised("session without energy")
         assert operated.tried("session without energy") == []
         charger.unplug(1)
-        await until(lambda: operated.tried("session without energy"))
-        await until(lambda: charger.is_connected)
+        await until(lambda: operated.tried("session without energy") == [("ChangeAvailability", "accepted")])
         charger.plug_in(1)
         await until(lambda: charger.connector(1).status == "Preparing")
         assert await charger.tap(1, "CARD1") == "Accepted"
@@ -375,3 +373,51 @@ async def test_the_metrics_count_chargers_alerts_and_repairs() -> None:
 
 def _firmware_status(version: str) -> str:
     return "SignedFirmwareStatusNotification" if version == "1.6" else "FirmwareStatusNotification"
+
+
+async def test_a_connector_that_was_taken_out_of_use_when_the_node_stopped_is_taken_back(
+    tmp_path: Path,
+) -> None:
+    async with AsyncExitStack() as stack:
+        made = await operated(stack, folder=tmp_path, speed=1, availability_pause=timedelta(hours=1))
+        made.charger.break_down(1)
+        await until(lambda: made.charger.connector(1).status == "Unavailable")
+    async with AsyncExitStack() as stack:
+        made = await operated(stack, folder=tmp_path, speed=1)
+        await until(lambda: ("ChangeAvailability", "in use again") in made.tried("faulted"))
+        await made.cleared("faulted")
+
+
+async def test_one_that_flaps_is_told_less_and_less_often() -> None:
+    clock = SettableClock()
+    calm = timedelta(minutes=1)
+    async with webhook() as hook, AsyncExitStack() as stack:
+        made = await operated(
+            stack,
+            clock=clock,
+            webhook_url=hook.url,
+            repairs=False,
+            calm=calm,
+            calm_at_most=timedelta(hours=1),
+        )
+        for times in range(4):
+            made.charger.break_down(1)
+            await until(lambda: made.alerts("faulted") and made.alerts("faulted")[-1].cleared_at is None)
+            made.charger.repair(1)
+            await until(lambda: made.charger.connector(1).status == "Available")
+            await looked(made)
+            # Less than it must be calm for by now: nothing is told, and the same alert goes on.
+            clock.ahead += calm * 2**times - timedelta(seconds=5)
+            await looked(made)
+            assert made.alerts("faulted")[-1].cleared_at is None
+            clock.ahead += timedelta(seconds=6)
+            await made.cleared("faulted")
+        await until(lambda: hook.events("faulted") == ["raised", "cleared"] * 4)
+
+
+async def looked(made: Operated) -> None:
+    """All that was told has been looked at: twice, since the first look may have begun before."""
+    heard = made.cpo.care.seen
+    await until(lambda: heard.vitals(CP1, heard.link("CP1")).status == made.charger.connector(1).status.value)
+    looks = made.cpo.rounds.looks
+    await until(lambda: made.cpo.rounds.looks > looks + 1)

@@ -180,6 +180,16 @@ class AlertBook:
             self._ill[alert.key.plug.charge_point] -= 1
         return replace(alert, cleared_at=now, cleared_by=by)
 
+    def forget(self, before: datetime) -> None:
+        """Drop what was over before an instant, and the steps that were tried about it."""
+        over = "SELECT id FROM health_alert WHERE cleared_at < ?"
+        with self._database.transaction():
+            self._database.execute(
+                f"DELETE FROM health_repair WHERE alert IN ({over})",  # noqa: S608 nothing from outside
+                (microseconds(before),),
+            )
+            self._database.execute("DELETE FROM health_alert WHERE cleared_at < ?", (microseconds(before),))
+
     def climb(self, alert: Alert) -> Alert:
         """The next rung is another one."""
         return self._changed(replace(alert, next_rung=alert.next_rung + 1))

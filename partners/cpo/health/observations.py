@@ -68,7 +68,8 @@ class Observations:
     ) -> None:
         self._clock = clock
         self._log = charging_log
-        self._thresholds = thresholds
+        self._tolerance_wh = thresholds.unmetered_kwh * 1000
+        self._idle_after = thresholds.unmetered_after
         started = clock()
         self._chargers = {each: _Charger(started) for each in charge_points}
         self._connectors: dict[Plug, _Connector] = {}
@@ -108,10 +109,10 @@ class Observations:
         """What was written was undone: begin again with what is on disk."""
         self._connectors.clear()
 
-    def heard(self, charge_point: str) -> datetime | None:
+    def heard(self, charge_point: str, at: datetime) -> datetime | None:
         """Something was said; when something was said before."""
         seen = self._charger(charge_point)
-        before, seen.heard_at = seen.heard_at, self._clock()
+        before, seen.heard_at = seen.heard_at, at
         return before
 
     def came(self, charge_point: str) -> None:
@@ -209,7 +210,7 @@ class Observations:
         if before is None or since is None or told < before:  # a new meter
             seen.register, seen.register_at = told, now
             return None
-        if told - before > self._thresholds.unmetered_kwh * 1000:
+        if told - before > self._tolerance_wh:
             if (
                 seen.unmetered_since is None
                 or (seen.idle_since or seen.unmetered_since) > seen.unmetered_since
@@ -218,7 +219,7 @@ class Observations:
             seen.unmetered_wh += told - before
             seen.register, seen.register_at = told, now
             return told - before
-        if now - since >= self._thresholds.unmetered_after:
+        if now - since >= self._idle_after:
             seen.idle_since = now
             seen.register, seen.register_at = told, now
         return None

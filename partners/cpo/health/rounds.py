@@ -7,7 +7,7 @@ is taken back into use.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,13 +20,19 @@ from partners.cpo.health.ladder import Move, Situation, Step, next_move, patienc
 from partners.cpo.health.notices import Notices
 from partners.cpo.health.observations import Observations
 from partners.cpo.health.repairs import NotPutBack, Repairs
-from partners.cpo.health.rules import RULES, Health, Ill, Judgement, Rule, Scope
+from partners.cpo.health.rules import RULES, Health, Ill, Judgement, Scope
 from partners.cpo.health.thresholds import Thresholds
 from partners.cpo.remote_outcome import RemoteOutcome
 from partners.database import Database
 
 log = logging.getLogger(__name__)
 
+_OF_THE_WHOLE: Final = [
+    (rule, each.judge) for rule, each in RULES.items() if each.scope is not Scope.CONNECTORS
+]
+_OF_A_CONNECTOR: Final = [
+    (rule, each.judge) for rule, each in RULES.items() if each.scope is not Scope.CHARGER
+]
 #: Chargers that are looked at before others get a turn.
 _AT_ONCE: Final = 50
 _HOUR: Final = timedelta(hours=1)
@@ -127,9 +133,10 @@ class Rounds:
         """Judge a charger, and begin what follows."""
         now = self._clock()
         link = self._seen.link(charge_point)
-        for rule, key in _questions(charge_point, plugs):
-            judgement = RULES[rule].judge(self._seen.vitals(key.plug, link), self._thresholds, now)
-            self._judged(key, judgement, now)
+        for plug in (Plug(charge_point, WHOLE), *plugs):
+            vitals = self._seen.vitals(plug, link)
+            for rule, judge in _OF_THE_WHOLE if plug.number == WHOLE else _OF_A_CONNECTOR:
+                self._judged(Key(plug, rule), judge(vitals, self._thresholds, now), now)
         for alert in self._book.open_at(charge_point):
             move = next_move(
                 alert.key.rule, alert.rung, self._situation(charge_point, now), self._thresholds, now
@@ -257,17 +264,9 @@ class Rounds:
         if self._tidied is None or now - self._tidied >= _HOUR:
             self._tidied = now
             dropped = self._log.forget(now - self._thresholds.retention)
+            self._book.forget(now - self._thresholds.retention)
             if dropped:
                 log.info("%s old lines of the chargers' log are dropped", dropped)
-
-
-def _questions(charge_point: str, plugs: Sequence[Plug]) -> Iterator[tuple[Rule, Key]]:
-    for rule, description in RULES.items():
-        if description.scope is not Scope.CONNECTORS:
-            yield rule, Key(Plug(charge_point, WHOLE), rule)
-        if description.scope is not Scope.CHARGER:
-            for plug in plugs:
-                yield rule, Key(plug, rule)
 
 
 def named(plug: Plug) -> str:

@@ -56,8 +56,8 @@ class Witness:
 
     def heard(self, charge_point: str) -> None:
         """Any message has come."""
-        before = self._seen.heard(charge_point)
         now = self._clock()
+        before = self._seen.heard(charge_point, now)
         if before is not None and now - before >= self._silent_after:
             seconds = int((now - before).total_seconds())
             self._write(Plug(charge_point, WHOLE), Kind.SILENT, seconds=seconds)
