@@ -1,6 +1,7 @@
 """Listening on a port, with an application behind it."""
 
 import os
+import ssl
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -20,7 +21,13 @@ class CannotListen(OSError):
 
 
 async def listen(
-    application: web.Application, host: str, port: int, setting: str, running: AsyncExitStack
+    application: web.Application,
+    host: str,
+    port: int,
+    setting: str,
+    running: AsyncExitStack,
+    *,
+    tls: ssl.SSLContext | None = None,
 ) -> str:
     """Serve the application until the stack is closed.
 
@@ -30,6 +37,7 @@ async def listen(
         port: 0 takes a free one.
         setting: Where the operator has chosen the port, as in `node.port`.
         running: Closed at the end.
+        tls: None: without TLS.
 
     Returns:
         HOST:PORT at which it is reached from this machine.
@@ -41,7 +49,7 @@ async def listen(
     await runner.setup()
     running.push_async_callback(runner.cleanup)
     try:
-        await web.TCPSite(runner, host, port, backlog=_BACKLOG).start()
+        await web.TCPSite(runner, host, port, backlog=_BACKLOG, ssl_context=tls).start()
     except OSError as error:
         raise CannotListen(f"{setting}: cannot listen on {host}:{port}: {_reason(error)}") from error
     return f"{LOOPBACK if host in EVERYWHERE else host}:{runner.addresses[0][1]}"

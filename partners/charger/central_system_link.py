@@ -174,7 +174,7 @@ class CentralSystemLink:
             raise CallRefused(ErrorCode.NOT_SUPPORTED)
         return reply
 
-    async def _refuse(self, message_id: str, refused: CallRefused) -> None:
+    async def _refuse(self, message_id: str | int, refused: CallRefused) -> None:
         await self._send(frames.call_error(message_id, refused, self._version))
 
     def _hear(self, answer: CallResult | CallError) -> None:

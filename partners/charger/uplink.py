@@ -63,6 +63,10 @@ class Uplink:
         self._link: CentralSystemLink | None = None
         self._websocket: aiohttp.ClientWebSocketResponse | None = None
         self._boot_accepted = False
+        #: What is said while the boot is not accepted yet, since it was asked for; None: it is accepted.
+        self._early: asyncio.Queue[Call] | None = None
+        #: Set when the boot is to be told again now.
+        self._boots_now = asyncio.Event()
         self._boot_reason = BootReason.POWER_UP
         self._pause = owner.settings.reconnect_after
         self._is_switched_off = False
@@ -87,7 +91,12 @@ class Uplink:
 
     def say(self, call: Call) -> None:
         """Say something that is worth nothing on a later link; nothing without a link."""
-        if self.is_up:
+        if self._early is not None:
+            if call.action == "BootNotification":
+                self._boots_now.set()
+            else:
+                self._early.put_nowait(call)
+        elif self.is_up:
             self._outbox.put(Message(lambda: call, outlives_the_link=False))
 
     async def ask(self, call: Call) -> Mapping[str, Any]:
@@ -165,7 +174,7 @@ class Uplink:
             try:
                 yield websocket
             finally:
-                self._websocket = self._link = None
+                self._websocket = self._link = self._early = None
                 self._outbox.link_lost()
                 self._owner.disconnected()
 
@@ -178,7 +187,11 @@ class Uplink:
             group.create_task(link.listen())
             after_boot = not self._boot_accepted
             if after_boot:
+                self._early = asyncio.Queue()
+                saying = group.create_task(self._say_early(link, self._early))
                 await self._boot(link)
+                self._early = None
+                saying.cancel()
             self._link = link
             self._is_known_unreachable = False
             self._pause = owner.settings.reconnect_after
@@ -196,7 +209,24 @@ class Uplink:
                 if answer["interval"] > 0:
                     configuration.values["HeartbeatInterval"] = str(answer["interval"])
             if not self._boot_accepted:
-                await self._owner.time.sleep(configuration.duration("HeartbeatInterval"))
+                await self._until_boot(configuration.duration("HeartbeatInterval"))
+
+    async def _until_boot(self, pause: timedelta) -> None:
+        """Wait until it is time to boot again, or until somebody asks for it."""
+        self._boots_now.clear()
+        async with asyncio.TaskGroup() as group:
+            either = [
+                group.create_task(self._owner.time.sleep(pause)),
+                group.create_task(self._boots_now.wait()),
+            ]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            for each in either:
+                each.cancel()
+
+    async def _say_early(self, link: CentralSystemLink, early: "asyncio.Queue[Call]") -> None:
+        while True:
+            with contextlib.suppress(NotAnswered):
+                await link.ask(await early.get())
 
     async def _beat(self, link: CentralSystemLink) -> None:
         while True:

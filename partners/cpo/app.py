@@ -7,6 +7,7 @@ charge points == OCPP => CentralSystem -> Chargings -> Bookkeeping -> Outbox -> 
 import asyncio
 import logging
 import random
+import ssl
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -27,6 +28,7 @@ from partners.cpo.charging_log import ChargingLog
 from partners.cpo.charging_profiles import ChargingProfiles
 from partners.cpo.chargings import Chargings
 from partners.cpo.commands import Commands
+from partners.cpo.configuration import Plug
 from partners.cpo.contracts import Contracts
 from partners.cpo.corrections import Corrections
 from partners.cpo.early_sessions import EarlySessions
@@ -36,6 +38,7 @@ from partners.cpo.grants import Grants
 from partners.cpo.handover import Handover
 from partners.cpo.health.administration import HealthAdministration
 from partners.cpo.health.care import Care
+from partners.cpo.health.charger_log import WHOLE, Kind
 from partners.cpo.id_tags import IdTags
 from partners.cpo.interfaces import Interfaces
 from partners.cpo.lane import Lane
@@ -53,6 +56,9 @@ from partners.cpo.reports.administration import ReportAdministration
 from partners.cpo.reports.exclusions import Exclusions
 from partners.cpo.reports.reading import Reports
 from partners.cpo.reservations import Reservations
+from partners.cpo.security.administration import SecurityAdministration
+from partners.cpo.security.doorkeeper import doorkeeper
+from partners.cpo.security.security_settings import tls_context
 from partners.cpo.sending import Sending
 from partners.cpo.settings import CpoSettings
 from partners.cpo.transactions import Transactions
@@ -199,16 +205,27 @@ class CpoNode(Platform):
             backoff=settings.backoff,
             chance=chance,
         )
+        self.doorkeeper = doorkeeper(
+            node.database,
+            settings,
+            clock,
+            spawn=self._do_later,
+            noted=lambda charge_point, what: self.care.log.put(
+                Plug(charge_point, WHOLE), clock(), Kind.SECURITY, what=what
+            ),
+        )
         self.central_system = CentralSystem(
             self.care.witness,
             heard=self.care.witness.heard,
             clock=clock,
             settings=settings.central_system,
-            known=lambda charge_point: charge_point in configuration.charge_points,
+            relaxed=self.doorkeeper.relaxed,
+            reception=self.doorkeeper,
             wiring=configuration.wiring,
         )
         exclusions = Exclusions(node.database)
         self.reports = Reports(node.database, configuration, self.care.log, exclusions, clock)
+        self.doorkeeper.serves(self.central_system)
         self.rounds = self.care.rounds(self.central_system, node.changes, self._do_later)
         self._commands = Commands(
             configuration=configuration,
@@ -251,7 +268,7 @@ class CpoNode(Platform):
         #: How often the tokens were pulled since the start.
         self.pulls = 0
         self._chance = chance
-        self._ocpp_url = ""
+        self._ocpp_url = self._ocpp_tls_url = ""
         self._running = AsyncExitStack()
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -277,10 +294,11 @@ class CpoNode(Platform):
             charging_profiles=self.charging_profiles.handlers(),
             charging_preferences=self._preferences.put,
         )
+        security = SecurityAdministration(self.doorkeeper, self.charging_log)
         health = HealthAdministration(self.care, self.rounds, self.node.clock)
         reports = ReportAdministration(self.reports)
         admin = {**Administration(self).handlers(), **health.handlers(), **reports.handlers()}
-        await self.node.start(offers, admin)
+        await self.node.start(offers, {**admin, **security.handlers()})
         self._running.push_async_callback(self.node.stop)
         try:
             await self._group.__aenter__()
@@ -297,6 +315,7 @@ class CpoNode(Platform):
                 self.transactions.watch(),
                 self.reckoning.run(),
                 self.rounds.run(),
+                self.doorkeeper.watch(),
                 self.care.notices.run(),
             ):
                 self._spawn(work)
@@ -310,6 +329,11 @@ class CpoNode(Platform):
     ) -> None:
         """Stop; what is owed stays on disk."""
         await self._running.aclose()
+
+    @property
+    def ocpp_tls_url(self) -> str:
+        """The same, by TLS; empty where there is none."""
+        return self._ocpp_tls_url
 
     @property
     def ocpp_url(self) -> str:
@@ -366,13 +390,17 @@ class CpoNode(Platform):
         await self._group.__aexit__(None, None, None)
 
     async def _listen(self) -> str:
+        settings = self.settings
+        if settings.security.tls_port is not None:
+            context = tls_context(settings.security, self.doorkeeper.authority.pem)
+            place = await self._listen_on(settings.security.tls_port, "security.tls_port", context)
+            self._ocpp_tls_url = f"wss://{place}/ocpp"
+        return f"ws://{await self._listen_on(settings.ocpp_port, 'cpo.ocpp_port')}/ocpp"
+
+    async def _listen_on(self, port: int, name: str, tls: ssl.SSLContext | None = None) -> str:
         application = web.Application()
         self.central_system.mount(application)
-        settings = self.settings
-        place = await listen(
-            application, settings.ocpp_host, settings.ocpp_port, "cpo.ocpp_port", self._running
-        )
-        return f"ws://{place}/ocpp"
+        return await listen(application, self.settings.ocpp_host, port, name, self._running, tls=tls)
 
     # The hub.
 

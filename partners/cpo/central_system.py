@@ -28,6 +28,7 @@ from partners.cpo.ocpp16_calls import ChargePointCalls
 from partners.cpo.ocpp16_questions import Ocpp16Questions
 from partners.cpo.questions import ListedToken, Question, Questions, Setting
 from partners.cpo.recent_answers import NEVER_AGAIN, RecentAnswers, fingerprint
+from partners.cpo.reception import OpenHouse, Reception, TurnedAway, Visitor
 from partners.cpo.remote_outcome import RemoteOutcome, outcome_of
 from partners.cpo.wiring import Wiring
 from partners.ocpp.frames import Call, Send
@@ -55,6 +56,8 @@ class CentralSystemSettings:
 
     #: How often a charge point shall send a heartbeat.
     heartbeat_interval: timedelta = timedelta(minutes=5)
+    #: When a charge point that is not accepted yet shall ask again.
+    boot_again_after: timedelta = timedelta(seconds=30)
     #: How long a charge point may take to answer a command.
     answer_within: timedelta = timedelta(seconds=30)
     #: How often a WebSocket ping looks whether the link is alive; two missed pongs end it.
@@ -145,6 +148,7 @@ class CentralSystem:
         wiring: How the connectors of a charge point are numbered (2.x).
         heard: Told that a charge point has said something, whatever it is.
         relaxed: Rules of OCPP's schemas that are not held against a charge point.
+        reception: Decides who may connect, and who is accepted.
         new_message_id: For the CALLs we send.
     """
 
@@ -158,6 +162,7 @@ class CentralSystem:
         wiring: Callable[[str], Wiring] = lambda _: Wiring({}),
         heard: Callable[[str], None] = lambda _: None,
         relaxed: Callable[[str], Collection[Relaxation]] = lambda _: (),
+        reception: Reception | None = None,
         new_message_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
         self._events = events
@@ -167,6 +172,7 @@ class CentralSystem:
         self._wiring = wiring
         self._heard = heard
         self._relaxed = relaxed
+        self._reception = reception or OpenHouse()
         self._new_message_id = new_message_id
         self._requests = count(1)
         self._stations: dict[str, _Station] = {}
@@ -320,6 +326,14 @@ class CentralSystem:
         question = self.questions(charge_point).send_local_list(version, tokens, whole=whole)
         return str((await self.ask(charge_point, *question))["status"])
 
+    async def disconnect(self, charge_point: str, why: str) -> bool:
+        """End the link of a charge point that may be here no longer; whether there was one."""
+        station = self._stations.get(charge_point)
+        if station is None or station.link is None:
+            return False
+        await station.link.close(WSCloseCode.POLICY_VIOLATION, why.encode())
+        return True
+
     async def ask(self, charge_point: str, action: str, payload: Payload) -> Payload:
         """Send any CALL, and wait for its result.
 
@@ -361,7 +375,7 @@ class CentralSystem:
             return RemoteOutcome.NOT_SUPPORTED if unknown else RemoteOutcome.FAILED, {}
         return outcome_of(result), result
 
-    async def _connect(self, request: web.Request) -> web.WebSocketResponse:
+    async def _connect(self, request: web.Request) -> web.StreamResponse:
         charge_point = request.match_info["charge_point_id"]
         # Ids that differ only in case are refused: sooner or later somebody mixes them up.
         spelling = self._spellings.get(charge_point.casefold(), charge_point)
@@ -372,6 +386,11 @@ class CentralSystem:
         if not offered:
             _log.warning("%s offers no subprotocol: refused", charge_point)
             raise web.HTTPBadRequest(text="offer a subprotocol: " + ", ".join(Version))
+        try:
+            await self._reception.admit(_visitor(charge_point, request))
+        except TurnedAway as refused:
+            challenge = {"WWW-Authenticate": 'Basic realm="ocpp"'} if refused.status == _UNAUTHORIZED else {}
+            return web.Response(status=refused.status, headers=challenge)
         version = chosen(offered)
         if version is None:
             _log.warning("%s offers no version of OCPP that is spoken here: refused", charge_point)
@@ -410,17 +429,27 @@ class CentralSystem:
                 version,
                 wiring,
                 station.reported,
+                self._reception,
+                self._settings.boot_again_after,
             )
         return station
 
     def _calls_of_1_6(self, charge_point: str) -> ChargePointCalls:
-        return ChargePointCalls(charge_point, self._events, self._clock, self._settings.heartbeat_interval)
+        settings = self._settings
+        return ChargePointCalls(
+            charge_point,
+            self._events,
+            self._clock,
+            settings.heartbeat_interval,
+            self._reception,
+            settings.boot_again_after,
+        )
 
     async def _serve(self, station: _Station, version: Version, socket: web.WebSocketResponse) -> None:
         charge_point, relaxed = station.charge_point, self._relaxed(station.charge_point)
 
         async def answer(call: Call | Send) -> Payload:
-            return await station.answer(call, relaxed)
+            return await station.answer(call, self._relaxed(charge_point))
 
         link = OcppLink(charge_point, version, socket, answer, self._new_message_id, relaxed)
         older, station.link = station.link, link
@@ -475,7 +504,20 @@ class CentralSystem:
                 group.create_task(link.close(WSCloseCode.GOING_AWAY, b"the central system stops"))
 
 
+_UNAUTHORIZED: Final = 401
 _OF_1_6: Final = Ocpp16Questions()
+
+
+def _visitor(charge_point: str, request: web.Request) -> Visitor:
+    transport = request.transport
+    tls = None if transport is None else transport.get_extra_info("ssl_object")
+    return Visitor(
+        charge_point,
+        request.remote or "",
+        request.headers.get("Authorization"),
+        tls is not None,
+        None if tls is None else tls.getpeercert(binary_form=True),
+    )
 
 
 async def _refused_for_its_subprotocol(request: web.Request) -> web.WebSocketResponse:

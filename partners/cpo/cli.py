@@ -11,6 +11,7 @@ from partners.cpo import screens
 from partners.cpo.app import CpoNode
 from partners.cpo.health.cli import add_health_commands
 from partners.cpo.reports.cli import add_report_commands
+from partners.cpo.security.cli import add_charger_commands
 from partners.cpo.settings import ADMIN_PORT, read_settings
 from partners.node_cli import NodeCommands
 from partners.remote import Json, Key, Node, RemoteNode, say, show
@@ -43,6 +44,15 @@ tell_every_kwh = 1
 # offline_after_seconds = 300
 # webhook_url = "https://operations.example/alerts"
 # webhook_secret = "a long secret that the webhook knows, too"
+
+# How chargers prove who they are: docs/cpo-security.md. 0 nothing, 1 a password, 2 and TLS, 3 a certificate.
+# [security]
+# profile = 1
+# unknown_chargers = "refuse"
+
+# What chargers are set to when they boot: a file of profiles.
+# [onboarding]
+# profiles = "charger-profiles.toml"
 
 # The hub that it registers at; or use `ocpi-node cpo register`.
 # [hub]
@@ -96,6 +106,40 @@ tariff_ids = ["standard"]
 ocpp_connector = 1
 """
 
+EXAMPLE_PROFILES = """\
+# What chargers are set to while they are Pending; the first profile that fits counts.
+
+# A model that is known to leave out the reason of its boot: by identity, since it is its boot that is wrong.
+# [[profiles]]
+# name = "Model that leaves fields out"
+# charge_points = ["OLD*"]
+# relaxed = ["missing-fields"]
+
+[[profiles]]
+name = "Any charger"
+vendor = "*"
+model = "*"
+
+# OCPP 1.6
+[profiles.settings]
+HeartbeatInterval = 300
+MeterValueSampleInterval = 60
+MeterValuesSampledData = "Energy.Active.Import.Register,Power.Active.Import,Current.Import,SoC"
+ConnectionTimeOut = 90
+AuthorizeRemoteTxRequests = false
+StopTransactionOnInvalidId = true
+TransactionMessageAttempts = 10
+
+# OCPP 2.0.1 and 2.1
+[profiles.variables]
+"OCPPCommCtrlr.HeartbeatInterval" = 300
+"SampledDataCtrlr.TxUpdatedInterval" = 60
+"SampledDataCtrlr.TxUpdatedMeasurands" = "Energy.Active.Import.Register,Power.Active.Import,SoC"
+"TxCtrlr.EVConnectionTimeOut" = 90
+"AuthCtrlr.AuthorizeRemoteStart" = false
+"TxCtrlr.StopTxOnInvalidId" = true
+"""
+
 app = typer.Typer(no_args_is_help=True, help="A reference CPO: run chargers, and let others' drivers charge.")
 commands = NodeCommands(app, DEFAULT_NODE)
 cdr = typer.Typer(no_args_is_help=True, help="CDRs: look at them, and take back what was wrong.")
@@ -103,6 +147,12 @@ app.add_typer(cdr, name="cdr")
 reservation = typer.Typer(no_args_is_help=True, help="Reservations that charge points keep.")
 app.add_typer(reservation, name="reservation")
 commands.example(EXAMPLE, "ocpi-node cpo example > cpo.toml")
+
+
+@app.command("example-profiles")
+def example_profiles() -> None:
+    """Profiles of settings to begin with: `ocpi-node cpo example-profiles > charger-profiles.toml`."""
+    typer.echo(EXAMPLE_PROFILES, nl=False)
 
 
 @app.command()
@@ -126,6 +176,7 @@ commands.listing("tokens", screens.tokens, "The eMSPs' tokens that we know.")
 commands.registration()
 add_health_commands(app, DEFAULT_NODE)
 add_report_commands(app, DEFAULT_NODE)
+add_charger_commands(app, DEFAULT_NODE)
 NodeCommands(reservation, DEFAULT_NODE).listing(
     "list", screens.reservations, "The reservations that are open.", path="/reservations"
 )

@@ -1,7 +1,7 @@
 """What a charge point says in OCPP 1.6, told on as events, and the answer it gets."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -18,6 +18,7 @@ from partners.cpo.charging_events import (
 )
 from partners.cpo.meter_values import MeterSample, NotAnInstant, instant, samples
 from partners.cpo.questions import timestamp
+from partners.cpo.reception import OpenHouse, Reception, Registration
 from partners.ocpp.errors import CallRefused, ErrorCode
 from partners.ocpp.frames import Call, Send
 from partners.ocpp.payloads import Relaxation
@@ -43,12 +44,16 @@ class ChargePointCalls:
         events: Who is told, and decides.
         clock: The present instant, for the charge point's own clock and for what it sends undated.
         heartbeat_interval: How often it shall say that it is there.
+        reception: Decides whether it is accepted.
+        boot_again_after: When a charge point that is not accepted yet shall ask again.
     """
 
     charge_point: str
     events: ChargingEvents
     clock: Clock
     heartbeat_interval: timedelta
+    reception: Reception = field(default_factory=OpenHouse)
+    boot_again_after: timedelta = timedelta(seconds=30)
 
     async def answer(self, call: Call | Send, relaxed: Collection[Relaxation] = ()) -> Payload:
         """The payload of the CALLRESULT.
@@ -57,23 +62,25 @@ class ChargePointCalls:
             CallRefused: The call is unknown, not offered here, or not valid.
             Exception: Whatever the events raise.
         """
+        if not self.reception.may_say(self.charge_point, call.action):
+            raise CallRefused(ErrorCode.SECURITY_ERROR, "only chargers that are accepted may say that")
         return await ROUTER.answer(self, call, relaxed)
 
 
 async def _boot_notification(station: ChargePointCalls, payload: Payload) -> Payload:
-    await station.events.booted(
-        station.charge_point,
-        BootInfo(
-            vendor=payload["chargePointVendor"],
-            model=payload["chargePointModel"],
-            serial_number=payload.get("chargePointSerialNumber", payload.get("chargeBoxSerialNumber")),
-            firmware_version=payload.get("firmwareVersion"),
-            meter_serial_number=payload.get("meterSerialNumber"),
-            meter_type=payload.get("meterType"),
-        ),
+    boot = BootInfo(
+        vendor=payload["chargePointVendor"],
+        model=payload["chargePointModel"],
+        serial_number=payload.get("chargePointSerialNumber", payload.get("chargeBoxSerialNumber")),
+        firmware_version=payload.get("firmwareVersion"),
+        meter_serial_number=payload.get("meterSerialNumber"),
+        meter_type=payload.get("meterType"),
     )
-    seconds = int(station.heartbeat_interval.total_seconds())
-    return {"currentTime": timestamp(station.clock()), "interval": seconds, "status": "Accepted"}
+    status = station.reception.booted(station.charge_point, boot)
+    await station.events.booted(station.charge_point, boot)
+    accepted = status is Registration.ACCEPTED
+    seconds = (station.heartbeat_interval if accepted else station.boot_again_after).total_seconds()
+    return {"currentTime": timestamp(station.clock()), "interval": int(seconds), "status": status}
 
 
 async def _heartbeat(station: ChargePointCalls, _: Payload) -> Payload:
@@ -141,6 +148,11 @@ async def _data_transfer(_station: ChargePointCalls, _: Payload) -> Payload:
     return {"status": "UnknownVendorId"}
 
 
+async def _sign_certificate(station: ChargePointCalls, payload: Payload) -> Payload:
+    signed = station.reception.certificate_requested(station.charge_point, payload["csr"])
+    return {"status": "Accepted" if signed else "Rejected"}
+
+
 async def _noted(_station: ChargePointCalls, _: Payload) -> Payload:
     return {}
 
@@ -168,6 +180,7 @@ _ANSWERERS: Mapping[str, Callable[[ChargePointCalls, Payload], Awaitable[Payload
     "LogStatusNotification": _noted,
     "MeterValues": _meter_values,
     "SecurityEventNotification": _security_event,
+    "SignCertificate": _sign_certificate,
     "SignedFirmwareStatusNotification": _firmware_status,
     "StartTransaction": _start_transaction,
     "StatusNotification": _status_notification,

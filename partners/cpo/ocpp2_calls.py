@@ -1,7 +1,7 @@
 """What a station says in OCPP 2.0.1 or 2.1, told on as events, and the answer it gets."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from partners.cpo.charging_events import (
 )
 from partners.cpo.meter_values import MeterSample, NotAnInstant, instant, samples
 from partners.cpo.questions import timestamp
+from partners.cpo.reception import OpenHouse, Reception, Registration
 from partners.cpo.wiring import Wiring
 from partners.ocpp.errors import CallRefused, ErrorCode
 from partners.ocpp.frames import Call, Send
@@ -74,6 +75,8 @@ class StationCalls:
         version: That it speaks.
         wiring: What our numbers of its connectors are.
         reported: Told of NotifyReport: the number of the request, a part of the report, whether more comes.
+        reception: Decides whether it is accepted.
+        boot_again_after: When a station that is not accepted yet shall ask again.
     """
 
     charge_point: str
@@ -83,6 +86,8 @@ class StationCalls:
     version: Version
     wiring: Wiring
     reported: Callable[[int, Iterable[Payload], bool], None]
+    reception: Reception = field(default_factory=OpenHouse)
+    boot_again_after: timedelta = timedelta(seconds=30)
 
     async def answer(self, call: Call | Send, relaxed: Collection[Relaxation] = ()) -> Payload:
         """The payload of the CALLRESULT.
@@ -91,6 +96,8 @@ class StationCalls:
             CallRefused: The call is unknown, not offered here, or not valid.
             Exception: Whatever the events raise.
         """
+        if not self.reception.may_say(self.charge_point, call.action):
+            raise CallRefused(ErrorCode.SECURITY_ERROR, "only stations that are accepted may say that")
         return await ROUTERS[self.version].answer(self, call, relaxed)
 
 
@@ -102,9 +109,11 @@ async def _boot_notification(station: StationCalls, payload: Payload) -> Payload
         serial_number=told.get("serialNumber"),
         firmware_version=told.get("firmwareVersion"),
     )
+    status = station.reception.booted(station.charge_point, boot)
     await station.events.booted(station.charge_point, boot)
-    seconds = int(station.heartbeat_interval.total_seconds())
-    return {"currentTime": timestamp(station.clock()), "interval": seconds, "status": "Accepted"}
+    accepted = status is Registration.ACCEPTED
+    seconds = (station.heartbeat_interval if accepted else station.boot_again_after).total_seconds()
+    return {"currentTime": timestamp(station.clock()), "interval": int(seconds), "status": status}
 
 
 async def _heartbeat(station: StationCalls, _: Payload) -> Payload:
@@ -203,6 +212,15 @@ async def _charging_needs(_station: StationCalls, _: Payload) -> Payload:
     return {"status": "NoChargingProfile"}
 
 
+async def _sign_certificate(station: StationCalls, payload: Payload) -> Payload:
+    """A certificate for the station itself; for the cars' contracts (V2G) others are responsible."""
+    kind = payload.get("certificateType", "ChargingStationCertificate")
+    signed = kind == "ChargingStationCertificate" and station.reception.certificate_requested(
+        station.charge_point, payload["csr"]
+    )
+    return {"status": "Accepted" if signed else "Rejected"}
+
+
 async def _noted(_station: StationCalls, _: Payload) -> Payload:
     return {}
 
@@ -240,6 +258,7 @@ _ANSWERERS: Final[Mapping[str, Callable[[StationCalls, Payload], Awaitable[Paylo
     "ReportChargingProfiles": _noted,
     "ReservationStatusUpdate": _reservation_status,
     "SecurityEventNotification": _security_event,
+    "SignCertificate": _sign_certificate,
     "StatusNotification": _status_notification,
     "TransactionEvent": _transaction_event,
 }

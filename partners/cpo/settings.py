@@ -22,8 +22,11 @@ from partners.configuration_file import (
 from partners.cpo.central_system import CentralSystemSettings
 from partners.cpo.configuration import Configuration, configuration
 from partners.cpo.health.thresholds import HEALTH, Thresholds
+from partners.cpo.onboarding.onboarding_settings import ONBOARDING, OnboardingSettings, onboarding_settings
+from partners.cpo.security.security_settings import SECURITY, SecuritySettings, security_settings
 from partners.cpo.sessions import Pace
 from partners.cpo.transactions import Patience
+from partners.listening import LOOPBACK
 from partners.settings import NodeSettings, hub_settings, node_settings
 
 #: Where a CPO listens unless its file says otherwise: for the hub, for its command line, for charge points.
@@ -75,6 +78,10 @@ class CpoSettings:
     central_system: CentralSystemSettings = field(default_factory=CentralSystemSettings)
     #: What counts as ill at a charger, and who hears of it.
     health: Thresholds = field(default_factory=Thresholds)
+    #: How charge points must prove who they are.
+    security: SecuritySettings = field(default_factory=SecuritySettings)
+    #: How they are set when they boot.
+    onboarding: OnboardingSettings = field(default_factory=OnboardingSettings)
     #: The hub's versions URL and the token A that it gave us; None: it is done later, or the hub does it.
     hub: tuple[str, str] | None = None
     #: How often the full list of tokens is read anew (TR-33).
@@ -82,7 +89,7 @@ class CpoSettings:
 
 
 def read_settings(path: Path) -> CpoSettings:
-    """The settings in a TOML file: the tables `node`, `cpo`, `health`, `hub`, `tariffs` and `locations`.
+    """The settings in a TOML file, with the tables `node`, `tariffs`, `locations`, `hub`, `cpo` and more.
 
     Args:
         path: The file. A relative `database` in it starts at its folder.
@@ -104,16 +111,28 @@ def settings(told: Mapping[str, Any], folder: Path = Path(), ports: Ports = FREE
     own = {"ocpp_port": ports.ocpp_port, **table_settings(told, "cpo", _OWN, wrong)}
     pace = {name: own.pop(f"pace_{name}") for name in ("time", "energy") if f"pace_{name}" in own}
     hub, health = hub_settings(told, wrong), Thresholds(**table_settings(told, "health", HEALTH, wrong))
+    secured = table_settings(told, "security", SECURITY, wrong)
+    security = security_settings(secured, folder, is_local=own.get("ocpp_host", LOOPBACK) == LOOPBACK)
     try:
+        onboarding = onboarding_settings(table_settings(told, "onboarding", ONBOARDING, wrong), folder)
         configured = configuration(told)
     except SettingsWrong as refused:
         raise SettingsWrong([*wrong, *refused.wrong]) from refused
     if wrong or node is None:
         raise SettingsWrong(wrong)
-    return CpoSettings(node=node, configuration=configured, hub=hub, pace=Pace(**pace), health=health, **own)
+    return CpoSettings(
+        node=node,
+        configuration=configured,
+        hub=hub,
+        pace=Pace(**pace),
+        health=health,
+        security=security,
+        onboarding=onboarding,
+        **own,
+    )
 
 
-_TABLES: Final = ("node", "cpo", "health", "hub", "tariffs", "locations")
+_TABLES: Final = ("node", "cpo", "health", "security", "onboarding", "hub", "tariffs", "locations")
 #: Keys of the table `cpo`.
 _OWN: Final[Mapping[str, Setting]] = {
     "ocpp_host": Setting("ocpp_host", TEXT),

@@ -54,6 +54,8 @@ class Kind(StrEnum):
     GOOD_SIGNATURE = "signature verified"
     #: A register grew while there was no session.
     UNMETERED = "energy without session"
+    #: Somebody who could not prove to be this charger; a certificate, a setting that it does not take.
+    SECURITY = "security"
     ALERT = "alert"
     REPAIR = "repair"
 

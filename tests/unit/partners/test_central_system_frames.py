@@ -57,7 +57,6 @@ async def test_a_binary_message_ends_the_link_and_no_other() -> None:
         ([2, "1", "../../v201/schemas/HeartbeatRequest", {}], "NotImplemented"),
         ([2, "1", "heartbeat", {}], "NotImplemented"),
         ([2, "1", "RemoteStartTransaction", {"idTag": "A"}], "NotSupported"),
-        ([2, "1", "SignCertificate", {"csr": "…"}], "NotSupported"),
         ([2, "1", "Authorize", {}], "OccurenceConstraintViolation"),
         ([2, "1", "MeterValues", {"connectorId": 1, "meterValue": []}], "OccurenceConstraintViolation"),
         ([2, "1", "Authorize", {"idTag": 5}], "TypeConstraintViolation"),

@@ -58,7 +58,6 @@ async def test_a_frame_that_is_none_is_refused_and_the_link_stays(
         ("StartTransaction", {}, "NotImplemented"),
         ("../../v16/schemas/Heartbeat", {}, "NotImplemented"),
         ("RequestStartTransaction", {"idToken": CARD, "remoteStartId": 1}, "NotSupported"),
-        ("SignCertificate", {"csr": "…"}, "NotSupported"),
         ("Authorize", {}, "OccurrenceConstraintViolation"),
         ("MeterValues", {"evseId": 1, "meterValue": []}, "OccurrenceConstraintViolation"),
         ("Authorize", {"idToken": "CARD1"}, "TypeConstraintViolation"),

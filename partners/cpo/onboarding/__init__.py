@@ -1,0 +1,1 @@
+"""What a charger is told before it may charge: it is read, set, and read again."""

@@ -1,0 +1,124 @@
+"""What is kept of each charger as somebody who connects: password, standing, what onboarding found."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from partners.cpo.security.passwords import hashed
+from partners.database import Database
+from schemas import exact_json
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS charger_account (
+    id TEXT PRIMARY KEY,
+    standing TEXT NOT NULL,
+    password BLOB,
+    vendor TEXT,
+    model TEXT,
+    findings TEXT NOT NULL DEFAULT '[]',
+    onboarded_at TEXT
+) WITHOUT ROWID;
+"""
+
+
+#: Anybody may call itself anything: so many names are written down.
+_MOST_STRANGERS: Final = 1000
+
+
+class Standing(StrEnum):
+    """What the operator says of a charger."""
+
+    ALLOWED = "allowed"
+    BLOCKED = "blocked"
+    #: Nobody has said anything yet: its boot is answered Pending.
+    PENDING = "pending"
+
+
+class ChargerAccount(NamedTuple):
+    """One charger."""
+
+    id: str
+    standing: Standing
+    password: bytes | None = None
+    vendor: str | None = None
+    model: str | None = None
+    #: What was wrong at the last onboarding, in words.
+    findings: tuple[str, ...] = ()
+    onboarded_at: str | None = None
+
+
+class ChargerBook:
+    """The accounts, in the node's database; all of them in memory as well.
+
+    Args:
+        database: The node's.
+        configured: Chargers that the configuration names: they are allowed unless somebody says otherwise.
+    """
+
+    def __init__(self, database: Database, configured: Iterable[str]) -> None:
+        self._database = database
+        database.define(TABLES)
+        self._accounts = {each: ChargerAccount(each, Standing.ALLOWED) for each in configured}
+        for row in database.rows("SELECT * FROM charger_account"):
+            self._accounts[row["id"]] = _account(row)
+        database.undone.append(self._read_anew)
+
+    def find(self, charger: str) -> ChargerAccount | None:
+        """The account of a charger; None: nobody knows it."""
+        return self._accounts.get(charger)
+
+    def all(self) -> list[ChargerAccount]:
+        """All accounts, by name."""
+        return [self._accounts[each] for each in sorted(self._accounts)]
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more stranger may wait."""
+        return sum(each.standing is Standing.PENDING for each in self._accounts.values()) < _MOST_STRANGERS
+
+    def stand(self, charger: str, standing: Standing) -> ChargerAccount:
+        """Say whether it may connect; makes an account where there is none."""
+        return self._put(self._of(charger, standing)._replace(standing=standing))
+
+    def set_password(self, charger: str, password: str) -> ChargerAccount:
+        """From now on this one is right."""
+        return self._put(self._of(charger)._replace(password=hashed(password)))
+
+    def booted(self, charger: str, vendor: str, model: str) -> None:
+        """What it says that it is."""
+        account = self._of(charger, Standing.PENDING)
+        if (account.vendor, account.model) != (vendor, model):
+            self._put(account._replace(vendor=vendor, model=model))
+
+    def onboarded(self, charger: str, findings: Iterable[str], at: str) -> None:
+        """Onboarding is over."""
+        self._put(self._of(charger)._replace(findings=tuple(findings), onboarded_at=at))
+
+    def _of(self, charger: str, standing: Standing = Standing.ALLOWED) -> ChargerAccount:
+        return self._accounts.get(charger) or ChargerAccount(charger, standing)
+
+    def _put(self, account: ChargerAccount) -> ChargerAccount:
+        told = account._replace(findings=exact_json.encode(list(account.findings)).decode())  # type: ignore[arg-type]  # a column
+        self._database.execute(
+            "INSERT OR REPLACE INTO charger_account"
+            " (id, standing, password, vendor, model, findings, onboarded_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            told,
+        )
+        self._accounts[account.id] = account
+        return account
+
+    def _read_anew(self) -> None:
+        for row in self._database.rows("SELECT * FROM charger_account"):
+            self._accounts[row["id"]] = _account(row)
+
+
+def _account(row: Any) -> ChargerAccount:
+    return ChargerAccount(
+        row["id"],
+        Standing(row["standing"]),
+        row["password"],
+        row["vendor"],
+        row["model"],
+        tuple(exact_json.decode(row["findings"])),
+        row["onboarded_at"],
+    )

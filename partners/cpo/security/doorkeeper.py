@@ -1,0 +1,209 @@
+"""The CPO's reception: the gate for those who connect, onboarding for those who boot, certificates."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from hub.ocpi.timestamps import Clock, format_timestamp
+from partners.cpo.charging_events import BootInfo
+from partners.cpo.onboarding.onboarding import Asked, Onboarding
+from partners.cpo.onboarding.onboarding_settings import OnboardingSettings
+from partners.cpo.onboarding.settings_profiles import SettingsProfile, fitting
+from partners.cpo.reception import Registration, Visitor
+from partners.cpo.remote_outcome import RemoteOutcome
+from partners.cpo.security.authority import Authority, NotSigned
+from partners.cpo.security.charger_book import ChargerBook, Standing
+from partners.cpo.security.gate import Gate
+from partners.cpo.security.security_settings import SecuritySettings
+from partners.cpo.security.wrong_passwords import WrongPasswords
+from partners.cpo.settings import CpoSettings
+from partners.database import Database
+from partners.ocpp.link import Unanswered
+from partners.ocpp.payloads import Relaxation
+
+log = logging.getLogger(__name__)
+
+#: What a charger may say that nobody has accepted: who it is, and what it is asked for.
+_OF_STRANGERS: Final = frozenset(
+    {"BootNotification", "Heartbeat", "NotifyReport", "SecurityEventNotification", "SignCertificate"}
+)
+#: How often it is looked whose certificate ends, in seconds.
+_LOOK_EVERY: Final = 3600.0
+
+Noted = Callable[[str, str], None]
+
+
+class Chargers(Asked, Protocol):
+    """The central system."""
+
+    def is_connected(self, charge_point: str) -> bool:
+        """Whether there is a link."""
+
+    async def command(self, charge_point: str, action: str, payload: dict[str, Any]) -> RemoteOutcome:
+        """Send a CALL whose result is a status."""
+
+    async def disconnect(self, charge_point: str, why: str) -> bool:
+        """End its link."""
+
+
+@dataclass(slots=True)
+class Doorkeeper:
+    """See `Reception`; `chargers` is set when there is a central system.
+
+    Attributes:
+        spawn: Does something later, on its own.
+        noted: Told of what the operator should see of a charger.
+    """
+
+    book: ChargerBook
+    authority: Authority
+    gate: Gate
+    security: SecuritySettings
+    onboarding: OnboardingSettings
+    clock: Clock
+    spawn: Callable[[Coroutine[Any, Any, None]], None]
+    noted: Noted
+    _chargers: Chargers | None = None
+    #: Those that are being set, and those whose next boot is the end of it.
+    _under_way: set[str] = field(default_factory=set)
+    _ready: set[str] = field(default_factory=set)
+
+    @property
+    def chargers(self) -> Chargers:
+        """The central system."""
+        if self._chargers is None:
+            raise RuntimeError("there is no central system yet")
+        return self._chargers
+
+    def serves(self, chargers: Chargers) -> None:
+        """This is the central system."""
+        self._chargers = chargers
+
+    async def admit(self, visitor: Visitor) -> None:
+        """Return if the visitor may connect."""
+        await self.gate.admit(visitor)
+
+    def booted(self, charge_point: str, boot: BootInfo) -> Registration:
+        """Accepted once it is known and set."""
+        self.book.booted(charge_point, boot.vendor, boot.model)
+        account = self.book.find(charge_point)
+        if account is None or account.standing is not Standing.ALLOWED:
+            return Registration.PENDING
+        profile = self._profile(charge_point)
+        if profile is None:
+            return Registration.ACCEPTED
+        if charge_point in self._ready:
+            self._ready.discard(charge_point)
+            return Registration.ACCEPTED
+        if charge_point not in self._under_way:
+            self._under_way.add(charge_point)
+            self.spawn(self._settle(charge_point, profile))
+        return Registration.PENDING
+
+    def may_say(self, charge_point: str, action: str) -> bool:
+        """Whether a charger is heard; one that is known always is, so that nothing is lost."""
+        if action in _OF_STRANGERS:
+            return True
+        account = self.book.find(charge_point)
+        return account is not None and account.standing is Standing.ALLOWED
+
+    def certificate_requested(self, charge_point: str, request: str) -> bool:
+        """Sign it, and send it once the request is answered."""
+        account = self.book.find(charge_point)
+        if account is None or account.standing is not Standing.ALLOWED:
+            return False
+        try:
+            chain = self.authority.sign(charge_point, request)
+        except NotSigned as refused:
+            log.warning("%s asks for a certificate and gets none: %s", charge_point, refused)
+            self.noted(charge_point, f"a request for a certificate was refused: {refused}")
+            return False
+        self.spawn(self._hand_over(charge_point, chain))
+        return True
+
+    def relaxed(self, charge_point: str) -> Collection[Relaxation]:
+        """What is not held against a charger."""
+        profile = self._profile(charge_point) if self.onboarding.profiles else None
+        return () if profile is None else profile.relaxed
+
+    async def revoke(self, charge_point: str) -> int:
+        """Take back a charger's certificates, and end its link; how many certificates that were."""
+        count = self.authority.revoke(charge_point)
+        self.noted(charge_point, f"{count} certificates revoked")
+        await self.chargers.disconnect(charge_point, "certificate revoked")
+        return count
+
+    async def block(self, charge_point: str) -> None:
+        """Let a charger in no more, and end its link."""
+        self.book.stand(charge_point, Standing.BLOCKED)
+        self.noted(charge_point, "blocked")
+        await self.chargers.disconnect(charge_point, "blocked")
+
+    async def renew(self) -> None:
+        """Let chargers ask for new certificates whose own end soon."""
+        for account in self.book.all():
+            due = self.authority.is_due(account.id, self.security.renew_before)
+            if due and self.chargers.is_connected(account.id):
+                outcome = await self.ask_for_request(account.id)
+                log.info("%s shall ask for a new certificate: %s", account.id, outcome)
+
+    async def ask_for_request(self, charge_point: str) -> RemoteOutcome:
+        """Let a charger ask for a certificate; 1.6 knows the word in its security extension only."""
+        version = self.chargers.version(charge_point)
+        if version is not None and version.is_1_6:
+            payload = {"requestedMessage": "SignChargePointCertificate"}
+            return await self.chargers.command(charge_point, "ExtendedTriggerMessage", payload)
+        return await self.chargers.trigger(charge_point, "SignChargingStationCertificate")
+
+    async def watch(self) -> None:
+        """For ever: renew."""
+        while True:
+            await self.renew()
+            await asyncio.sleep(_LOOK_EVERY)
+
+    def _profile(self, charge_point: str) -> SettingsProfile | None:
+        account = self.book.find(charge_point)
+        vendor, model = (None, None) if account is None else (account.vendor, account.model)
+        return fitting(self.onboarding.profiles, charge_point, vendor, model)
+
+    async def _settle(self, charge_point: str, profile: SettingsProfile) -> None:
+        try:
+            findings = await Onboarding(self.chargers).settle(charge_point, profile)
+        except Unanswered as error:
+            findings = [f"onboarding by {profile.name!r} was not finished: {error!r}"]
+        finally:
+            self._under_way.discard(charge_point)
+        self.book.onboarded(charge_point, findings, format_timestamp(self.clock()))
+        for each in findings:
+            self.noted(charge_point, each)
+        if findings and self.onboarding.is_strict:
+            log.warning("%s stays Pending: %s", charge_point, "; ".join(findings))
+            return
+        self._ready.add(charge_point)
+        # One that does not boot when it is asked to does so after a while, as it was told.
+        await self.chargers.trigger(charge_point, "BootNotification")
+
+    async def _hand_over(self, charge_point: str, chain: str) -> None:
+        payload = {"certificateChain": chain}
+        outcome = await self.chargers.command(charge_point, "CertificateSigned", payload)
+        if outcome is not RemoteOutcome.ACCEPTED:
+            self.noted(charge_point, f"its new certificate was not taken: {outcome}")
+
+
+def doorkeeper(
+    database: Database,
+    settings: CpoSettings,
+    clock: Clock,
+    *,
+    spawn: Callable[[Coroutine[Any, Any, None]], None],
+    noted: Noted,
+) -> Doorkeeper:
+    """The reception of a CPO, put together."""
+    security = settings.security
+    book = ChargerBook(database, settings.configuration.charge_points)
+    organisation = security.organisation or settings.node.name
+    authority = Authority(database, clock, organisation, security.life)
+    gate = Gate(book, authority, WrongPasswords(clock), security, noted)
+    return Doorkeeper(book, authority, gate, security, settings.onboarding, clock, spawn, noted)
