@@ -19,6 +19,7 @@ from partners.charger.firmware import Behaviour, Manner
 from partners.charger.settings import ChargerSettings
 from partners.charger.simulated_time import SimulatedTime
 from partners.cpo.app import CpoNode
+from partners.cpo.central_system import CentralSystemSettings
 from partners.cpo.configuration import Plug
 from partners.cpo.health.charger_log import Kind
 from partners.cpo.health.thresholds import Thresholds
@@ -91,13 +92,18 @@ async def operated(
     folder: Path | None = None,
     version: str = "1.6",
     clock: Any = None,
-    locations: list[dict[str, Any]] | None = None,
     speed: int = 1200,
+    answer_within: timedelta = timedelta(seconds=30),
     **changes: Any,
 ) -> Operated:
     """A node without a hub, and a charger that it knows."""
     given = {} if clock is None else {"clock": clock}
-    settings = cpo_settings(folder, health=quick(**changes), locations=locations or [OUTLETS])
+    settings = cpo_settings(
+        folder,
+        health=quick(**changes),
+        locations=[OUTLETS],
+        central_system=CentralSystemSettings(answer_within=answer_within),
+    )
     cpo = await stack.enter_async_context(CpoNode(settings, **given))
     time = SimulatedTime(SettableClock(), speed)
     like = ChargerSettings(version=version, connectors=2, reconnect_after=MOMENT, reconnect_at_most=MOMENT)
@@ -192,8 +198,7 @@ async def test_a_charger_that_refuses_every_step_ends_with_a_person() -> None:
 
 async def test_a_step_that_is_not_answered_gives_way_to_the_next() -> None:
     async with AsyncExitStack() as stack:
-        made = await operated(stack)
-        made.cpo.central_system._settings = type(made.cpo.central_system._settings)(answer_within=MOMENT)
+        made = await operated(stack, answer_within=timedelta(milliseconds=100))
         made.charger.firmware.behave(Behaviour(Manner.SILENT), "TriggerMessage")
         made.charger.break_down(1)
         await made.cleared("faulted")
@@ -245,7 +250,7 @@ async def test_resets_are_bounded_and_what_is_left_out_is_written_down() -> None
         repairs = [
             dict(each.detail) for each in made.cpo.care.log.newest("CP1", 100) if each.kind == "repair"
         ]
-        assert repairs[-1]["why"] == "1 resets in 24 hours"
+        assert repairs[-1]["why"] == "resets in 24 hours: 1"
 
 
 async def test_an_alert_and_its_ladder_survive_a_restart(tmp_path: Path) -> None:
@@ -345,6 +350,27 @@ async def test_a_session_in_which_no_energy_flows_is_told_and_one_in_which_it_do
         await operated.cleared("session without energy")
         ended = [each for each in made.cpo.care.log.newest("CP1", 50) if each.kind is Kind.SESSION_ENDED]
         assert ended[0].detail["wh"] < 1
+
+
+async def test_a_register_that_grows_without_a_session_is_told_until_it_stands_still() -> None:
+    clock = SettableClock()
+    async with AsyncExitStack() as stack:
+        made = await operated(stack, clock=clock, repairs=False, silent_after=timedelta(days=9))
+
+        async def tells(wh: int) -> None:
+            sampled = [{"value": str(wh)}]
+            told = {"timestamp": f"{clock():%Y-%m-%dT%H:%M:%SZ}", "sampledValue": sampled}
+            await made.charger.uplink.ask(Call("MeterValues", {"connectorId": 1, "meterValue": [told]}))
+
+        for wh in (1000, 3500):
+            await tells(wh)
+        clock.ahead += timedelta(minutes=16)
+        await made.raised("energy without session")
+        assert made.alerts("energy without session")[0].why == "2.5 kWh flowed without a session"
+        await tells(3510)
+        await made.cleared("energy without session")
+        leaked = [each for each in made.cpo.care.log.newest("CP1", 50) if each.kind is Kind.UNMETERED]
+        assert [each.detail["wh"] for each in leaked] == [2500]
 
 
 @pytest.mark.parametrize("version", ["1.6", "2.0.1"])

@@ -105,7 +105,7 @@ def next_move(
     if step is None or step is Step.HUMAN or not thresholds.repairs or not _may(situation, now):
         return None
     if step in RESETS and situation.resets >= thresholds.resets_a_day:
-        return Move(step, f"{situation.resets} resets in 24 hours")
+        return Move(step, f"resets in 24 hours: {situation.resets}")
     return Move(step)
 
 

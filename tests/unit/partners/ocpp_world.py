@@ -152,7 +152,7 @@ class RecordingCpo:
     async def signature_checked(
         self, charge_point: str, connector_id: int, what: str, *, is_right: bool
     ) -> None:
-        await self._took("signature_checked", charge_point, connector_id, what, is_right)
+        await self._took("signature_checked", charge_point, (connector_id, what, is_right))
 
 
 @dataclass(slots=True)

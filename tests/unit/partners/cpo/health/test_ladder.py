@@ -62,7 +62,7 @@ def test_a_step_gets_its_patience_and_an_offline_charger_only_a_person_in_the_en
 def test_a_charger_is_reset_only_so_often_a_day_and_the_ladder_goes_on() -> None:
     often = replace(FREE, resets=LIMITS.resets_a_day)
     move = next_move(Rule.FAULTED, rung(2), often, LIMITS, NOW)
-    assert move == Move(Step.SOFT_RESET, "3 resets in 24 hours")
+    assert move == Move(Step.SOFT_RESET, "resets in 24 hours: 3")
     assert next_move(Rule.FAULTED, rung(1), often, LIMITS, NOW) == Move(Step.AVAILABILITY)
 
 
