@@ -213,7 +213,8 @@ def as_cdr(wish: Wish, tariff_id: str, parts: int) -> CDR:
             {"start_date_time": moment_text(stopped), "dimensions": [hours], "tariff_id": tariff_id}
         )
     end = moment_text(stopped + wish.parking)
-    value = cdr(start_date_time=moment_text(wish.start), end_date_time=end, charging_periods=periods)
+    made = {"charging_periods": periods, "total_energy": wish.energy}
+    value = cdr(start_date_time=moment_text(wish.start), end_date_time=end, **made)
     return CDR.model_validate(value)
 
 
