@@ -12,7 +12,7 @@ module, and only where the policy lets the two parties exchange it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hub.delivery.changes import Change
 from hub.directory.directory import Platform
@@ -34,6 +34,14 @@ class Receiver:
     platform_id: int
     #: None: the platform as such.
     party_role: PartyRole | None = None
+    #: Receivers are looked up often, and hash the same all the time.
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.platform_id, self.party_role)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def __str__(self) -> str:
         return CLIENT_INFO if self.party_role is None else str(self.party_role)

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from hub.delivery.audience import Receiver
 from hub.ocpi.party import Party, PartyRole
 from hub.store.database import Database
+from hub.store.dialects import dialect_of
 from hub.store.leases import THE_HUB, Leases
 from schemas.v2_2_1 import Role
 
@@ -28,7 +29,6 @@ _CREATE = text(
     # Another process may know of the receiver already.
     " WHERE true ON CONFLICT (platform_id, role, country_code, party_id) DO NOTHING"
 )
-_MOVE = text(f"UPDATE cursor SET seq = :seq WHERE {_KEY} AND seq < :seq")  # noqa: S608 constants only
 _FORGET = text(f"DELETE FROM cursor WHERE {_KEY}")  # noqa: S608 constants only
 
 
@@ -99,12 +99,12 @@ class Cursors:
             async with self._database.writing() as connection:
                 ours = await self._leases.kept(connection, {each.platform_id for each in moved})
                 rows = [
-                    receiver_columns(each) | {"seq": self._positions[each]}
+                    (self._positions[each], *receiver_columns(each).values())
                     for each in moved
                     if each.platform_id in ours
                 ]
                 if rows:
-                    await connection.execute(_MOVE, rows)
+                    await dialect_of(connection).move_cursors(connection, rows)
         except BaseException:
             self._moved |= moved & self._positions.keys()
             self._news.set()

@@ -1,6 +1,7 @@
 """A leg as it is written down: cut to size, readable, and without secrets (design D10)."""
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from hub.ocpi.timestamps import format_timestamp
@@ -12,6 +13,8 @@ from schemas import exact_json
 CREDENTIALS = "credentials"
 #: NUL, which databases refuse, and controls beyond ASCII, which terminals obey and JSON does not escape.
 _UNWELCOME = dict.fromkeys((0, *range(0x80, 0xA0)), "\ufffd")
+#: Bodies up to so many bytes are remembered as they are written down.
+SMALL = 4096
 _HALF_A_MILLISECOND = timedelta(microseconds=500)
 
 
@@ -93,6 +96,16 @@ def log_line(leg: Leg) -> str:
 def _body(body: bytes, limit: int) -> str | None:
     if not body:
         return None
+    return _small_body(body, limit) if len(body) <= SMALL else _shown(body, limit)
+
+
+@lru_cache(maxsize=256)
+def _small_body(body: bytes, limit: int) -> str:
+    """One change goes to many receivers, and many answers are the same."""
+    return _shown(body, limit)
+
+
+def _shown(body: bytes, limit: int) -> str:
     text = shown_body(_storable(body[:limit].decode("utf-8", "replace")))
     return text if len(body) <= limit else f"{text}… [{len(body)} bytes in all]"
 

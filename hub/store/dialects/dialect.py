@@ -73,6 +73,11 @@ class Dialect(Protocol):
         Its rows have the key's five parts and then the columns, which are null where there is no object.
         """
 
+    async def move_cursors(
+        self, connection: AsyncConnection, rows: Sequence[tuple[int, int, str, str, str]]
+    ) -> None:
+        """Move cursors on, never back: the number of a change, platform, role, country code and party id."""
+
     async def write_journal(
         self, connection: AsyncConnection, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
     ) -> None:

@@ -41,6 +41,14 @@ _LAST_NUMBERS = text(
     " JOIN pg_class owner ON owner.oid = refobjid"
     " WHERE sequence.relkind = 'S' AND owner.relnamespace = current_schema()::regnamespace"
 )
+_MOVE = text(
+    "UPDATE cursor SET seq = moved.seq FROM unnest(CAST(:seqs AS BIGINT[]), CAST(:platforms AS INTEGER[]),"
+    " CAST(:roles AS TEXT[]), CAST(:country_codes AS TEXT[]), CAST(:party_ids AS TEXT[]))"
+    " AS moved (seq, platform_id, role, country_code, party_id)"
+    " WHERE cursor.platform_id = moved.platform_id AND cursor.role = moved.role"
+    " AND cursor.country_code = moved.country_code AND cursor.party_id = moved.party_id"
+    " AND cursor.seq < moved.seq"
+)
 _NUMBER_ON = text("SELECT setval(CAST(:sequence AS regclass), :last)")
 _ANNOUNCE = text("SELECT pg_notify(:channel, :payload)")
 #: Trying again will not help: the password, the user or the database is wrong.
@@ -102,6 +110,14 @@ class PostgreSql:
     def states(self, keys: Sequence[ObjectKey], columns: str) -> tuple[TextClause, dict[str, Any]]:
         """Five arrays, however many keys: one statement that is prepared once."""
         return _states(columns), dict(zip(ObjectKey._fields, map(list, zip(*keys, strict=True)), strict=True))
+
+    async def move_cursors(
+        self, connection: AsyncConnection, rows: Sequence[tuple[int, int, str, str, str]]
+    ) -> None:
+        """One statement, in an order in which two processes do not wait for each other."""
+        columns = zip(*sorted(rows, key=lambda row: row[1:]), strict=True)
+        names = ("seqs", "platforms", "roles", "country_codes", "party_ids")
+        await connection.execute(_MOVE, dict(zip(names, map(list, columns), strict=True)))
 
     async def write_journal(
         self, connection: AsyncConnection, columns: Sequence[str], rows: Sequence[tuple[object, ...]]

@@ -25,6 +25,10 @@ _KEY_LENGTH = len(ObjectKey._fields)
 _LAST_NUMBERS = text("SELECT name, seq FROM sqlite_sequence")
 _FORGET_NUMBER = text("DELETE FROM sqlite_sequence WHERE name = :table")
 _NUMBER_ON = text("INSERT INTO sqlite_sequence (name, seq) VALUES (:table, :last)")
+_MOVE = (
+    "UPDATE cursor SET seq = ? WHERE platform_id = ? AND role = ? AND country_code = ? AND party_id = ?"
+    " AND seq < ?"
+)
 _SWEEP = text(
     "DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE at < :before ORDER BY at LIMIT :most)"
 )
@@ -88,6 +92,12 @@ class Sqlite:
         """One look into the unique index for each key; for rows after IN, SQLite would read it all."""
         parameters = {f"k{place}": part for place, part in enumerate(chain.from_iterable(keys))}
         return _states(len(keys), columns), parameters
+
+    async def move_cursors(
+        self, connection: AsyncConnection, rows: Sequence[tuple[int, int, str, str, str]]
+    ) -> None:
+        """Plain SQL: whoever accepts something waits for the end of it."""
+        await connection.exec_driver_sql(_MOVE, [(*row, row[0]) for row in rows])
 
     async def write_journal(
         self, connection: AsyncConnection, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
