@@ -47,9 +47,8 @@ class SecurityAdministration:
         found = book.find(name)
         if found is not None and found.standing is not Standing.PENDING and found.password is not None:
             raise NotPossible(f"there is a charger {name} already")
-        if len(name) > _LONGEST_NAME or any(
-            each.id.casefold() == name.casefold() != name for each in book.all()
-        ):
+        mixed_up = any(each.id != name and each.id.casefold() == name.casefold() for each in book.all())
+        if len(name) > _LONGEST_NAME or mixed_up:
             raise NotPossible("expected at most 48 characters, and another name than the others but for case")
         password = _password(request)
         book.set_password(name, password)
