@@ -136,15 +136,16 @@ class JournaledTransport:
 
     def record(self, request: HttpRequest, at: datetime, reply: HttpReply | None, note: str) -> None:
         """Write down a request with its answer, None where it did not come."""
-        routing = read_routing(dict(request.headers))
+        headers = dict(request.headers)
+        routing = read_routing(headers)
         self.calls.journal.record(
             JournalEntry(
                 at=at,
                 took=self.calls.clock() - at,
                 direction=Direction.OUT,
                 purpose=self.purpose,
-                correlation_id=first(request.headers, CORRELATION_ID) or "",
-                request_id=first(request.headers, REQUEST_ID) or "",
+                correlation_id=headers.get(CORRELATION_ID, ""),
+                request_id=headers.get(REQUEST_ID, ""),
                 method=request.method,
                 url=request.url,
                 platform_id=self.platform_id,

@@ -108,6 +108,7 @@ def claimed_sender(headers: Mapping[str, str]) -> Party | None:
         return None
 
 
+@lru_cache(maxsize=4096)
 def write_authorization(token: str, encoding: TokenEncoding = TokenEncoding.BASE64) -> Header:
     """The Authorization header that shows this token (TR-01)."""
     if encoding is TokenEncoding.BASE64:
@@ -132,7 +133,7 @@ def read_authorization(headers: Mapping[str, str]) -> tuple[tuple[str, TokenEnco
 
 def kept(headers: Iterable[Header], names: frozenset[str]) -> tuple[Header, ...]:
     """The headers whose lower-case name is among the names, in their order."""
-    return tuple((name, value) for name, value in headers if name.lower() in names)
+    return tuple([header for header in headers if header[0].lower() in names])
 
 
 def _id_value(value: str | None) -> str | None:

@@ -5,7 +5,7 @@ first, then the loops beside them write what they hold, and the database closes 
 """
 
 import asyncio
-import os
+import random
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -38,8 +38,8 @@ from hub.web.edge import bouncing
 
 
 def new_id() -> str:
-    """A message id of ours (TR-19): a random UUID, made in a third of the time that `uuid` takes."""
-    digits = os.urandom(16).hex()
+    """A message id of ours (TR-19): a random UUID, made in a fraction of the time that `uuid` takes."""
+    digits = f"{random.getrandbits(128):032x}"
     variant = "89ab"[int(digits[16], 16) & 3]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 

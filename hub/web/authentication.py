@@ -1,19 +1,30 @@
 """Whose token is this? (TR-02 to TR-05; design D10)."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from hub.calling.noticing import in_request
 from hub.directory.current import CurrentDirectory
-from hub.directory.directory import Caller, Platform
+from hub.directory.directory import Caller, Directory, Platform
 from hub.directory.quirks import Observe, unobserved
 from hub.directory.tokens import TokenPurpose
 from hub.ocpi.errors import NotAllowed, NotAuthenticated
-from hub.ocpi.headers import read_authorization
+from hub.ocpi.headers import AUTHORIZATION, read_authorization
 from hub.ocpi.timestamps import Clock
 from hub.web.edge import PASSAGE
+
+#: Callers that are known by what they show, so that a token is not decoded and hashed each time.
+MOST_KNOWN = 10_000
+
+
+@dataclass(slots=True)
+class _Known:
+    """Callers by the header that they showed, as long as the Directory is the same."""
+
+    directory: Directory | None = None
+    callers: dict[str, Caller] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,7 @@ class Authentication:
     settled: Callable[[Caller], Awaitable[None]]
     #: Told of quirks in what platforms send.
     observe: Observe = unobserved
+    _known: _Known = field(default_factory=_Known)
 
     async def caller(self, request: web.Request) -> Caller:
         """The platform whose token the request shows, registered or about to be.
@@ -54,9 +66,18 @@ class Authentication:
         Raises:
             NotAuthenticated: no token, or nobody's.
         """
-        caller = self.directory.value.caller(read_authorization(headers), self.clock())
+        directory, shown = self.directory.value, headers.get(AUTHORIZATION, "")
+        if self._known.directory is not directory:
+            self._known.directory, self._known.callers = directory, {}
+        caller = self._known.callers.get(shown)
+        if caller is not None:
+            return caller
+        caller = directory.caller(read_authorization(headers), self.clock())
         if caller is None:
             raise NotAuthenticated("this credentials token is not known here")
+        # Which of several tokens stays depends on when it is shown.
+        if caller.platform.id not in directory.rotating and len(self._known.callers) < MOST_KNOWN:
+            self._known.callers[shown] = caller
         return caller
 
     def noticed(self, headers: Mapping[str, str], caller: Caller, correlation_id: str) -> None:

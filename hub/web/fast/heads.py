@@ -2,7 +2,9 @@
 
 from typing import Final, NamedTuple
 
+from aiohttp import hdrs
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from multidict import istr
 
 from hub.http.upstream.answer_sink import RawHeader
 from hub.ocpi.headers import Header
@@ -31,22 +33,22 @@ class Head(NamedTuple):
     length: int
 
 
+#: Names of HTTP's own headers, as aiohttp spells them whoever sent them.
+_SPELLED: Final = {str(each).lower(): str(each) for each in vars(hdrs).values() if isinstance(each, istr)}
+
+
 class _Names(dict[bytes, str]):
     """Names that were seen; platforms use the same few."""
 
     def __missing__(self, name: bytes) -> str:
         text = name.decode("latin-1")
+        text = _SPELLED.get(text.lower(), text)
         if len(self) < MOST_NAMES:
             self[name] = text
         return text
 
 
 _NAMES = _Names()
-
-
-def _text(name: bytes, value: bytes) -> Header:
-    """A header as aiohttp reads it: the parser leaves spaces behind the value alone."""
-    return _NAMES[name], value.rstrip(b" \t").decode("utf-8", "surrogateescape")
 
 
 class HeadReader:
@@ -91,7 +93,8 @@ class HeadReader:
             target = self._url.decode("ascii")
         except UnicodeDecodeError:
             return None
-        return Head(method.decode("ascii"), target, tuple([_text(*each) for each in self._headers]), length)
+        headers = [(_NAMES[name], value.decode("utf-8", "surrogateescape")) for name, value in self._headers]
+        return Head(method.decode("ascii"), target, tuple(headers), length)
 
     def _length(self) -> int | None:
         """The length of the body, None if the head is not plain."""
@@ -101,11 +104,10 @@ class HeadReader:
             if name in SINGLE:
                 single += 1 if name == b"host" else 1000
                 if name == b"content-length":
-                    value = value.rstrip(b" \t")  # noqa: PLW2901 the parser leaves these
                     if not value.isdigit():
                         return None
                     length = int(value)
-            elif name in NOT_PLAIN and not (name == b"connection" and value.strip().lower() == KEEP_ALIVE):
+            elif name in NOT_PLAIN and not (name == b"connection" and value.lower() == KEEP_ALIVE):
                 return None
         is_plain = single in (1, 1001) and len(self._headers) <= MOST_HEADERS
         return length if is_plain else None
@@ -124,7 +126,8 @@ class HeadReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer, which nobody reads."""
-        self._headers.append((name, value))
+        # The parser leaves spaces behind the value alone, and aiohttp does not.
+        self._headers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         """The head is whole."""

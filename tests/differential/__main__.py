@@ -1,0 +1,36 @@
+"""`python -m tests.differential`: see the package."""
+
+import argparse
+import asyncio
+import logging
+import secrets
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+from tests.differential.run import compare
+
+
+def main() -> int:
+    """Run, tell, and end with 1 if something differs."""
+    parser = argparse.ArgumentParser(prog="python -m tests.differential", description=__doc__)
+    parser.add_argument("--requests", type=int, default=100_000, help="how many (default 100000)")
+    parser.add_argument("--seed", type=int, default=None, help="repeats a run's conversations")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.ERROR)
+    seed = secrets.randbelow(2**32) if given.seed is None else given.seed
+    begun = perf_counter()
+    with tempfile.TemporaryDirectory() as data:
+        outcome = asyncio.run(compare(Path(data), seed=seed, requests=given.requests))
+    answers = ", ".join(f"{count} x {status}" for status, count in sorted(outcome.answers.items()))
+    sys.stdout.write(
+        f"seed {seed}: {outcome.requests} requests in {outcome.conversations} conversations,"
+        f" {perf_counter() - begun:.0f} s\nanswers: {answers}\n"
+    )
+    sys.stdout.writelines(f"DIFFERS: {each}\n" for each in outcome.differences)
+    return 1 if outcome.differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
