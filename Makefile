@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test interop check postgresql format lint types imports fuzz bench conformance lock clean help
+.PHONY: setup demo test interop check postgresql format lint types imports fuzz differential bench conformance lock clean help
 
 help:            ## Show what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
@@ -56,6 +56,9 @@ interop: setup   ## Chargers and checkers that others wrote, at our CPO (npm pac
 
 fuzz: setup      ## Two minutes of mutated messages at every route
 	$(BIN)/python -m tests.fuzz --seconds 120
+
+differential: setup  ## The same 100,000 requests to a hub with the fast path and one without
+	$(BIN)/python -m tests.differential --requests 100000
 
 bench: setup     ## How fast it is, and what it costs, against nginx and others: docs/performance.md
 	$(BIN)/python -m tests.bench --write $(BENCH)

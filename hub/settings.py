@@ -143,7 +143,7 @@ class Settings:
     #: Whether all eMSPs are asked about a token that nobody is known to own (AM-53).
     ask_all: bool = True
     #: Whether requests for one connected party go the fast path (decision 0045).
-    fast_path: bool = False
+    fast_path: bool = True
     limits: Limits = field(default_factory=Limits)
     pulling: Pulling = field(default_factory=Pulling)
     #: How far a CDR may be off before its verdict says so, and how grave that is.

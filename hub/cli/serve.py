@@ -128,7 +128,7 @@ def serve(
             help="Relay what is for one connected party in a shorter way; it decides the same.",
             rich_help_panel=_PARTNERS,
         ),
-    ] = False,
+    ] = True,
     admin_host: Annotated[
         str,
         typer.Option(

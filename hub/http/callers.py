@@ -59,6 +59,8 @@ class Callers:
         self.count = 0
         #: How many were let go of.
         self.dropped = 0
+        #: Requests that went the fast path.
+        self.fast_requests = 0
 
     def came(self, caller: Caller) -> None:
         """Somebody has connected. If there are too many, who has been idle longest goes."""

@@ -26,7 +26,7 @@ from hub.settings import Settings
 from hub.store.journal import JournalEntry
 from hub.web.background import beside
 from hub.web.composition.connected import who_is_connected
-from hub.web.composition.doors import callers, for_operators, for_partners
+from hub.web.composition.doors import callers_by_token, for_operators, for_partners
 from hub.web.composition.elsewhere import Elsewhere
 from hub.web.composition.fast import fast_path
 from hub.web.composition.ground import solid_ground
@@ -116,7 +116,7 @@ async def running_hub(
 
         ready = asyncio.Event()
         operators = for_operators(key, ground, written, connected, soon, now, ready.is_set)
-        authentication = callers(ground, connected, soon, now)
+        authentication = callers_by_token(ground, connected, soon, now)
         partners = for_partners(ground, written, connected, now, authentication, ready.is_set)
         await stack.enter_async_context(served(operators, ground.admin_port))
         door = Door(bouncing(clock, new_id, written.journal), ground.callers)

@@ -12,6 +12,8 @@ from pathlib import Path
 from random import Random
 from urllib.parse import urlsplit
 
+import aiohttp
+
 from hub.store.journal import JournalEntry
 from hub.web.app import RunningHub, running_hub
 from tests.differential.conversations import OWN_URL, TOKENS, Conversation, Ending, conversation
@@ -228,7 +230,16 @@ async def compare(data: Path, *, seed: int, requests: int, workers: int = 8) -> 
         async with asyncio.TaskGroup() as tasks:
             for _ in range(workers):
                 tasks.create_task(worker())
+        outcome.taken = await taken(fast.hub)
+        assert await taken(ordinary.hub) == 0
     return outcome
+
+
+async def taken(hub: RunningHub) -> int:
+    """How many requests went the fast path."""
+    async with aiohttp.ClientSession() as session, session.get(f"{hub.admin_url}/metrics") as answer:
+        lines = (await answer.text()).splitlines()
+    return next(int(float(line.split()[1])) for line in lines if line.startswith("ocpi_hub_fast_requests "))
 
 
 def _short(said: Conversation) -> str:

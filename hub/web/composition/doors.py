@@ -17,7 +17,7 @@ from hub.web.operations import Gauges, metrics_registry, metrics_route, state_ro
 from hub.web.routes import PartnerRoutes
 
 
-def callers(ground: Ground, connected: Connected, soon: Soon, now: Now) -> Authentication:
+def callers_by_token(ground: Ground, connected: Connected, soon: Soon, now: Now) -> Authentication:
     """What tells callers by their tokens; any of them is alive."""
     connected.signs.heard_by(
         alive=(connected.presence.seen, soon.pumps.alive, now.traffic.circuits.alive),
@@ -115,6 +115,7 @@ def _gauges(ground: Ground, written: Written, connected: Connected, now: Now) ->
             "ocpi_hub_keeping_dropped": ("Sessions and CDRs not kept at all", lambda: keeping.dropped),
             "ocpi_hub_results_awaited": ("Results of commands awaited", lambda: now.results.awaited),
             "ocpi_hub_connections": ("Connections to the partners' port", lambda: callers.count),
+            "ocpi_hub_fast_requests": ("Requests on the fast path", lambda: callers.fast_requests),
             "ocpi_hub_connections_dropped": (
                 "Connections that were idle or slow for too long",
                 lambda: callers.dropped,

@@ -193,6 +193,7 @@ class Entrance(asyncio.Protocol):
         self.is_crossing = True
         if self._reader.at_boundary and self._take(head, body, self):
             self._taken += 1
+            self._callers.fast_requests += 1
             self._waiting = self._waiting[whole:]
             self._seen = 0
             self._head = None
