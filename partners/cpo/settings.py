@@ -112,7 +112,7 @@ def settings(told: Mapping[str, Any], folder: Path = Path(), ports: Ports = FREE
     pace = {name: own.pop(f"pace_{name}") for name in ("time", "energy") if f"pace_{name}" in own}
     hub, health = hub_settings(told, wrong), Thresholds(**table_settings(told, "health", HEALTH, wrong))
     secured = table_settings(told, "security", SECURITY, wrong)
-    security = security_settings(secured, folder, is_local=own.get("ocpp_host", LOOPBACK) == LOOPBACK)
+    security = security_settings(secured, folder, is_local=own.get("ocpp_host", LOOPBACK) in _THIS_MACHINE)
     try:
         onboarding = onboarding_settings(table_settings(told, "onboarding", ONBOARDING, wrong), folder)
         configured = configuration(told)
@@ -132,6 +132,8 @@ def settings(told: Mapping[str, Any], folder: Path = Path(), ports: Ports = FREE
     )
 
 
+#: Hosts on which nobody from elsewhere can connect.
+_THIS_MACHINE: Final = frozenset({LOOPBACK, "localhost", "::1"})
 _TABLES: Final = ("node", "cpo", "health", "security", "onboarding", "hub", "tariffs", "locations")
 #: Keys of the table `cpo`.
 _OWN: Final[Mapping[str, Setting]] = {

@@ -88,7 +88,8 @@ def configured(folder: Path, text: str, host: str = "127.0.0.1") -> Path:
 def test_a_password_is_asked_for_unless_only_this_machine_can_connect_or_the_operator_says_so(
     tmp_path: Path,
 ) -> None:
-    assert read_settings(configured(tmp_path, "")).security.least == NONE
+    for host in ("127.0.0.1", "localhost", "::1"):
+        assert read_settings(configured(tmp_path, "", host)).security.least == NONE
     assert read_settings(configured(tmp_path, "", "0.0.0.0")).security.least == BASIC  # noqa: S104 read only
     told = configured(tmp_path, "\n[security]\nprofile = 0\ncertificate_days = 30\n", "0.0.0.0")  # noqa: S104 same
     security = read_settings(told).security
