@@ -5,8 +5,9 @@ something is sent twice, and nothing is lost.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import text
@@ -25,7 +26,8 @@ _READ_OF = text(
 _KEY = "platform_id = :platform_id AND role = :role AND country_code = :country_code AND party_id = :party_id"
 _CREATE = text(
     "INSERT INTO cursor (platform_id, role, country_code, party_id, seq)"
-    " SELECT :platform_id, :role, :country_code, :party_id, coalesce(max(seq), 0) FROM change"
+    " SELECT :platform_id, :role, :country_code, :party_id, coalesce(CAST(:since AS BIGINT), max(seq), 0)"
+    " FROM change"
     # Another process may know of the receiver already.
     " WHERE true ON CONFLICT (platform_id, role, country_code, party_id) DO NOTHING"
 )
@@ -56,14 +58,21 @@ class Cursors:
         self._moved -= found.keys()
         self._positions |= found
 
-    async def adopt(self, receivers: Collection[Receiver], *, anew: bool = False) -> None:
-        """These are the receivers now: new ones begin at the end of the log, others are forgotten.
+    async def adopt(
+        self,
+        receivers: Collection[Receiver],
+        *,
+        since: Mapping[int, int | None] = MappingProxyType({}),
+        anew: bool = False,
+    ) -> None:
+        """These are the receivers now: new ones begin at their place in the log, others are forgotten.
 
         Whichever process hears of a receiver first gives it its place; to forget it is one process's chore,
         so that nobody who heard of it late takes away the place of one that has come back.
 
         Args:
             receivers: All of them.
+            since: Where new ones begin, by their platforms; at the end of the log, where it does not say.
             anew: Look, although they are the same as before: the chore is this process's from now on.
         """
         wanted = set(receivers)
@@ -72,7 +81,9 @@ class Cursors:
             return
         async with self._database.writing() as connection:
             if new:
-                await connection.execute(_CREATE, [receiver_columns(each) for each in new])
+                await connection.execute(
+                    _CREATE, [receiver_columns(each) | {"since": since.get(each.platform_id)} for each in new]
+                )
             created = {_receiver(row): row.seq for row in (await connection.execute(_READ)).all()}
             if self._leases.has(THE_HUB) and (strangers := created.keys() - wanted):
                 await connection.execute(_FORGET, [receiver_columns(each) for each in strangers])

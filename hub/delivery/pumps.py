@@ -133,7 +133,8 @@ class Pumps:
         if platforms == self._seen and does_chores == self._did_chores:
             return
         wanted = {receiver for platform in platforms.values() for receiver in receivers(platform)}
-        await self.parts.cursors.adopt(wanted, anew=does_chores and not self._did_chores)
+        since = {platform_id: each.since_change for platform_id, each in platforms.items()}
+        await self.parts.cursors.adopt(wanted, since=since, anew=does_chores and not self._did_chores)
         await self.parts.dead_letters.forget_all_but(wanted)
         for platform_id, running in self._pumps.items():
             if platform_id in platforms and platforms[platform_id] != self._seen.get(platform_id):

@@ -112,6 +112,7 @@ class CurrentDirectory:
             pull=Pull(row.pull),
             hub_role=HubRole(row.hub_role),
             seen_of_hub=row.seen_of_hub,
+            since_change=row.since_change,
             roles=roles,
             endpoints=endpoints,
             quirks=quirks,

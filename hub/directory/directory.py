@@ -115,6 +115,8 @@ class Platform:
     hub_role: HubRole = HubRole.REFUSED
     #: A fingerprint of what it has seen of this hub (VE-09).
     seen_of_hub: str | None = None
+    #: From which place in the change log on its new receivers are told what comes; None for the end.
+    since_change: int | None = None
     roles: tuple[RegisteredRole, ...] = ()
     endpoints: Mapping[Endpoint, str] = field(default_factory=dict)
     #: Whom it reaches, if it is another hub.

@@ -38,9 +38,9 @@ class Connected(NamedTuple):
 async def connections(session: AsyncSession) -> dict[PartyRole, Connected]:
     """How each party is connected in each role, as the tables say it now."""
     rows = await session.exec(
-        select(PlatformRoleRow, PlatformRow.status).join(
-            PlatformRow, col(PlatformRow.id) == PlatformRoleRow.platform_id
-        )
+        select(PlatformRoleRow, PlatformRow.status)
+        .join(PlatformRow, col(PlatformRow.id) == PlatformRoleRow.platform_id)
+        .order_by(col(PlatformRoleRow.id))
     )
     registered = {
         PartyRole(Party(row.country_code, row.party_id), Role(row.role)): Connected(
@@ -49,6 +49,16 @@ async def connections(session: AsyncSession) -> dict[PartyRole, Connected]:
         for row, status in rows
     }
     return {**await _distant(session), **registered}
+
+
+def newcomers(before: Mapping[PartyRole, Connected], after: Mapping[PartyRole, Connected]) -> frozenset[int]:
+    """The platforms that have a party now which they did not have before, or have registered again."""
+
+    def registered(parties: Mapping[PartyRole, Connected]) -> set[tuple[PartyRole, int]]:
+        there = {each: one for each, one in parties.items() if one.status is not ConnectionStatus.PLANNED}
+        return {(each, one.told.platform_id) for each, one in there.items()}
+
+    return frozenset(platform_id for _, platform_id in registered(after) - registered(before))
 
 
 async def _distant(session: AsyncSession) -> dict[PartyRole, Connected]:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
-from sqlmodel import col, delete
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.calling.calls import Calls
@@ -39,6 +39,9 @@ LONGEST_WAIT = timedelta(seconds=30)
 BACKOFF = Backoff(timedelta(seconds=5), timedelta(minutes=10))
 #: How reading a list may fail.
 FAILURES = (CallFailed, PeerRefused, PeerOffers)
+
+#: Role and folded party.
+_Place = tuple[str, str, str]
 
 log = logging.getLogger(__name__)
 
@@ -131,9 +134,11 @@ class Neighbours:
     async def _read(self, hub: Platform) -> timedelta:
         """Read a hub's list and keep it; when to do so again."""
         try:
+            async with self._records.reading() as session:
+                before = {place: _word(row) for place, row in (await _known(session, hub.id)).items()}
             clients = [each async for each in self._clients(hub)]
             async with self._records.changing() as session:
-                await _replace(session, hub.id, clients)
+                await _replace(session, hub.id, clients, before)
         except FAILURES as failure:
             log.warning("the clients of the hub %s could not be read: %s", hub.name, failure)
         except Exception:
@@ -204,8 +209,32 @@ def _row(platform_id: int, each: DistantParty) -> DistantPartyRow:
     )
 
 
-async def _replace(session: AsyncSession, platform_id: int, clients: Iterable[DistantParty]) -> None:
-    """Let a hub reach these and nobody else: all pages together are the truth (TR-39)."""
-    await session.exec(delete(DistantPartyRow).where(col(DistantPartyRow.platform_id) == platform_id))
-    by_key = {(each.party, each.role): each for each in clients}
-    session.add_all(_row(platform_id, each) for each in by_key.values())
+async def _known(session: AsyncSession, platform_id: int) -> dict[_Place, DistantPartyRow]:
+    """Whom a hub reaches, as the tables say it now."""
+    rows = await session.exec(select(DistantPartyRow).where(DistantPartyRow.platform_id == platform_id))
+    return {(row.role, row.country_code, row.party_id): row for row in rows}
+
+
+def _word(row: DistantPartyRow) -> tuple[str, datetime]:
+    """What a hub has said of a party."""
+    return row.status, row.last_updated
+
+
+async def _replace(
+    session: AsyncSession,
+    platform_id: int,
+    clients: Iterable[DistantParty],
+    before: Mapping[_Place, tuple[str, datetime]],
+) -> None:
+    """Let a hub reach these and nobody else: all pages together are the truth (TR-39).
+
+    But what it has told of a party since its list was asked for is newer than the list.
+    """
+    now = await _known(session, platform_id)
+    newer = {place for place, row in now.items() if _word(row) != before.get(place)}
+    for place in now.keys() - newer:
+        await session.delete(now[place])
+    await session.flush()
+    rows = (_row(platform_id, each) for each in clients)
+    listed = {(row.role, row.country_code, row.party_id): row for row in rows}
+    session.add_all(row for place, row in listed.items() if place not in newer)

@@ -6,16 +6,19 @@ Directory is loaded anew, so that what was committed is in force before anybody 
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+from sqlmodel import col, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.directory.current import CurrentDirectory
 from hub.ocpi.timestamps import Clock
-from hub.registry.hubclientinfo import changed_infos, connections
+from hub.registry.hubclientinfo import changed_infos, connections, newcomers
 from hub.store.announcements import Topic
 from hub.store.database import Database
+from hub.store.object_rows import last_change
 from hub.store.objects import append_client_infos
+from hub.store.tables import PlatformRow
 
 
 class Records:
@@ -44,6 +47,10 @@ class Records:
         self._new_id = new_id
         self._changed = changed
 
+    def reading(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """The tables as they are at one moment."""
+        return self._database.reading_session()
+
     @asynccontextmanager
     async def changing(self, correlation_id: str | None = None) -> AsyncIterator[AsyncSession]:
         """A transaction: in force at the end of the block, or undone by an exception."""
@@ -53,7 +60,9 @@ class Records:
                 yield session
                 await session.flush()
                 now = self._clock()
-                for told, infos in changed_infos(before, await connections(session), now).items():
+                after = await connections(session)
+                await _begin_to_hear(session, newcomers(before, after))
+                for told, infos in changed_infos(before, after, now).items():
                     await append_client_infos(
                         await session.connection(),
                         infos,
@@ -75,3 +84,11 @@ class Records:
             raise
         finally:
             self._changed()
+
+
+async def _begin_to_hear(session: AsyncSession, platform_ids: frozenset[int]) -> None:
+    """These platforms are told what comes after the log's end as it is now, whoever looks at it late."""
+    if platform_ids:
+        last = await last_change(await session.connection())
+        platforms = update(PlatformRow).where(col(PlatformRow.id).in_(platform_ids))
+        await session.exec(platforms.values(since_change=last))

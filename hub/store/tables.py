@@ -58,6 +58,8 @@ class PlatformRow(SQLModel, table=True):
     pull: str = "auto"
     #: A fingerprint of what it has seen of the hub: URLs, endpoints, party and name.
     seen_of_hub: str | None = None
+    #: The end of the change log when it last brought a party: what came after that its parties are told.
+    since_change: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     #: Whether it may register in the role HUB, and so speak for parties of its own: `refused` or `allowed`.
     hub_role: str = "refused"
     created_at: datetime

@@ -321,6 +321,7 @@ async def test_what_changes_after_the_end_is_not_told(world: Roaming) -> None:
         "PUT", world.url("tariffs", "RECEIVER", "/BE/BEC/T2"), TARIFF | {"id": "T2"}, to=HUB, sender=CPO
     )
     await world.cpo.call("DELETE", world.url("tariffs", "RECEIVER", T1), to=HUB, sender=CPO)
+    await at_rest(world.hub)  # a platform that is suspended would be owed the rest for good
     await world.hub.platforms.suspend("cpo")
     await at_rest(world.hub)
     assert told(world.emsp)[2:] == [f"DELETE tariffs{T1}"]

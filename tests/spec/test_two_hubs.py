@@ -231,6 +231,27 @@ async def test_the_list_of_another_hub_is_read_to_its_end_and_is_the_truth(
     await world.emsp.until(lambda: _told(world.emsp, FAR, "SUSPENDED"))
 
 
+@pytest.mark.holds("TR-39", "HCI-15", by="hub")
+async def test_what_a_hub_tells_while_its_list_is_read_is_newer_than_the_list(
+    world: Roaming, far: Recorder
+) -> None:
+    asked, told = asyncio.Event(), asyncio.Event()
+
+    async def slowly(_received: object) -> Reply:
+        asked.set()
+        await told.wait()
+        return Reply([CLIENT_INFO | {"party_id": "TWO"}])
+
+    far.answers("GET", "/sender/hubclientinfo", slowly)
+    await far.update()
+    await asked.wait()
+    await tell(far)
+    await world.emsp.until(lambda: _told(world.emsp, FAR, "CONNECTED"))
+    told.set()
+    await world.emsp.until(lambda: _told(world.emsp, "FR/TWO", "CONNECTED"))
+    assert _told(world.emsp, FAR, "CONNECTED")
+
+
 @pytest.mark.holds("RT-14", "HCI-15", by="hub")
 async def test_a_party_is_no_better_connected_than_the_hub_that_reaches_it(
     world: Roaming, far: Recorder

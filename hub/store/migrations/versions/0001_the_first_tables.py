@@ -378,6 +378,7 @@ def upgrade() -> None:  # noqa: PLR0915 one statement a table
         sa.Column("rate_limit", sa.Integer(), nullable=True),
         sa.Column("pull", sa.String(), nullable=False),
         sa.Column("seen_of_hub", sa.String(), nullable=True),
+        sa.Column("since_change", sa.BigInteger(), nullable=True),
         sa.Column("hub_role", sa.String(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.Column("connected_at", UTCDateTime(), nullable=True),
