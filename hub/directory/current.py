@@ -1,8 +1,11 @@
 """The Directory in force: loaded from the tables, swapped whole after every change."""
 
 import asyncio
+from collections.abc import Iterable
+from typing import Any
 
-from sqlmodel import select
+from sqlalchemy import inspect, select
+from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.directory.agreement_rows import read_agreements
@@ -18,7 +21,7 @@ from hub.directory.directory import (
     RegisteredRole,
     WhenUnreachable,
 )
-from hub.directory.quirks import Known, Place, Quirk, Quirks, Source
+from hub.directory.quirks import NO_QUIRKS, Known, Place, Quirk, Quirks, Source
 from hub.directory.tokens import Sealer, TokenPurpose
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.party import Party
@@ -52,21 +55,21 @@ class CurrentDirectory:
 
     async def _loaded(self, session: AsyncSession) -> Directory:
         roles: dict[int, list[RegisteredRole]] = {}
-        for role in await session.exec(select(PlatformRoleRow).order_by(PlatformRoleRow.id)):  # type: ignore[arg-type]  # SQLModel types columns as values
+        for role in await _rows(session, PlatformRoleRow, "id"):
             registered = RegisteredRole(
                 Party(role.country_code, role.party_id), Role(role.role), role.business_details
             )
             roles.setdefault(role.platform_id, []).append(registered)
         endpoints: dict[int, dict[Endpoint, str]] = {}
-        for row in await session.exec(select(EndpointRow)):
+        for row in await _rows(session, EndpointRow):
             endpoints.setdefault(row.platform_id, {})[(row.module, InterfaceRole(row.interface))] = row.url
         quirks: dict[int, dict[Place, Known]] = {}
-        for quirk in await session.exec(select(QuirkRow)):
+        for quirk in await _rows(session, QuirkRow):
             known = Known(quirk.value, Source(quirk.source))
             quirks.setdefault(quirk.platform_id, {})[(Quirk(quirk.name), quirk.about)] = known
         here = {each.party for registered in roles.values() for each in registered}
         distant: dict[int, list[DistantParty]] = {}
-        for told in await session.exec(select(DistantPartyRow)):
+        for told in await _rows(session, DistantPartyRow):
             party = Party(told.country_code, told.party_id)
             if party in here:
                 continue  # Who is registered here is reached here, and no other hub stands in for it.
@@ -75,29 +78,29 @@ class CurrentDirectory:
         platforms = [
             self._platform(
                 platform,
-                tuple(roles.get(platform.stored_id, ())),
-                endpoints.get(platform.stored_id, {}),
-                Quirks(quirks.get(platform.stored_id, {})),
-                tuple(distant.get(platform.stored_id, ())),
+                tuple(roles.get(platform.id, ())),
+                endpoints.get(platform.id, {}),
+                Quirks(quirks[platform.id]) if platform.id in quirks else NO_QUIRKS,
+                tuple(distant.get(platform.id, ())),
             )
-            for platform in await session.exec(select(PlatformRow))
+            for platform in await _rows(session, PlatformRow)
         ]
         tokens = {
             token.token_hash: InboundToken(token.platform_id, TokenPurpose(token.purpose), token.retires_at)
-            for token in await session.exec(select(InboundTokenRow))
+            for token in await _rows(session, InboundTokenRow)
         }
         return Directory.of(self.value.hub, platforms, tokens, await read_agreements(session))
 
     def _platform(
         self,
-        row: PlatformRow,
+        row: Any,
         roles: tuple[RegisteredRole, ...],
         endpoints: dict[Endpoint, str],
         quirks: Quirks,
         distant: tuple[DistantParty, ...],
     ) -> Platform:
-        return Platform(
-            id=row.stored_id,
+        platform = Platform(
+            id=row.id,
             name=row.name,
             status=ConnectionStatus(row.status),
             is_blocked=row.is_blocked,
@@ -118,7 +121,19 @@ class CurrentDirectory:
             quirks=quirks,
             distant=distant,
         )
+        # Who is as before is the same value: whoever compares Directories sees that at once.
+        before = self.value.platforms.get(platform.id)
+        return before if before is not None and before == platform else platform
 
     def opened(self, sealed: bytes | None) -> str | None:
         """A token as it is shown; None where there is none."""
         return None if sealed is None else self._sealer.opened(sealed)
+
+
+async def _rows(session: AsyncSession, table: type[SQLModel], order: str | None = None) -> Iterable[Any]:
+    """All rows of a table as plain tuples: instances cost much more, and a Directory is of thousands."""
+    columns = inspect(table).local_table
+    statement = select(columns)
+    if order is not None:
+        statement = statement.order_by(columns.c[order])
+    return (await (await session.connection()).execute(statement)).all()

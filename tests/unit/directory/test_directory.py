@@ -200,3 +200,22 @@ async def test_a_change_that_fails_is_not_there(hub: RegistryHub) -> None:
         await fail_in_the_middle(hub)
     assert (await hub.rows())["platform"] == []
     assert not hub.directory.value.platforms
+
+
+async def test_who_is_as_before_stays_the_same_value(hub: RegistryHub) -> None:
+    for name in ("TNM", "ABC"):
+        await hub.platforms.invite(name)
+    before = hub.directory.value
+    async with hub.database.session() as session:
+        row = await session.get(PlatformRow, named(before, "TNM").id)
+        assert row is not None
+        row.rate_limit = 7
+    after = await hub.directory.reload()
+    assert named(after, "ABC") is named(before, "ABC")
+    assert named(after, "TNM").rate_limit == 7
+
+
+def named(directory: Directory, name: str) -> Platform:
+    found = directory.named(name)
+    assert found is not None
+    return found
