@@ -171,11 +171,12 @@ class Connector:
         transaction = self.transaction
         if transaction is None or self.vehicle is None or transaction.flow is not None:
             raise NotPossible("energy flows once, in a transaction, into a car")
-        allowed = limit or _no_limit
+        allowed, part = limit or _no_limit, Decimal(self.used_phases) / self.phases
         transaction.flow = Flow(
             at,
-            charging_curve(self.vehicle, self.max_power_w * self.used_phases / self.phases),
-            lambda now: allowed(transaction, now),
+            charging_curve(self.vehicle, self.max_power_w * part),
+            # The current of each phase is limited; who uses one of three gets a third of the power.
+            lambda now: allowed(transaction, now).for_part(part),
         )
 
     def begin(self, token: Token, at: datetime, limit: "LimitOf | None" = None) -> Transaction:

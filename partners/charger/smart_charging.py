@@ -54,6 +54,10 @@ class Limit(NamedTuple):
     watt: Decimal | None
     until: datetime
 
+    def for_part(self, part: Decimal) -> "Limit":
+        """What it means for a car that uses only a part of the phases."""
+        return self if self.watt is None or part == 1 else self._replace(watt=self.watt * part)
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -67,7 +71,7 @@ class Profile:
     #: None: from the start of the transaction.
     start: datetime | None
     duration: timedelta | None
-    #: Each with its beginning, in order, and its limit in W.
+    #: Each with its beginning, in order, and its limit in W, for a car on all phases.
     periods: tuple[tuple[timedelta, Decimal], ...]
     transaction_id: int | str | None = None
     #: As it was set, to be told again.
@@ -203,6 +207,7 @@ def _periods(
         if "limit" not in each:  # 2.1 may give setpoints instead
             raise ValueError("limit")
         limit = Decimal(str(each["limit"]))
-        used = each.get("numberPhases", phases)
-        watt = limit if unit is RateUnit.WATT else limit * VOLTAGE * used
+        # What a charger sets is the current of a phase: W are divided among those that are told, else all.
+        share = Decimal(phases) / each.get("numberPhases", phases)
+        watt = limit * share if unit is RateUnit.WATT else limit * VOLTAGE * phases
         yield timedelta(seconds=each["startPeriod"]), watt

@@ -32,6 +32,8 @@ from partners.cpo.configuration import Plug
 from partners.cpo.contracts import Contracts
 from partners.cpo.corrections import Corrections
 from partners.cpo.early_sessions import EarlySessions
+from partners.cpo.energy.administration import EnergyAdministration
+from partners.cpo.energy.sites import Sites
 from partners.cpo.entries import Entries
 from partners.cpo.event_log import EventLog
 from partners.cpo.grants import Grants
@@ -214,8 +216,9 @@ class CpoNode(Platform):
                 Plug(charge_point, WHOLE), clock(), Kind.SECURITY, what=what
             ),
         )
+        self.sites = Sites(settings.sites, node.database, self.charging_log, clock, spawn=self._do_later)
         self.central_system = CentralSystem(
-            self.care.witness,
+            self.sites.watching(self.care.witness),
             heard=self.care.witness.heard,
             clock=clock,
             settings=settings.central_system,
@@ -242,9 +245,10 @@ class CpoNode(Platform):
             spawn=self._do_later,
             begun=self.transactions.begun,
         )
+        book = ProfileBook(node.database)
         self.charging_profiles = ChargingProfiles(
             profiles=ProfileCalls(self.central_system, clock),
-            book=ProfileBook(node.database),
+            book=book,
             charging_log=self.charging_log,
             contracts=self.contracts,
             link=node.link,
@@ -252,7 +256,9 @@ class CpoNode(Platform):
             answer_within=settings.central_system.answer_within,
             pause=settings.profile_pause,
             spawn=self._do_later,
+            steer=self.sites.steer,
         )
+        self.sites.begin(self.central_system, book, self.charging_profiles.steered)
         self._preferences = Preferences(
             database=node.database,
             contracts=self.contracts,
@@ -261,6 +267,7 @@ class CpoNode(Platform):
             clock=clock,
             charge_by=self.charging_profiles.prefer,
             owe=self.handover.owe,
+            plan_by=self.sites.plan_by,
         )
         self._lists = Lane("the hub's lists", self._pull, backoff=settings.backoff, chance=chance)
         self._marks = PullMarks(node.database, party)
@@ -297,8 +304,9 @@ class CpoNode(Platform):
         security = SecurityAdministration(self.doorkeeper, self.charging_log)
         health = HealthAdministration(self.care, self.rounds, self.node.clock)
         reports = ReportAdministration(self.reports)
+        energy = EnergyAdministration(self.sites, self.node.clock)
         admin = {**Administration(self).handlers(), **health.handlers(), **reports.handlers()}
-        await self.node.start(offers, {**admin, **security.handlers()})
+        await self.node.start(offers, {**admin, **security.handlers(), **energy.handlers()})
         self._running.push_async_callback(self.node.stop)
         try:
             await self._group.__aenter__()
@@ -317,6 +325,7 @@ class CpoNode(Platform):
                 self.rounds.run(),
                 self.doorkeeper.watch(),
                 self.care.notices.run(),
+                self.sites.run(),
             ):
                 self._spawn(work)
         except BaseException:

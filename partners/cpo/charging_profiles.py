@@ -10,7 +10,7 @@ Sources: 2.2.1, ChargingProfiles; CHP-01 to CHP-15.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -86,6 +86,8 @@ class ChargingProfiles:
     #: A second request of the same kind for a session within this time is too often (CHP-08).
     pause: timedelta
     spawn: Callable[[Coroutine[Any, Any, None]], None]
+    #: Whoever shares the power of a site keeps a transaction within these profiles, too; None: nobody does.
+    steer: Callable[[Charging, Sequence[ChargingProfile]], Awaitable[RemoteOutcome | None]]
     _latest: dict[tuple[int, str], datetime] = field(default_factory=dict)
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -208,9 +210,12 @@ class ChargingProfiles:
         """Give the charge point the one profile that both come to."""
         charging, contract = meant
         wanted = [each for each in (profile, preferred) if each is not None]
-        if not wanted:
-            return await self.profiles.clear(charging.plug.charge_point, charging.id)
         try:
+            steered = await self.steer(charging, wanted)
+            if steered is not None:
+                return steered
+            if not wanted:
+                return await self.profiles.clear(charging.plug.charge_point, charging.id)
             combined = lowest(wanted, charging.started, contract)
             return await self.profiles.set(charging, combined, contract)
         except CannotFollow as error:
@@ -218,6 +223,12 @@ class ChargingProfiles:
             return RemoteOutcome.REJECTED
 
     # Changes of which the setter hears.
+
+    async def steered(self, charging: Charging) -> None:
+        """Our own part of a transaction's limit is another one now (CHP-05)."""
+        contract = self.contracts.of(charging.id)
+        if contract is not None and charging.stopped is None:
+            await self.tell(Meant(charging, contract))
 
     def prefer(self, charging: Charging, contract: Contract, preferred: ChargingProfile | None) -> None:
         """What the driver's preferences come to: a limit of our own, or none."""

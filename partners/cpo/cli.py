@@ -9,6 +9,7 @@ import typer
 
 from partners.cpo import screens
 from partners.cpo.app import CpoNode
+from partners.cpo.energy.cli import add_site_commands
 from partners.cpo.health.cli import add_health_commands
 from partners.cpo.reports.cli import add_report_commands
 from partners.cpo.security.cli import add_charger_commands
@@ -104,6 +105,12 @@ max_amperage = 32
 tariff_ids = ["standard"]
 # Its number at the charge point.
 ocpp_connector = 1
+
+# Share the power of the location between those who charge: docs/cpo-energy.md.
+# [[sites]]
+# location = "station-square"
+# grid_watt = 100000
+# strategy = "equal"
 """
 
 EXAMPLE_PROFILES = """\
@@ -177,6 +184,7 @@ commands.registration()
 add_health_commands(app, DEFAULT_NODE)
 add_report_commands(app, DEFAULT_NODE)
 add_charger_commands(app, DEFAULT_NODE)
+add_site_commands(app, DEFAULT_NODE)
 NodeCommands(reservation, DEFAULT_NODE).listing(
     "list", screens.reservations, "The reservations that are open.", path="/reservations"
 )

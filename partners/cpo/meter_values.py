@@ -17,7 +17,7 @@ A value is a text in 1.6, a number in 2.x; the unit is a text in 1.6, `unitOfMea
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -77,6 +77,8 @@ class MeterSample:
     soc: Decimal | None = None
     #: Why it was sampled: Sample.Periodic, Transaction.Begin, Transaction.End, …
     context: str = "Sample.Periodic"
+    #: A on L1, L2, L3, None where it was not told; empty: on none. For the moment only, and not kept.
+    phase_currents: tuple[Decimal | None, ...] = field(default=(), compare=False)
 
 
 class NotAnInstant(ValueError):
@@ -167,7 +169,16 @@ def _sample(at: datetime, context: str, measured: Mapping[tuple[str, str], Decim
         current_a=_whole(measured, _CURRENT),
         soc=_whole(measured, _CHARGE),
         context=context,
+        phase_currents=_by_phase(measured),
     )
+
+
+def _by_phase(measured: Mapping[tuple[str, str], Decimal]) -> tuple[Decimal | None, ...]:
+    for phases in _WHOLES:
+        parts = tuple(measured.get((_CURRENT, phase)) for phase in phases)
+        if any(part is not None for part in parts):
+            return parts
+    return ()
 
 
 def _whole(measured: Mapping[tuple[str, str], Decimal], measurand: str) -> Decimal | None:

@@ -67,6 +67,8 @@ class Preferences:
     charge_by: Callable[[Charging, Contract, ChargingProfile | None], None]
     #: An eMSP is to hear of a change.
     owe: Callable[[Party], None]
+    #: Whoever plans by departure and need is told of them; whether somebody does.
+    plan_by: Callable[[Charging, ChargingPreferences], bool]
 
     async def put(self, request: Request) -> Answer:
         """PUT `/{session_id}/charging_preferences`.
@@ -100,7 +102,8 @@ class Preferences:
                 owed = self.bookkeeping.enter(charging)
             if owed is not None:
                 self.owe(owed)
-        self.charge_by(charging, contract, slow_profile(wanted, now))
+        is_planned = self.plan_by(charging, wanted)
+        self.charge_by(charging, contract, None if is_planned else slow_profile(wanted, now))
 
 
 def response(

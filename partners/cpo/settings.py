@@ -21,6 +21,7 @@ from partners.configuration_file import (
 )
 from partners.cpo.central_system import CentralSystemSettings
 from partners.cpo.configuration import Configuration, configuration
+from partners.cpo.energy.settings import SiteSettings, site_settings
 from partners.cpo.health.thresholds import HEALTH, Thresholds
 from partners.cpo.onboarding.onboarding_settings import ONBOARDING, OnboardingSettings, onboarding_settings
 from partners.cpo.security.security_settings import SECURITY, SecuritySettings, security_settings
@@ -82,6 +83,8 @@ class CpoSettings:
     security: SecuritySettings = field(default_factory=SecuritySettings)
     #: How they are set when they boot.
     onboarding: OnboardingSettings = field(default_factory=OnboardingSettings)
+    #: Sites whose power is shared between those who charge.
+    sites: tuple[SiteSettings, ...] = ()
     #: The hub's versions URL and the token A that it gave us; None: it is done later, or the hub does it.
     hub: tuple[str, str] | None = None
     #: How often the full list of tokens is read anew (TR-33).
@@ -118,6 +121,7 @@ def settings(told: Mapping[str, Any], folder: Path = Path(), ports: Ports = FREE
         configured = configuration(told)
     except SettingsWrong as refused:
         raise SettingsWrong([*wrong, *refused.wrong]) from refused
+    sites = site_settings(told, configured, folder, wrong)
     if wrong or node is None:
         raise SettingsWrong(wrong)
     return CpoSettings(
@@ -128,13 +132,14 @@ def settings(told: Mapping[str, Any], folder: Path = Path(), ports: Ports = FREE
         health=health,
         security=security,
         onboarding=onboarding,
+        sites=sites,
         **own,
     )
 
 
 #: Hosts on which nobody from elsewhere can connect.
 _THIS_MACHINE: Final = frozenset({LOOPBACK, "localhost", "::1"})
-_TABLES: Final = ("node", "cpo", "health", "security", "onboarding", "hub", "tariffs", "locations")
+_TABLES: Final = ("node", "cpo", "health", "security", "onboarding", "hub", "tariffs", "locations", "sites")
 #: Keys of the table `cpo`.
 _OWN: Final[Mapping[str, Setting]] = {
     "ocpp_host": Setting("ocpp_host", TEXT),

@@ -28,6 +28,8 @@ from partners.cpo.energy.wires import NOTHING, Load, summed
 _AGAIN: Final = timedelta(seconds=2)
 _AGAIN_AT_MOST: Final = timedelta(minutes=5)
 _DOUBLED_AT_MOST: Final = 8
+#: What was measured longer ago says nothing about now.
+_RECENT: Final = timedelta(minutes=2)
 #: Hours that a session could wait, and still get what it needs.
 _PLENTY: Final = Decimal(1)
 _UNPREPARED: Final = "its charger has not confirmed the default profile: counted with all it can give"
@@ -394,6 +396,18 @@ class Site:
     def worst_case(self, now: datetime) -> Load:
         """What all may draw together."""
         return load_at(self.accounts.values(), now)
+
+    def measured_load(self, now: datetime) -> Load:
+        """What the chargers were measured to draw, as far as that is new; never more than they may."""
+        whole = Load()
+        for account in self.accounts.values():
+            appetite = self._appetites.get(account.charging or 0)
+            if appetite is None or appetite.drawn is None or appetite.drawn_at is None:
+                continue
+            if now - appetite.drawn_at <= _RECENT:
+                drawn = min(appetite.drawn, account.amperes(now, now))
+                whole = whole.plus(Load.of(drawn, account.wires))
+        return whole
 
     def lines(self, now: datetime) -> list[Line]:
         """Every connector, and why it has what it has."""
