@@ -120,6 +120,18 @@ class Pulling:
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """TLS towards callers; all files are PEM."""
+
+    #: The certificate, with those that lead to its root.
+    certificate: Path
+    #: Its key; None where it stands in the same file.
+    key: Path | None = None
+    #: Who vouches for callers, who must show a certificate then (mutual TLS).
+    client_ca: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How one hub runs."""
 
@@ -144,6 +156,8 @@ class Settings:
     ask_all: bool = True
     #: Whether requests for one connected party go the fast path (decision 0045).
     fast_path: bool = True
+    #: TLS on the partners' port; None where a proxy in front of the hub minds that.
+    tls: Tls | None = None
     limits: Limits = field(default_factory=Limits)
     pulling: Pulling = field(default_factory=Pulling)
     #: How far a CDR may be off before its verdict says so, and how grave that is.

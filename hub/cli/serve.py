@@ -13,7 +13,7 @@ from hub.cli.connection import CommandFailed
 from hub.cli.rules_file import RulesOption, rules_in
 from hub.cli.words import tell
 from hub.ocpi.party import COUNTRY_CODE_LENGTH, NotAParty, Party
-from hub.settings import PolicyMode, Settings
+from hub.settings import PolicyMode, Settings, Tls
 
 _PARTNERS = "Towards partners"
 _OPERATORS = "Towards operators"
@@ -120,6 +120,33 @@ def serve(
         ),
     ] = PolicyMode.OPEN,
     cdr_rules: RulesOption = None,
+    tls_certificate: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="OCPI_HUB_TLS_CERTIFICATE",
+            metavar="FILE",
+            help="Serve partners over TLS with this certificate and its chain (PEM).",
+            rich_help_panel=_PARTNERS,
+        ),
+    ] = None,
+    tls_key: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="OCPI_HUB_TLS_KEY",
+            metavar="FILE",
+            help="The certificate's key, if it is not in the same file.",
+            rich_help_panel=_PARTNERS,
+        ),
+    ] = None,
+    tls_client_ca: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="OCPI_HUB_TLS_CLIENT_CA",
+            metavar="FILE",
+            help="Take only callers with a certificate of this authority (mutual TLS).",
+            rich_help_panel=_PARTNERS,
+        ),
+    ] = None,
     fast_path: Annotated[
         bool,
         typer.Option(
@@ -175,6 +202,7 @@ def serve(
             allow_private_networks=allow_private_networks,
             plausibility=rules_in(cdr_rules),
             fast_path=fast_path,
+            tls=_tls(tls_certificate, tls_key, tls_client_ca),
         )
         _run(settings)
 
@@ -212,6 +240,14 @@ def _party(country_code: str, party_id: str) -> Party:
         return Party(country_code, party_id)
     except NotAParty as error:
         raise typer.BadParameter(str(error), param_hint="--country-code, --party-id") from error
+
+
+def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> Tls | None:
+    if certificate is not None:
+        return Tls(certificate, key, client_ca)
+    if key is not None or client_ca is not None:
+        raise typer.BadParameter("needed with --tls-key and --tls-client-ca", param_hint="--tls-certificate")
+    return None
 
 
 def _http_url(text: str) -> str:

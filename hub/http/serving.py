@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -33,10 +34,10 @@ def listening(host: str, port: int) -> socket.socket:
     return held
 
 
-def url_of(port: socket.socket) -> str:
+def url_of(port: socket.socket, scheme: str = "http") -> str:
     """The URL under which a listening socket is reached."""
     host, number = port.getsockname()[:2]
-    return f"http://[{host}]:{number}" if ":" in host else f"http://{host}:{number}"
+    return f"{scheme}://[{host}]:{number}" if ":" in host else f"{scheme}://{host}:{number}"
 
 
 class Front(Interface):
@@ -53,7 +54,11 @@ class Front(Interface):
 
 @asynccontextmanager
 async def served(
-    app: web.Application, port: socket.socket, door: Door | None = None, front: Front | None = None
+    app: web.Application,
+    port: socket.socket,
+    door: Door | None = None,
+    front: Front | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[None]:
     """Serve until the end of the block; then answer what is under way.
 
@@ -62,6 +67,7 @@ async def served(
         port: Where.
         door: What stands before the application; without it, aiohttp does what it does by itself.
         front: What stands between the two, and sees all bytes first.
+        tls: How the hub proves who it is; None for no TLS.
     """
     runner = web.AppRunner(
         app,
@@ -81,7 +87,7 @@ async def served(
         behind = partial(Protocol, server, door, loop=loop, longest_line=LONGEST_LINE)
         make = behind if front is None else front.maker(behind)
     try:
-        listener = await loop.create_server(make, sock=port, backlog=BACKLOG)
+        listener = await loop.create_server(make, sock=port, backlog=BACKLOG, ssl=tls)
         try:
             yield
         finally:

@@ -16,6 +16,7 @@ from hub.admin.key import admin_key
 from hub.handshake.registering import Registering
 from hub.http.protocol import Door
 from hub.http.serving import served, url_of
+from hub.http.tls import server_context
 from hub.http.upstream.names import Resolve, resolved
 from hub.ocpi.timestamps import Clock, utc_now
 from hub.pulling.pullers import Pullers
@@ -81,10 +82,11 @@ async def running_hub(
 
     Raises:
         OSError: the data directory or a port cannot be had.
-        UnsupportedDatabase, UnusableKey, UnusableAdminKey: a setting cannot be used.
+        UnsupportedDatabase, UnusableKey, UnusableAdminKey, UnusableTls: a setting cannot be used.
     """
     async with AsyncExitStack() as stack:
         ground = await stack.enter_async_context(solid_ground(settings, clock, new_id, resolve))
+        tls = None if settings.tls is None else server_context(settings.tls)
         key = admin_key(settings.data)
         written = await stack.enter_async_context(written_down(ground, log, observe))
         connected = who_is_connected(ground, written.journal)
@@ -121,7 +123,7 @@ async def running_hub(
         await stack.enter_async_context(served(operators, ground.admin_port))
         door = Door(bouncing(clock, new_id, written.journal), ground.callers)
         front = await stack.enter_async_context(fast_path(ground, written, connected, now, authentication))
-        await stack.enter_async_context(served(partners, ground.port, door, front))
+        await stack.enter_async_context(served(partners, ground.port, door, front, tls))
         ready.set()
         stack.callback(ready.clear)
         yield RunningHub(

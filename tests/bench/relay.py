@@ -28,7 +28,7 @@ HUB_NAME, ORDINARY, NGINX, AIOHTTP, LIBRARY = (
     "aiohttp proxy",
     "extrawest-ocpi, no relay",
 )
-DIRECT = "nobody between"
+DIRECT, BEHIND = "nobody between", "ocpi-hub behind nginx"
 SIZES = {"1 KB": ("LOC", SMALL_BYTES), "50 KB": (LARGE, LARGE_BYTES)}
 SHAPES = tuple(f"{method} {size}" for size in SIZES for method in ("GET", "PUT"))
 #: Of the ordinary path, and of the fast path (issue 5).
@@ -78,9 +78,6 @@ async def measure(scale: Scale, folder: Path) -> Findings:
 async def measure_tls(scale: Scale, folder: Path) -> Findings:
     """Relay with TLS on both sides."""
     findings = Findings(f"Relay with TLS on both sides, {scale.connections} connections, keep-alive")
-    findings.notes.append(
-        "The hub leaves TLS towards callers to a proxy (docs/operating.md): its figures include that nginx."
-    )
     async with AsyncExitStack() as stack:
         candidates = await _tls_candidates(stack, folder)
         ratios, _ = await _compare(scale, folder, candidates, findings)
@@ -125,19 +122,20 @@ async def _tls_candidates(stack: AsyncExitStack, folder: Path) -> list[Candidate
     await stack.enter_async_context(upstream(folder / "far"))
     far = await stack.enter_async_context(tls_platform(folder / "platform", folder / "far", shown))
     trust = {"SSL_CERT_FILE": str(shown.chain)}
-    made, tokens = await stack.enter_async_context(
-        hub_between(folder / "hub", far.port, scheme="https", environment=trust)
-    )
-    requests = requests_of(tokens)
-    before = await stack.enter_async_context(tls_before(folder / "before", made.port, shown))
+    own = ("--tls-certificate", str(shown.chain), "--tls-key", str(shown.key))
+    candidates = []
+    for name, options in ((HUB_NAME, own), (BEHIND, ())):
+        made, tokens = await stack.enter_async_context(
+            hub_between(folder / name, far.port, *options, scheme="https", environment=trust)
+        )
+        requests, programs, port = requests_of(tokens), (made.running,), made.port
+        if not options:
+            before = await stack.enter_async_context(tls_before(folder / "before", made.port, shown))
+            programs, port = (made.running, before.program), before.port
+        candidates.append(Candidate(name, port, programs, requests, tls=True))
     by_token = {token: party for party, token in tokens.items()}
     front = await stack.enter_async_context(nginx_front(folder / "nginx", far.port, by_token, shown))
-    return [
-        Candidate(
-            f"{HUB_NAME} behind nginx", before.port, (made.running, before.program), requests, tls=True
-        ),
-        Candidate(NGINX, front.port, (front.program,), requests, tls=True),
-    ]
+    return [*candidates, Candidate(NGINX, front.port, (front.program,), requests, tls=True)]
 
 
 @asynccontextmanager

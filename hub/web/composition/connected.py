@@ -78,7 +78,8 @@ def who_is_connected(ground: Ground, journal: Journal) -> Connected:
     """
     settings, database, clock, new_id = ground.settings, ground.database, ground.clock, ground.new_id
     patience = settings.limits.handshake
-    public_url = (settings.public_url or url_of(ground.port)).rstrip("/")
+    scheme = "http" if settings.tls is None else "https"
+    public_url = (settings.public_url or url_of(ground.port, scheme)).rstrip("/")
     identity = HubIdentity(settings.party, settings.name, public_url)
     sealer = Sealer(sealing_key(settings.data))
     directory = CurrentDirectory(database, sealer, settings.party)
