@@ -142,6 +142,12 @@ class _Walk:
         if self.nearest(offset)[0] != offset and len(self.beginnings) < BEGINNINGS:
             insort(self.beginnings, (offset, before))
 
+    def move_up(self, offset: int, before: int) -> None:
+        """What stands before the page at this known beginning is no part of it, and skipped next time."""
+        place = bisect_right(self.beginnings, offset, key=lambda known: known[0]) - 1
+        if self.beginnings[place][0] == offset:
+            self.beginnings[place] = (offset, max(before, self.beginnings[place][1]))
+
 
 class Pages:
     """Reads pages, and remembers where they begin. Whoever changes objects must say so."""
@@ -208,6 +214,9 @@ class Pages:
             rows = (await connection.execute(wanted.statement(_PAGE), parameters)).all()
         if rows:
             walk.remember(offset, rows[0].seq - 1)
+            if wanted.has_dates:
+                # Any change ends this walk: nothing before can come to belong to it.
+                walk.move_up(offset, rows[0].seq - 1)
             walk.remember(offset + len(rows), rows[-1].seq)
         owners = frozenset((row.country_code, row.party_id) for row in rows)
         return Page(tuple(row.body.encode() for row in rows), walk.total, owners)

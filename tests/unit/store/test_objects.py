@@ -208,6 +208,25 @@ async def test_date_from_counts_and_date_to_does_not(objects: ObjectStore) -> No
     assert (ids(page.bodies), page.total) == (["T0", "T1", "T2"], 3)
 
 
+async def test_what_stands_before_the_first_page_by_date_is_skipped_the_next_time(stored: Stored) -> None:
+    database, objects = stored
+    for hour in range(4):
+        updated = format_timestamp(NOW + timedelta(hours=hour))
+        await objects.accept(put("tariffs", f"/NL/TNM/T{hour}", updated, id=f"T{hour}"))
+    asked: list[str] = []
+    event.listen(
+        database.engine.sync_engine,
+        "before_cursor_execute",
+        lambda *what: asked.append(str(what[3])) if " body, " in what[2] else None,
+    )
+    window = PageRequest(0, 10, NOW + timedelta(hours=2))
+    for _ in range(3):
+        assert ids((await objects.page("tariffs", window)).bodies) == ["T2", "T3"]
+    first, second, third = asked
+    assert first != second
+    assert second == third
+
+
 async def test_only_the_owners_that_may_be_seen_are_listed_and_counted(objects: ObjectStore) -> None:
     await fill(objects, 3, "TNM")
     await fill(objects, 2, "ABC")
