@@ -4,6 +4,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from partners.cpo.energy.claims import Strategy
 from partners.cpo.energy.site import Rules
@@ -13,6 +15,7 @@ from tests.unit.partners.cpo.energy.simulated_site import BEGIN, Faults, World, 
 
 SITE = Load.of_watt(Decimal(100_000))
 ROUGH = Faults(slow=0.3, rejects=0.05, loses_answer=0.05, goes_away=0.005)
+WILD = Faults(slow=0.5, rejects=0.2, loses_answer=0.2, goes_away=0.05)
 MORNING = timedelta(hours=3)
 
 
@@ -33,6 +36,15 @@ def test_twenty_chargers_never_exceed_the_limit_whatever_goes_wrong(strategy: St
     if strategy is not Strategy.DEPARTURE:
         patience = Rules().longest_pause + Rules().times.hold + Rules().turn
         assert max(car.longest_dry for car in world.cars) < patience
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(list(Strategy)), st.integers(36, 70))
+def test_no_order_of_events_exceeds_the_limit(seed: int, strategy: Strategy, amperes: int) -> None:
+    world = World(chargers(6), Load.of(Decimal(amperes), ALL), Rules(strategy=strategy), seed, WILD)
+    drivers_come(world, minutes(50), 2, (5, 30))
+    world.run(minutes(60))
+    assert world.worst <= 0
 
 
 def test_a_limit_that_is_going_to_fall_is_kept_at_the_instant_at_which_it_falls() -> None:
