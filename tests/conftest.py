@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures import databases, roaming
+from tests.fixtures import databases, postgresql, roaming
 
 #: What has no hub with a database, or one of its own: left out where that is what a run is about.
 WITHOUT_A_DATABASE = (
@@ -45,6 +45,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     roaming.FAST_PATH = not config.getoption("--no-fast-path")
     databases.choose(config.getoption("--database"))
+    if not _is_worker(config):
+        postgresql.begin()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not _is_worker(config):
+        postgresql.end()
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

@@ -180,21 +180,20 @@ async def _up_to_date(
     engine: AsyncEngine, dialect: Dialect, patience: timedelta, tables: Callable[[Connection], None]
 ) -> None:
     attempts = 0
-    away = DatabaseAway("the database does not answer")
-    try:
-        async with asyncio.timeout(patience.total_seconds()):
-            while True:
-                try:
-                    return await _settled(engine, dialect, tables)
-                except DatabaseAway as error:
-                    away = error
-                    attempts += 1
-                    log.warning("%s; the hub waits for it", error)
-                    await asyncio.sleep(_AGAIN.delay(attempts, 1.0).total_seconds())
-    except TimeoutError as error:
-        raise DatabaseNotThere(str(away)) from error
-    except DatabaseRefused as error:
-        raise DatabaseNotThere(str(error)) from error
+    until = asyncio.get_running_loop().time() + patience.total_seconds()
+    while True:
+        try:
+            return await _settled(engine, dialect, tables)
+        except DatabaseRefused as error:
+            raise DatabaseNotThere(str(error)) from error
+        except DatabaseAway as error:
+            # Only what is away is waited for so long: tables that change may take their time.
+            attempts += 1
+            pause = _AGAIN.delay(attempts, 1.0).total_seconds()
+            if asyncio.get_running_loop().time() + pause > until:
+                raise DatabaseNotThere(str(error)) from error
+            log.warning("%s; the hub waits for it", error)
+            await asyncio.sleep(pause)
 
 
 async def _settled(engine: AsyncEngine, dialect: Dialect, tables: Callable[[Connection], None]) -> None:
