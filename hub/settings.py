@@ -55,6 +55,8 @@ class Limits:
     deliveries_in_flight: int = 8
     #: A platform silent for so long is asked whether it is alive (HCI-10).
     silence: timedelta = timedelta(minutes=5)
+    #: How long, when this process leaves and others serve on, callers that are idle may still ask something.
+    farewell: timedelta = timedelta(seconds=5)
     #: How long a process that hangs keeps what it looks after, where several share a database.
     lease: timedelta = timedelta(seconds=30)
     #: How long the change log keeps what a platform that cannot be reached has not got (design D3).
@@ -140,6 +142,10 @@ class Settings:
     host: str = "127.0.0.1"
     #: Zero lets the system choose a free one.
     port: int = 8080
+    #: File descriptors of sockets that listen already, for partners and for operators.
+    inherited: tuple[int, int] | None = None
+    #: Whether others on this machine may listen on the same ports.
+    reuse_port: bool = False
     #: For operators; a hub that is administered from afar listens on more than the loopback address.
     admin_host: str = "127.0.0.1"
     admin_port: int = 8081

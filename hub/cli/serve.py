@@ -1,9 +1,10 @@
 """`ocpi-hub serve` and `ocpi-hub demo`: run a hub, or see one at work."""
 
 import logging
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
@@ -13,10 +14,15 @@ from hub.cli.connection import CommandFailed
 from hub.cli.rules_file import RulesOption, rules_in
 from hub.cli.words import tell
 from hub.ocpi.party import COUNTRY_CODE_LENGTH, NotAParty, Party
-from hub.settings import PolicyMode, Settings, Tls
+from hub.settings import Limits, PolicyMode, Settings, Tls
+
+if TYPE_CHECKING:
+    from hub.web.app import RunningHub
+    from hub.web.supervisor import Inherited, Reached
 
 _PARTNERS = "Towards partners"
 _OPERATORS = "Towards operators"
+_PROCESSES = "Several processes"
 
 
 class Switch(StrEnum):
@@ -156,6 +162,35 @@ def serve(
             rich_help_panel=_PARTNERS,
         ),
     ] = True,
+    workers: Annotated[
+        int,
+        typer.Option(
+            envvar="OCPI_HUB_WORKERS",
+            min=1,
+            help="Processes on the same ports; several need PostgreSQL. SIGHUP replaces them one by one.",
+            rich_help_panel=_PROCESSES,
+        ),
+    ] = 1,
+    reuse_port: Annotated[
+        bool,
+        typer.Option(
+            "--reuse-port",
+            envvar="OCPI_HUB_REUSE_PORT",
+            help="Serve beside another hub that was started so, on the same ports of this machine.",
+            rich_help_panel=_PROCESSES,
+        ),
+    ] = False,
+    lease: Annotated[
+        float,
+        typer.Option(
+            envvar="OCPI_HUB_LEASE",
+            min=1,
+            max=3600,
+            metavar="SECONDS",
+            help="How long a process that hangs, or a machine that is gone, keeps what it looks after.",
+            rich_help_panel=_PROCESSES,
+        ),
+    ] = 30,
     admin_host: Annotated[
         str,
         typer.Option(
@@ -203,8 +238,10 @@ def serve(
             plausibility=rules_in(cdr_rules),
             fast_path=fast_path,
             tls=_tls(tls_certificate, tls_key, tls_client_ca),
+            reuse_port=reuse_port,
+            limits=Limits(lease=timedelta(seconds=lease)),
         )
-        _run(settings)
+        _run(settings, workers)
 
 
 def demo(
@@ -259,13 +296,45 @@ def _http_url(text: str) -> str:
     return text
 
 
-def _run(settings: Settings) -> None:
+def _run(settings: Settings, workers: int) -> None:
     # A hub takes a second to import; the other commands only ask one, and shall answer at once.
-    from hub.web.serve import run  # noqa: PLC0415
+    from hub.web.supervisor import NotStarted, inherited  # noqa: PLC0415
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("hub").setLevel(logging.INFO)
+    given = inherited()
     try:
-        run(settings, lambda hub: tell(f"Partners: {hub.versions_url}   Operators: {hub.admin_url}"))
-    except (OSError, ValueError) as error:
+        if workers > 1 and given is None:
+            raise typer.Exit(_supervised(settings, workers))
+        _served(settings, given)
+    except (OSError, ValueError, NotStarted) as error:
         raise CannotServe(f"cannot serve: {error}") from error
+
+
+def _supervised(settings: Settings, workers: int) -> int:
+    from hub.web.supervisor import supervise  # noqa: PLC0415 see above
+
+    _check_shared(settings)
+    return supervise(settings, workers, _tell_reached)
+
+
+def _served(settings: Settings, given: "Inherited | None") -> None:
+    from hub.web.serve import run, run_worker  # noqa: PLC0415 see above
+
+    if given is not None:
+        run_worker(settings, given)
+        return
+    if settings.reuse_port:
+        _check_shared(settings)
+    run(settings, _tell_reached)
+
+
+def _check_shared(settings: Settings) -> None:
+    from hub.store.database import may_be_shared  # noqa: PLC0415 see above
+
+    if not may_be_shared(settings.database_url):
+        raise CannotServe("cannot serve: several processes need PostgreSQL; SQLite is for one")
+
+
+def _tell_reached(hub: "Reached | RunningHub") -> None:
+    tell(f"Partners: {hub.versions_url}   Operators: {hub.admin_url}")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import inspect, select
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.directory.agreement_rows import read_agreements
@@ -22,7 +22,7 @@ from hub.directory.directory import (
     WhenUnreachable,
 )
 from hub.directory.quirks import NO_QUIRKS, Known, Place, Quirk, Quirks, Source
-from hub.directory.tokens import Sealer, TokenPurpose
+from hub.directory.tokens import Sealer, TokenPurpose, token_hash
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.party import Party
 from hub.store.database import Database
@@ -52,6 +52,21 @@ class CurrentDirectory:
         async with self._loading, self._database.reading_session() as session:
             self.value = await self._loaded(session)
         return self.value
+
+    async def knows_by_now(self, shown: Iterable[tuple[str, TokenEncoding]]) -> bool:
+        """Whether another process has given one of these tokens just now; it is in force then.
+
+        A platform may show its token sooner than what was announced is loaded here.
+        """
+        if not self._database.dialect.is_shared:
+            return False
+        hashes = [token_hash(token) for token, _ in shown]
+        query = select(InboundTokenRow.id).where(col(InboundTokenRow.token_hash).in_(hashes))
+        async with self._database.reading() as connection:
+            if (await connection.execute(query)).first() is None:
+                return False
+        await self.reload()
+        return True
 
     async def _loaded(self, session: AsyncSession) -> Directory:
         roles: dict[int, list[RegisteredRole]] = {}

@@ -71,6 +71,8 @@ class HandshakeParts:
     #: For each call of a handshake.
     timeout: timedelta
     new_token: Callable[[], str] = new_token
+    #: Whether other processes may have handshakes with the same platforms.
+    is_shared: bool = False
 
     def client(
         self,

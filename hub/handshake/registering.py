@@ -25,7 +25,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.directory.directory import Caller, HubRole, Platform
 from hub.directory.quirks import Quirk
-from hub.directory.tokens import TokenPurpose
+from hub.directory.tokens import TokenPurpose, token_hash
 from hub.handshake.connections import (
     CREDENTIALS,
     Connection,
@@ -64,6 +64,8 @@ NOT_REGISTERED_THERE = (401, 405)
 CLIENT_ERRORS = range(400, 500)
 #: A platform that calls before we have stored its answer waits so long for that.
 SETTLING = timedelta(seconds=2)
+#: How often it is looked whether it has been stored by another process, in seconds.
+_LOOK_EVERY = 0.02
 
 
 class Registering:
@@ -169,10 +171,21 @@ class Registering:
         one that updates its credentials while we update ours at it is heard when ours is done.
         """
         underway = self._underway.get(caller.platform.id)
-        if underway is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(SETTLING.total_seconds()):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLING.total_seconds()):
+                if underway is not None:
                     await underway.wait()
+                elif self._on.is_shared:
+                    await self._settled_elsewhere(caller)
+
+    async def _settled_elsewhere(self, caller: Caller) -> None:
+        """Wait until the process that began the handshake has ended it."""
+        hashed = token_hash(caller.token)
+        while True:
+            found = self._on.directory.value.inbound_tokens.get(hashed)
+            if found is None or found.purpose is not TokenPurpose.PENDING:
+                return
+            await asyncio.sleep(_LOOK_EVERY)
 
     def _registered(self, name: str) -> tuple[Platform, str]:
         platform = self._on.directory.value.named(name)

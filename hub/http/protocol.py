@@ -104,6 +104,8 @@ class Protocol(web.RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         """Answer; then the next request may come, or has come already."""
+        if self._callers.is_over:
+            resp.force_close()
         if resp.status == TIMED_OUT:
             # Usually the rest of a body is awaited, so that the answer is not lost. This rest is not coming.
             self._lingering_time = GRACE

@@ -21,14 +21,19 @@ BACKLOG = 1024
 LONGEST_LINE = 16 * 1024
 
 
-def listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
     """A socket that holds the port already, so that its URL is known before anything is served.
+
+    Args:
+        host: Where.
+        port: Zero for any free one.
+        is_shared: Whether others that want it, too, may have the same port beside this one.
 
     Raises:
         OSError: the port cannot be had.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    held = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    held = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=is_shared)
     # A peer that is gone without a word is found out; accepted connections inherit it.
     held.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     return held
@@ -92,6 +97,8 @@ async def served(
             yield
         finally:
             listener.close()
+            if door is not None:
+                await door.callers.farewell()
             if front is not None:
                 await front.drain(DRAIN)
     finally:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import MappingProxyType
 
-from sqlmodel import col, delete, select, update
+from sqlmodel import and_, col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.directory.directory import BadBodies, HubRole, Pull, WhenUnreachable
@@ -194,17 +195,23 @@ class Platforms:
                 .values(status=status)
             )
 
-    async def forget_unfinished(self) -> None:
+    async def forget_unfinished(self, begun_before: datetime | None = None) -> None:
         """Forget what is left of our handshakes that a stop of the hub cut short (CR-28); for the start.
 
         But a token that was offered to a platform which is registered may be what it shows from now on.
+
+        Args:
+            begun_before: Others may go on, in another process; None: nobody is there to go on with any.
         """
+        before = begun_before or datetime.max.replace(tzinfo=UTC)
         async with self._records.changing() as session:
-            pending = col(InboundTokenRow.purpose) == TokenPurpose.PENDING
+            pending = and_(
+                col(InboundTokenRow.purpose) == TokenPurpose.PENDING, col(InboundTokenRow.created_at) < before
+            )
             begun = select(InboundTokenRow.platform_id).where(pending)
             never_connected = col(PlatformRow.outbound_token).is_(None)
             await session.exec(delete(PlatformRow).where(col(PlatformRow.id).in_(begun), never_connected))
-            await open_offered_tokens(session, self._clock())
+            await open_offered_tokens(session, pending, self._clock())
 
     async def _invited(self, session: AsyncSession, row: PlatformRow) -> Invitation:
         token = self._new_token()

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from sqlalchemy import ColumnElement
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -59,12 +60,11 @@ async def forget_token(session: AsyncSession, token: str) -> None:
     await session.exec(delete(InboundTokenRow).where(col(InboundTokenRow.token_hash) == token_hash(token)))
 
 
-async def open_offered_tokens(session: AsyncSession, now: datetime) -> None:
-    """Let pending tokens work beside those before: a stop of the hub has cut short what they were offered in.
+async def open_offered_tokens(session: AsyncSession, is_pending: ColumnElement[bool], now: datetime) -> None:
+    """Let these tokens work beside those before: a stop of the hub has cut short what they were offered in.
 
     Nobody knows whether the platforms have taken them; what they show will tell (AM-15).
     """
-    is_pending = col(InboundTokenRow.purpose) == TokenPurpose.PENDING
     await session.exec(
         update(InboundTokenRow)
         .where(

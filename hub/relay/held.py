@@ -24,6 +24,7 @@ from hub.routing.destination import direct
 from hub.routing.policy import MayExchange
 from hub.store.cdr_state import CdrState
 from hub.store.judged_cdrs import WAITING, JudgedCdr, JudgedCdrs, Wanted
+from hub.store.leases import THE_HUB, Leases
 from schemas import exact_json
 from schemas.v2_2_1 import InterfaceRole, Role
 
@@ -49,6 +50,8 @@ class HeldParts:
     directory: Callable[[], Directory]
     may_exchange: MayExchange
     new_id: Callable[[], str]
+    #: One process sends.
+    leases: Leases
     chance: Callable[[], float]
     backoff: Backoff = field(default_factory=Backoff)
     wait: Wait = wait_for
@@ -85,9 +88,15 @@ class Held:
         async with self._alone:
             await self._parts.judged.move(await self._waiting(cdr, WAITING), CdrState.DROPPED, reason)
 
+    def wake(self) -> None:
+        """Another process has released something."""
+        self._failures = 0
+        self._news.set()
+
     async def run(self) -> None:
         """Send what was released, until cancelled; what cannot be reached is tried again later."""
         while True:
+            await self._parts.leases.wait_for(THE_HUB)
             self._news.clear()
             try:
                 is_done = await self._send_all()

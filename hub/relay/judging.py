@@ -128,7 +128,7 @@ class Judging:
         passage = self._passage(message, value, sender, to)
         await self._parts.keeping.caught_up()
         await self._behind.caught_up()
-        async with self._alone:
+        async with self._alone, self._judged.one_at_a_time():
             read = await asyncio.to_thread(read_cdr, value)
             earlier = await self._judged.find(sender, passage.cdr_id, read.digest)
             if earlier is not None and (known := self._as_before(earlier, message)) is not None:
@@ -159,6 +159,10 @@ class Judging:
             body = success(self._parts.clock())
             return Reply(200, body, Routing(message.routing.sender, earlier.emsp), note="passed on earlier")
         return None
+
+    def look(self) -> None:
+        """What another process should have judged may be without a verdict for ever."""
+        self._missed.set()
 
     async def run(self) -> None:
         """Judge what is kept without a verdict, of former runs and of this one, until cancelled."""
@@ -195,7 +199,7 @@ class Judging:
         await self._parts.keeping.caught_up()
         for each in passages:
             try:
-                async with self._alone:
+                async with self._alone, self._judged.one_at_a_time():
                     await self._judge(each)
             except Exception:  # one CDR must not keep the verdicts from the others
                 log.exception("there is no verdict on CDR %s of %s yet", each.cdr_id, each.sender)

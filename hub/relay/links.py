@@ -92,10 +92,21 @@ class Due(NamedTuple):
 
 _AWAIT = text(
     "UPDATE link SET due_at = :due_at, expires_at = CASE WHEN expires_at < :lives_until THEN :lives_until"
-    " ELSE expires_at END WHERE token = :token AND timed_out_at IS NULL"
+    " ELSE expires_at END WHERE token = :token AND timed_out_at IS NULL AND answered_at IS NULL"
 )
-_AWAIT_NO_MORE = text("UPDATE link SET due_at = NULL, timed_out_at = NULL WHERE token = :token")
-_TIME_OUT = text("UPDATE link SET due_at = NULL, timed_out_at = :now WHERE token = :token")
+_AWAIT_NO_MORE = text(
+    "UPDATE link SET due_at = NULL, timed_out_at = NULL, answered_at = :now WHERE token = :token"
+)
+#: Whichever comes first, the result or the end of its time: in one process, or in two.
+_TIME_OUT = text(
+    "UPDATE link SET due_at = NULL, timed_out_at = :now"
+    " WHERE token = :token AND timed_out_at IS NULL AND answered_at IS NULL"
+)
+_ANSWERED = text(
+    "WITH before AS (SELECT token, timed_out_at FROM link WHERE token = :token FOR UPDATE)"
+    " UPDATE link SET due_at = NULL, timed_out_at = NULL, answered_at = :now FROM before"
+    " WHERE link.token = before.token RETURNING before.timed_out_at"
+)
 _DUES = text("SELECT token, due_at FROM link WHERE due_at IS NOT NULL ORDER BY due_at")
 
 
@@ -106,6 +117,8 @@ class Links:
         self, database: Database, public_url: str, clock: Clock, new_token: NewToken = unguessable
     ) -> None:
         self._database = database
+        #: Whether results may come to another process than to the one that awaits them.
+        self.is_shared = database.dialect.is_shared
         self._base = public_url + VIA
         self._clock = clock
         self._new_token = new_token
@@ -150,7 +163,8 @@ class Links:
         async with self._database.writing() as connection:
             for due in dues:
                 if due.due_at is None:
-                    await connection.execute(_AWAIT_NO_MORE, {"token": due.token})
+                    now = microseconds(self._clock())
+                    await connection.execute(_AWAIT_NO_MORE, {"token": due.token, "now": now})
                     continue
                 row = {"due_at": microseconds(due.due_at), "lives_until": microseconds(due.lives_until)}
                 await connection.execute(_AWAIT, {"token": due.token} | row)
@@ -162,12 +176,24 @@ class Links:
         return tuple(Due(row.token, moment(row.due_at)) for row in rows)
 
     async def time_out(self, token: str) -> Link | None:
-        """Write down that the result at a link is awaited no more; the link, if it is there still."""
+        """Write down that the result at a link is awaited no more; the link, if it is there still.
+
+        None as well where the result has come to another process, or that has said that there is none.
+        """
         async with self._database.writing() as connection:
-            await connection.execute(_TIME_OUT, {"token": token, "now": microseconds(self._clock())})
+            done = await connection.execute(_TIME_OUT, {"token": token, "now": microseconds(self._clock())})
+            if not done.rowcount:
+                return None
             query = select(LinkRow.__table__).where(LinkRow.token == token)  # type: ignore[attr-defined, arg-type]
             row = (await connection.execute(query)).mappings().one_or_none()
         return None if row is None else _link(row)
+
+    async def answered(self, token: str) -> datetime | None:
+        """A result has come, which another process may await; when the hub had said that there is none."""
+        async with self._database.at_once() as connection:
+            values = {"token": token, "now": microseconds(self._clock())}
+            timed_out_at = (await connection.execute(_ANSWERED, values)).scalar()
+        return None if timed_out_at is None else moment(timed_out_at)
 
     async def forget_expired(self) -> None:
         """Remove the links that nobody may use any more."""

@@ -43,6 +43,8 @@ TOLD_AT_ONCE = 32
 #: What is not awaited any more, and still remembered, at most.
 LEFTOVERS = 1_000
 LONGEST_WAIT = timedelta(minutes=1)
+#: How long it may take another process to tell a requester that there is no result.
+TELLING = timedelta(seconds=1)
 NO_TIMEOUT = "/data/timeout: expected seconds; no result is awaited"
 NO_ROOM = "too many results are awaited already; this one is not"
 
@@ -92,9 +94,7 @@ class Results:
 
         Whoever called back in vain while the hub was away gets the margin once more.
         """
-        earliest = self._clock() + self._limits.result_margin
-        for due in await self._links.dues():
-            self._expect(due.token, _Awaited(), max(due.due_at or earliest, earliest))
+        await self.take_over()
         async with self._behind.running():
             yield
 
@@ -135,7 +135,26 @@ class Results:
                 del self._awaited[link.token]
                 self._behind.offer(Due(link.token, None))
             return ""
+        if self._links.is_shared:
+            return await self._called_back_elsewhere(link)
         return "" if link.timed_out_at is None else await self._late(link)
+
+    async def _called_back_elsewhere(self, link: Link) -> str:
+        """The CPO calls back, and another process may await that, or may tell the requester right now."""
+        told_at = await self._links.answered(link.token)
+        if told_at is None:
+            return ""
+        # The last word shall be the true one: the hub's own is on its way, if it was said just now.
+        ago = self._clock() - told_at
+        await asyncio.sleep(min(max(TELLING - ago, timedelta(0)), TELLING).total_seconds())
+        return _said_late(told_at, link)
+
+    async def take_over(self) -> None:
+        """Await what another process has awaited, which may be gone; it is told once, whoever does so."""
+        earliest = self._clock() + self._limits.result_margin
+        for due in await self._links.dues():
+            if due.token not in self._awaited:
+                self._expect(due.token, _Awaited(), max(due.due_at or earliest, earliest))
 
     async def run(self, tell: Tell) -> None:
         """Tell requesters that there is no result when its time is over, until cancelled."""
@@ -208,8 +227,11 @@ class Results:
             await self._links.write_dues([Due(link.token, None)])
         except SQLAlchemyError:
             log.exception("it could not be written down that a late result has come")
-        at = link.timed_out_at or self._clock()
-        return f"late: at {format_timestamp(at)} the hub had told {link.routing.to} that there is no result"
+        return _said_late(link.timed_out_at or self._clock(), link)
+
+
+def _said_late(told_at: datetime, link: Link) -> str:
+    return f"late: at {format_timestamp(told_at)} the hub had told {link.routing.to} that there is no result"
 
 
 def promised(reply: Reply) -> tuple[timedelta | None, str]:

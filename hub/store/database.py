@@ -164,6 +164,15 @@ async def opened(
         await engine.dispose()
 
 
+def may_be_shared(url: str) -> bool:
+    """Whether several processes may use the database at a URL.
+
+    Raises:
+        UnsupportedDatabase: the URL names another kind of database, or it is none.
+    """
+    return _understood(url)[0].is_shared
+
+
 def _understood(url: str) -> tuple[Dialect, URL]:
     try:
         parsed = make_url(url)

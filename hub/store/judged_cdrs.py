@@ -1,14 +1,17 @@
 """CDRs that were judged: the verdict, what became of each, and what later ones are compared with."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from sqlalchemy import String, bindparam, text
 
 from hub.ocpi.party import Party
+from hub.store.announcements import Topic
 from hub.store.cdr_state import CdrState
 from hub.store.database import Database
+from hub.store.dialects import Alone
 
 #: CDRs that are compared with another one at most.
 MOST_OTHERS = 50
@@ -146,6 +149,15 @@ class JudgedCdrs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @asynccontextmanager
+    async def one_at_a_time(self) -> AsyncIterator[None]:
+        """Judge while no other process does: each CDR is compared with those before it."""
+        if not self._database.dialect.is_shared:
+            yield
+            return
+        async with self._database.writing(Alone.VERDICTS):
+            yield
+
     async def write(self, row: JudgedCdr) -> None:
         """Keep a verdict; one on the same CDR with the same content takes the place of the one before."""
         async with self._database.writing() as connection:
@@ -213,6 +225,8 @@ class JudgedCdrs:
         values = {"seq": seq, "state": str(state), "reason": reason, "keeps_body": state in WAITING}
         async with self._database.writing() as connection:
             await connection.execute(_MOVE, values)
+            if state is CdrState.RELEASING:
+                await self._database.announcements.announce(connection, Topic.CHORES)
 
     async def forget(self, before: int) -> None:
         """Delete verdicts from before this instant (microseconds since 1970), but of CDRs that still wait."""

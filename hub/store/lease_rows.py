@@ -57,6 +57,10 @@ class LeaseRows:
         await connection.execute(_LIVE, values)
         return {row.name for row in await connection.execute(_PROCESSES)}
 
+    async def others(self, connection: AsyncConnection) -> set[str]:
+        """The names of all other processes that live."""
+        return {row.name for row in await connection.execute(_PROCESSES)} - {self.holder}
+
     async def renew(self, connection: AsyncConnection) -> dict[int, int]:
         """Keep what is held; by what it is about, the fencing numbers."""
         values = {"holder": self.holder, "lasts": _microseconds(self.lasts)}

@@ -183,6 +183,14 @@ class Leases:
         now = await still_held(connection, about)
         return {each for each in about if each in self._held and now.get(each) == self._held[each].fence}
 
+    async def is_alone(self) -> bool:
+        """Whether no other process lives, as far as is known."""
+        if not self.is_shared:
+            return True
+        async with self._database.at_once() as connection:
+            await self._bury_before(connection)
+            return not await self._rows.others(connection)
+
     async def run(self) -> None:
         """Renew, take and give back until cancelled; return at once where there is nobody else."""
         if not self.is_shared:
@@ -217,10 +225,7 @@ class Leases:
     async def _look(self, leaving: asyncio.TaskGroup) -> None:
         rows = self._rows
         async with self._database.at_once() as connection:
-            if self._before is not None:
-                await rows.bury(connection, self._before)
-                self._before = None
-                await self._announce(connection)
+            await self._bury_before(connection)
             asked = elapsed()
             self._note(await rows.renew(connection), asked)
             if self._is_leaving:
@@ -242,6 +247,12 @@ class Leases:
             if is_new and not self._held and wanted:
                 await self._announce(connection)  # others have too much
             await self._write_reports(connection)
+
+    async def _bury_before(self, connection: AsyncConnection) -> None:
+        if self._before is not None:
+            await self._rows.bury(connection, self._before)
+            self._before = None
+            await self._announce(connection)
 
     def _note(self, renewed: dict[int, int], asked: float) -> None:
         """These are ours still; what is not among them was lost."""

@@ -561,3 +561,5 @@ class LinkRow(SQLModel, table=True):
     due_at: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     #: When the hub said that there is no result, as long as none has come since.
     timed_out_at: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    #: When a result has come.
+    answered_at: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TextIO
 
 from hub.admin.key import admin_key
@@ -58,6 +59,8 @@ class RunningHub:
     registering: Registering
     signing: Signing
     pullers: Pullers
+    #: Let others serve from the end of the block on: callers that are idle may still ask something.
+    leave_soon: Callable[[timedelta], None] = field(repr=False)
 
 
 @asynccontextmanager
@@ -108,7 +111,7 @@ async def running_hub(
         loops = (
             *connected.loops(),
             *soon.loops(),
-            *now.loops(connected.directory),
+            *now.loops(connected.directory, connected.leases),
             *elsewhere.loops(),
             sweeping,
         )
@@ -135,4 +138,5 @@ async def running_hub(
             registering=connected.registering,
             signing=connected.signing,
             pullers=soon.pullers,
+            leave_soon=ground.callers.leave_soon,
         )

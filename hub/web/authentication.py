@@ -50,7 +50,12 @@ class Authentication:
             NotAuthenticated: no token, or nobody's.
             NotAllowed: the platform is suspended.
         """
-        caller = self.shown(request.headers)
+        try:
+            caller = self.shown(request.headers)
+        except NotAuthenticated:
+            if not await self.directory.knows_by_now(read_authorization(request.headers)):
+                raise
+            caller = self.shown(request.headers)
         request[PASSAGE].caller = caller.platform
         if caller.platform.is_blocked:
             raise NotAllowed

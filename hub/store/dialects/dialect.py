@@ -34,6 +34,8 @@ class Alone(IntEnum):
     #: Objects and the change log. A change's number is given while this is held, and it is let go after the
     #: commit: so numbers come into sight in their order, and a reader at the end of the log skips nothing.
     LOG = 3
+    #: Verdicts on CDRs.
+    VERDICTS = 4
 
 
 class Dialect(Protocol):

@@ -27,8 +27,9 @@ STATEMENT = timedelta(seconds=30)
 LOCK = timedelta(seconds=10)
 #: How often a connection that only listens is tried.
 STILL_THERE = timedelta(seconds=15)
-#: A transaction of a hub that hangs is ended by the server, and what it holds is free.
-IDLE = timedelta(seconds=60)
+#: A transaction of a process that hangs is ended by the server, and what it holds is free: sooner than those
+#: who wait for it lose patience.
+IDLE = timedelta(seconds=5)
 
 #: Names the hub's locks among all advisory locks of the database.
 _LOCKS = 0x0C91

@@ -5,6 +5,7 @@ import random
 import socket
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from hub.calling.calls import Calls
@@ -16,6 +17,7 @@ from hub.handshake.introductions import Introductions
 from hub.handshake.registering import Registering
 from hub.handshake.rotation import PreviousTokens
 from hub.http.serving import url_of
+from hub.ocpi.timestamps import Clock
 from hub.registry.neighbours import Neighbours
 from hub.registry.platforms import Platforms
 from hub.registry.presence import Presence
@@ -28,6 +30,9 @@ from hub.store.lease_rows import LeaseRows
 from hub.store.leases import Leases
 from hub.web.composition.bell import Bell
 from hub.web.composition.ground import Ground
+
+#: A handshake that was begun so long ago in another process does not go on any more.
+UNFINISHED = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +55,13 @@ class Connected:
     #: What this process looks after.
     leases: Leases
     signs: Signs
+    clock: Clock
 
     async def settle(self) -> None:
         """Take up where the hub stopped."""
         await self.directory.reload()
-        await self.platforms.forget_unfinished()
+        is_alone = await self.leases.is_alone()
+        await self.platforms.forget_unfinished(None if is_alone else self.clock() - UNFINISHED)
         await self.signing.settle()
 
     def loops(self) -> tuple[Coroutine[Any, Any, None], ...]:
@@ -89,7 +96,9 @@ def who_is_connected(ground: Ground, journal: Journal) -> Connected:
     tokens_before = PreviousTokens(directory, records)
     calls = Calls(ground.transport, journal, clock, new_id, tokens_before, quirks.observe)
     platforms = Platforms(records, sealer, clock)
-    handshake = HandshakeParts(identity, directory, records, calls, sealer, clock, patience)
+    handshake = HandshakeParts(
+        identity, directory, records, calls, sealer, clock, patience, is_shared=database.dialect.is_shared
+    )
     registering = Registering(handshake)
     leases = _leases(ground, directory)
     neighbours = Neighbours(
@@ -123,6 +132,7 @@ def who_is_connected(ground: Ground, journal: Journal) -> Connected:
         introductions=introductions,
         leases=leases,
         signs=Signs(database, leases, directory),
+        clock=clock,
     )
 
 

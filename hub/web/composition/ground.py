@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -42,8 +42,7 @@ async def solid_ground(
     limits = settings.limits
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with AsyncExitStack() as stack:
-        port = stack.enter_context(listening(settings.host, settings.port))
-        admin_port = stack.enter_context(listening(settings.admin_host, settings.admin_port))
+        port, admin_port = map(stack.enter_context, _ports(settings))
         place = stack.enter_context(place_in(settings.data))
         database = await stack.enter_async_context(opened(settings.database_url))
         transport = await stack.enter_async_context(
@@ -56,3 +55,12 @@ async def solid_ground(
         )
         callers = Callers(limits, asyncio.get_running_loop())
         yield Ground(settings, clock, new_id, port, admin_port, callers, database, transport, place)
+
+
+def _ports(settings: Settings) -> Iterator[socket.socket]:
+    if settings.inherited is not None:
+        yield from (socket.socket(fileno=each) for each in settings.inherited)
+        return
+    is_shared = settings.reuse_port
+    yield listening(settings.host, settings.port, is_shared=is_shared)
+    yield listening(settings.admin_host, settings.admin_port, is_shared=is_shared)

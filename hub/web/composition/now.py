@@ -1,5 +1,7 @@
 """What the hub does now: it relays, and remembers what it needs to relay what comes next."""
 
+import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -7,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from hub.admin.platform_shown import Traffic
 from hub.calling.circuits import Circuits
@@ -30,11 +34,18 @@ from hub.relay.results import Results
 from hub.relay.token_owners import TokenOwners
 from hub.routing.policy import MayExchange
 from hub.store.acceptance import AcceptedChange
+from hub.store.announcements import Topic
 from hub.store.journal import Direction, Journal, JournalEntry, Purpose
 from hub.store.judged_cdrs import JudgedCdrs
+from hub.store.leases import THE_HUB, Leases
 from hub.store.objects import ObjectStore
 from hub.web.composition.connected import Connected
 from hub.web.composition.ground import Ground
+
+#: How often it is looked for results that nobody awaits any more, because their process is gone.
+TAKE_OVER_EVERY = timedelta(seconds=30)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +62,24 @@ class Now:
     held: Held
     judged: JudgedCdrs
 
-    def loops(self, directory: CurrentDirectory) -> tuple[Coroutine[Any, Any, None], ...]:
+    def loops(self, directory: CurrentDirectory, leases: Leases) -> tuple[Coroutine[Any, Any, None], ...]:
         """What somebody must run."""
         return (
             self.results.run(partial(self.exchange.forwarding.tell_no_result, directory)),
             self.judging.run(),
             self.held.run(),
+            self._await_for_others(leases),
         )
+
+    async def _await_for_others(self, leases: Leases) -> None:
+        """What a process awaited that is gone is awaited by the one that does the hub's chores."""
+        while leases.is_shared:
+            await leases.wait_for(THE_HUB)
+            try:
+                await self.results.take_over()
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("which results other processes await could not be read: %s", error)
+            await asyncio.sleep(TAKE_OVER_EVERY.total_seconds())
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
@@ -85,6 +107,7 @@ def what_happens_now(
         wake: Called when something was accepted that is owed to others.
     """
     settings, clock, directory = ground.settings, ground.clock, connected.directory
+    leases = connected.leases
     limits, public_url = settings.limits, connected.identity.public_url
     traffic = Traffic(
         RateLimits(limits.requests_per_second, clock),
@@ -129,9 +152,18 @@ def what_happens_now(
             lambda: directory.value,
             may_exchange,
             ground.new_id,
+            leases,
             random.random,
         )
     )
+
+    def do_chores() -> None:
+        if leases.is_shared and leases.has(THE_HUB):
+            judging.look()
+            held.wake()
+
+    leases.heard_by(do_chores)
+    ground.database.announcements.heard_by(Topic.CHORES, lambda _: held.wake())
     return Now(exchange, traffic, links, learnt, keeping, results, judging, held, judged)
 
 

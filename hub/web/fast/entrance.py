@@ -191,7 +191,9 @@ class Entrance(asyncio.Protocol):
         self._seen = whole
         self._deadline.clear()
         self.is_crossing = True
-        if self._reader.at_boundary and self._take(head, body, self):
+        # The ordinary path knows how to say that it was the last answer.
+        is_over = self._callers.is_over
+        if self._reader.at_boundary and not is_over and self._take(head, body, self):
             self._taken += 1
             self._callers.fast_requests += 1
             self._waiting = self._waiting[whole:]

@@ -275,6 +275,7 @@ def upgrade() -> None:  # noqa: PLR0915 one statement a table
         sa.Column("no_result", sa.Text(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("timed_out_at", sa.BigInteger(), nullable=True),
+        sa.Column("answered_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("token"),
     )
     with op.batch_alter_table("link", schema=None) as batch_op:
