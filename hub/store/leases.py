@@ -100,6 +100,7 @@ class Leases:
         #: What is being given back.
         self._leaving: set[int] = set()
         self._is_leaving = False
+        self._looking = asyncio.Lock()
         self._news = asyncio.Event()
         self._gained = asyncio.Event()
         self._changed: list[Callable[[], None]] = []
@@ -212,6 +213,8 @@ class Leases:
         if not self.is_shared:
             return
         self._is_leaving = True
+        async with self._looking:
+            pass  # whoever looks just now may still take something
         async with asyncio.TaskGroup() as leaving:
             for lease in list(self._held.values()):
                 leaving.create_task(self._give_back(lease))
@@ -224,7 +227,7 @@ class Leases:
 
     async def _look(self, leaving: asyncio.TaskGroup) -> None:
         rows = self._rows
-        async with self._database.at_once() as connection:
+        async with self._looking, self._database.at_once() as connection:
             await self._bury_before(connection)
             asked = elapsed()
             self._note(await rows.renew(connection), asked)

@@ -118,4 +118,4 @@ async def test_a_database_is_asked_only_so_long(days: Days) -> None:
     """Time-outs are those of the hub, whatever the server's own are, and its time is UTC."""
     async with days.database.reading() as connection:
         shown = [(await connection.execute(text(f"SHOW {name}"))).scalar_one() for name in SETTINGS]
-    assert shown == ["30s", "10s", "1min", "UTC"]
+    assert shown == ["30s", "10s", "5s", "UTC"]
