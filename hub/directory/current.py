@@ -61,7 +61,7 @@ class CurrentDirectory:
         if not self._database.dialect.is_shared:
             return False
         hashes = [token_hash(token) for token, _ in shown]
-        query = select(InboundTokenRow.id).where(col(InboundTokenRow.token_hash).in_(hashes))
+        query = select(col(InboundTokenRow.id)).where(col(InboundTokenRow.token_hash).in_(hashes))
         async with self._database.reading() as connection:
             if (await connection.execute(query)).first() is None:
                 return False
