@@ -184,18 +184,23 @@ class Account:
         """The most that it may draw between two instants, A on each of its wires."""
         if not self.is_kept:
             return self.outlet.most
-        highest = self.promised(begin, end)
-        if self.lost_at is not None and end >= self.lost_at + self.times.grace:
-            highest = max(highest, self.outlet.fallback)
-        return highest
+        return max(self.promised(begin, end), self._unseen(end))
+
+    def _unseen(self, at: datetime) -> Decimal:
+        """What a car may draw there of which nobody has heard, A on all wires."""
+        is_away = self.lost_at is not None and at >= self.lost_at + self.times.grace
+        return self.outlet.fallback if is_away else NOTHING
 
     def promised(self, begin: datetime, end: datetime) -> Decimal:
         """The most that any profile allows it between two instants, A."""
         return max((each.highest(begin, end) for each in self.possible), default=NOTHING)
 
     def load(self, begin: datetime, end: datetime) -> Load:
-        """The same as a load of the site."""
-        return Load.of(self.amperes(begin, end), self.wires)
+        """The same as a load of the site; another car may use more wires than the one that is known."""
+        if not self.is_kept:
+            return Load.of(self.outlet.most, self.outlet.wires)
+        known = Load.of(self.promised(begin, end), self.wires)
+        return known.upper(Load.of(self._unseen(end), self.outlet.wires))
 
     def changes(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """When it may begin to draw more."""

@@ -135,6 +135,21 @@ def test_a_charger_without_a_link_falls_back_and_a_share_is_found_for_that_befor
     assert world.worst <= 0
 
 
+def test_another_car_at_a_charger_without_a_link_counts_on_all_phases() -> None:
+    world = World(chargers(4), Load.of(Decimal(38), ALL), Rules())
+    first, second, third = list(world.chargers.values())[:3]
+    world.arrives(first, (0,), 32, 90, minutes(8))
+    world.run(minutes(5))
+    world.goes_away(first, 7200)
+    world.run(minutes(4))
+    world.arrives(first, ALL, 32, 90, minutes(300))
+    for each in (second, third):
+        world.arrives(each, ALL, 32, 90, minutes(300))
+    world.run(minutes(40))
+    assert [each.amperes(world.now) for each in (first, second, third)] == [6, 16, 16]
+    assert world.worst <= 0
+
+
 def test_the_lower_of_an_emsps_profile_and_our_share_wins() -> None:
     world = World(chargers(2), Load.of(Decimal(40), ALL), Rules())
     first, second = world.chargers.values()
