@@ -58,7 +58,7 @@ class _Request:
 
 def conversation(number: int, chance: Random) -> Conversation:
     """The conversation of this number."""
-    count = chance.choice((1, 1, 2, 3, 5))
+    count = chance.choice((1, 2, 3, 5, 8))
     asked = [_request(number, place, chance) for place in range(count)]
     # aiohttp answers nothing of what came in one breath with bytes that it cannot read: these come alone.
     unreadable = [each for each in asked if each.is_unreadable]
@@ -111,7 +111,7 @@ def _request(number: int, place: int, chance: Random) -> _Request:
     request.headers += chance.choice(_EXTRAS)
     if body and chance.random() < 0.9:
         request.headers.append((b"Content-Type", b"application/json"))
-    if chance.random() < 0.3:
+    if chance.random() < 0.2:
         oddity = chance.choice(_ODDITIES)
         oddity(request, chance)
         request.is_unreadable = oddity not in _READABLE
@@ -206,7 +206,7 @@ def _elsewhere(name: str, chance: Random) -> tuple[str, str, str, object]:
 
 #: What is for the fast path comes most.
 _MAKERS: Final[tuple[Callable[[str, Random], tuple[str, str, str, object]], ...]] = (
-    *(_location, _location, _evse, _tariff, _session, _asked, _read, _read, _read, _token, _preferences),
+    *(_location, _location, _evse, _tariff, _session, _asked, _read, _read, _read, _token, _preferences) * 3,
     *(_cdr, _listed, _command, _elsewhere),
 )
 
@@ -236,10 +236,10 @@ def _ids(number: int, place: int, chance: Random) -> list[tuple[bytes, bytes]]:
 
 def _routing(right: str, own: str, chance: Random, *, is_for_one: bool) -> list[tuple[bytes, bytes]]:
     to, sender = right, own
-    if chance.random() < 0.15:
+    if chance.random() < 0.08:
         to = chance.choice(("XX/YYY", right.lower(), own, f"{right[:2]}/", "N L/TNM", f"{right} ", HUB, ""))
         to = right if is_for_one and to in {HUB, ""} else to
-    if chance.random() < 0.1:
+    if chance.random() < 0.05:
         sender = chance.choice(("", right, own.lower(), "XX/YYY", f"/{own[3:]}"))
     headers = []
     for prefix, party in ((b"OCPI-to-", to), (b"OCPI-from-", sender)):
