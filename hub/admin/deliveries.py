@@ -99,13 +99,16 @@ class DeliveryPages:
         platform_id = self._platform_id(query_of(request, DeliveriesQuery).platform)
         letters = await self.pumps.dead_letters(platform_id)
         return Deliveries(
-            receivers=[receiver_shown(each) for each in overview(self.pumps, platform_id)],
+            receivers=[receiver_shown(each) for each in await overview(self.pumps, platform_id)],
             dead_letters=[self._shown(each) for each in letters],
         )
 
     async def resend(self, request: web.Request) -> SentAgain:
         """Send the newest state of what was refused."""
         letter_id = _letter_id(request)
+        letter = await self.pumps.parts.dead_letters.one(letter_id)
+        if letter is not None and self.pumps.leases.errands.is_for_others(letter.receiver.platform_id):
+            return await self._resent_elsewhere(letter)
         try:
             attempt = await self.pumps.send_again(letter_id)
         except UnknownDeadLetter as error:
@@ -119,6 +122,20 @@ class DeliveryPages:
             http_status=attempt.http_status,
             status_code=attempt.status_code,
             reason=attempt.reason,
+        )
+
+    async def _resent_elsewhere(self, letter: DeadLetter) -> SentAgain:
+        try:
+            again = await self.pumps.send_elsewhere(letter)
+        except NotDeliverable as error:
+            raise Conflict(str(error)) from error
+        return SentAgain(
+            id=letter.id,
+            is_delivered=again is None,
+            verdict=Verdict.DELIVERED if again is None else Verdict.REFUSED,
+            http_status=None if again is None else again.http_status,
+            status_code=None if again is None else again.status_code,
+            reason="" if again is None else again.reason,
         )
 
     def _platform_id(self, name: str | None) -> int | None:

@@ -124,7 +124,7 @@ class PlatformPages:
     async def all(self, _request: web.Request) -> PlatformsShown:
         """All platforms."""
         known = sorted(self.directory.value.platforms.values(), key=lambda platform: platform.name)
-        progress, quirks = overview(self.pumps), await known_quirks(self.database)
+        progress, quirks = await overview(self.pumps), await known_quirks(self.database)
         return PlatformsShown(
             platforms=[shown(each, progress, self.traffic, quirks.get(each.id, ())) for each in known]
         )
@@ -204,7 +204,7 @@ class PlatformPages:
 
     async def _shown(self, platform: Platform) -> PlatformShown:
         quirks = await known_quirks(self.database)
-        progress = overview(self.pumps, platform.id)
+        progress = await overview(self.pumps, platform.id)
         return shown(platform, progress, self.traffic, quirks.get(platform.id, ()))
 
     def _invited(self, name: str, token: str) -> Invited:

@@ -91,7 +91,7 @@ class PullPages:
         """All lists, or those of one platform."""
         name = query_of(request, PullsQuery).platform
         known = self.directory.value.platforms.values()
-        return self._pulls(
+        return await self._pulls(
             [self._named(name)] if name is not None else sorted(known, key=lambda each: each.name)
         )
 
@@ -100,14 +100,14 @@ class PullPages:
         asked = await body_of(request, PullNow)
         platform = self._named(asked.platform)
         try:
-            self.pullers.ask(platform, asked.module, is_full=asked.is_full)
+            await self.pullers.ask(platform, asked.module, is_full=asked.is_full)
         except NotPullable as error:
             raise Conflict(str(error)) from error
-        return self._pulls([platform])
+        return await self._pulls([platform])
 
-    def _pulls(self, platforms: list[Platform]) -> Pulls:
+    async def _pulls(self, platforms: list[Platform]) -> Pulls:
         return Pulls(
-            lists=[_shown(each) for platform in platforms for each in self.pullers.overview(platform)]
+            lists=[_shown(each) for platform in platforms for each in await self.pullers.overview(platform)]
         )
 
     def _named(self, name: str) -> Platform:

@@ -50,6 +50,11 @@ class Cursors:
             rows = (await connection.execute(_READ)).all()
         self._positions = {_receiver(row): row.seq for row in rows}
 
+    async def stored(self) -> dict[Receiver, int]:
+        """Where everybody is, as it was written last, by whichever process."""
+        async with self._database.reading() as connection:
+            return {_receiver(row): row.seq for row in await connection.execute(_READ)}
+
     async def take_up(self, platform_id: int) -> None:
         """Read where the receivers of a platform are that another process has looked after."""
         async with self._database.reading() as connection:

@@ -4,6 +4,7 @@ There is one dead letter an object and receiver, the last one: once the receiver
 refusals mean nothing any more.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -97,6 +98,11 @@ class DeadLetters:
             rows = (await connection.execute(_SUBJECTS)).all()
         for row in rows:
             self._keys.setdefault(_receiver(row), set()).add(_key(row))
+
+    async def counts(self) -> Counter[Receiver]:
+        """How many objects everybody refused, as it was written by whichever process."""
+        async with self._database.reading() as connection:
+            return Counter(_receiver(row) for row in await connection.execute(_SUBJECTS))
 
     async def take_up(self, platform_id: int) -> None:
         """Read what the receivers of a platform refused that another process has looked after."""

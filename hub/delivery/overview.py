@@ -1,10 +1,11 @@
 """Deliveries as an operator sees them: who is how far behind, and why."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from hub.delivery.audience import Receiver, receivers
-from hub.delivery.pump import PumpStatus
+from hub.delivery.pump import PumpReport, PumpStatus
 from hub.delivery.pumps import Pumps
 
 
@@ -32,18 +33,41 @@ class ReceiverProgress:
     dead_letters: int
 
 
-def overview(pumps: Pumps, platform_id: int | None = None) -> tuple[ReceiverProgress, ...]:
-    """The progress of all receivers, or of those on one platform."""
+@dataclass(frozen=True, slots=True)
+class _Elsewhere:
+    """What other processes have written of the platforms that they look after."""
+
+    positions: dict[Receiver, int] = field(default_factory=dict)
+    dead_letters: Counter[Receiver] = field(default_factory=Counter)
+    reports: dict[int, str] = field(default_factory=dict)
+
+
+async def overview(pumps: Pumps, platform_id: int | None = None) -> tuple[ReceiverProgress, ...]:
+    """The progress of all receivers, or of those on one platform.
+
+    Of a platform that another process looks after it is what that wrote last, a few seconds ago at most.
+    """
     parts = pumps.parts
+    platforms = [
+        each
+        for each in parts.directory().platforms.values()
+        if each.is_registered and platform_id in {None, each.id}
+    ]
+    elsewhere = _Elsewhere()
+    if pumps.leases.is_shared and any(pumps.pump(each.id) is None for each in platforms):
+        elsewhere = await _looked_up(pumps)
     progress: list[ReceiverProgress] = []
-    for platform in parts.directory().platforms.values():
+    for platform in platforms:
         pump = pumps.pump(platform.id)
-        if pump is None or platform_id not in {None, platform.id}:
+        if pump is None and not pumps.leases.is_shared:
             continue
+        report = PumpReport.read(elsewhere.reports.get(platform.id, "")) if pump is None else pump.report
         for receiver in receivers(platform):
-            position = parts.cursors.position(receiver)
+            here = parts.cursors.position(receiver)
+            position = elsewhere.positions.get(receiver) if pump is None else here
             if position is None:
                 continue
+            refused = len(parts.dead_letters.of(receiver)) if pump else elsewhere.dead_letters[receiver]
             progress.append(
                 ReceiverProgress(
                     platform_id=platform.id,
@@ -52,10 +76,18 @@ def overview(pumps: Pumps, platform_id: int | None = None) -> tuple[ReceiverProg
                     position=position,
                     waiting=max(0, parts.log.end - position),
                     resyncs=parts.resyncs.count(receiver),
-                    status=pump.status,
-                    retry_at=pump.retry_at,
-                    last_failure=pump.last_failure,
-                    dead_letters=len(parts.dead_letters.of(receiver)),
+                    status=report.status,
+                    retry_at=report.retry_at,
+                    last_failure=report.last_failure,
+                    dead_letters=refused,
                 )
             )
     return tuple(progress)
+
+
+async def _looked_up(pumps: Pumps) -> _Elsewhere:
+    parts = pumps.parts
+    await parts.resyncs.read()
+    return _Elsewhere(
+        await parts.cursors.stored(), await parts.dead_letters.counts(), await pumps.leases.reports()
+    )

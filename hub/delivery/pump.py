@@ -36,6 +36,7 @@ from hub.ocpi.timestamps import Clock
 from hub.store.acceptance import State
 from hub.store.leases import Lease, LeaseLost
 from hub.store.object_rows import DELETABLE
+from schemas import exact_json
 
 #: Perhaps the platform wants the token in another encoding: whoever asks it finds out.
 UNAUTHORIZED = 401
@@ -83,6 +84,32 @@ class PumpStatus(StrEnum):
     NOT_CONNECTED = "not connected"
 
 
+@dataclass(frozen=True, slots=True)
+class PumpReport:
+    """How a pump is, for whoever asks."""
+
+    status: PumpStatus
+    #: When the platform is tried again, None where it is not backed off from.
+    retry_at: datetime | None = None
+    #: What went wrong last; empty if nothing did.
+    last_failure: str = ""
+
+    def written(self) -> str:
+        """As it is read by `read`."""
+        retry_at = None if self.retry_at is None else self.retry_at.isoformat()
+        return exact_json.encode([self.status, retry_at, self.last_failure]).decode()
+
+    @classmethod
+    def read(cls, text: str) -> "PumpReport":
+        """What another process wrote, perhaps of another version; one that said nothing is idle."""
+        try:
+            status, retry_at, last_failure = exact_json.decode(text)
+            moment = None if retry_at is None else datetime.fromisoformat(retry_at)
+            return cls(PumpStatus(status), moment, last_failure)
+        except (exact_json.NotJson, ValueError, TypeError):
+            return cls(PumpStatus.IDLE)
+
+
 class NotDeliverable(Exception):
     """The dead letter cannot be sent now; the message says why."""
 
@@ -110,6 +137,11 @@ class Pump:
         self.status = PumpStatus.IDLE
         self.retry_at: datetime | None = None
         self.last_failure = ""
+
+    @property
+    def report(self) -> PumpReport:
+        """How it is."""
+        return PumpReport(self.status, self.retry_at, self.last_failure)
 
     def wake(self) -> None:
         """There may be something to deliver, or the platform is another one now."""

@@ -17,7 +17,7 @@ from hub.delivery.dead_letters import DeadLetter
 from hub.delivery.pump import NotDeliverable, Pump, PumpParts
 from hub.delivery.sending import Attempt
 from hub.directory.directory import Directory, Platform
-from hub.store.leases import THE_HUB, Lease, Leases
+from hub.store.leases import THE_HUB, Lease, LeaseLost, Leases
 
 #: How often cursors are written, at most.
 FLUSH_EVERY = timedelta(seconds=0.2)
@@ -29,6 +29,10 @@ BEGIN_ANEW_AFTER = timedelta(seconds=1)
 TRIM_EVERY = timedelta(hours=1)
 #: How long what is under way to a platform may take after another process is to look after it.
 LETTING_GO = timedelta(seconds=5)
+#: How often it is looked what became of what another process was asked to do.
+ASKED_EVERY = timedelta(seconds=0.1)
+#: An errand: a dead letter is to be sent again.
+RESEND = "resend"
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +66,10 @@ class Pumps:
         self._did_chores = False
         leases.heard_by(self.wake)
         leases.let_go_by(self._let_go)
+        leases.reported_by(self._reports)
+        leases.errands.done_by(RESEND, self._asked_elsewhere)
+        #: Dead letters that an operator wants sent again, who asked another process.
+        self._asked: list[int] = []
 
     def wake(self) -> None:
         """Something was accepted, or the Directory is another one."""
@@ -107,6 +115,43 @@ class Pumps:
             raise NotDeliverable("the platform is not registered, or another process looks after it")
         return await pump.send_again(letter)
 
+    async def send_elsewhere(self, letter: DeadLetter) -> DeadLetter | None:
+        """Have the process send a dead letter again that looks after its platform.
+
+        Returns:
+            The letter if it was refused again, None if it was taken.
+
+        Raises:
+            NotDeliverable: that cannot be told; it may be sent, or not.
+        """
+        await self.leases.errands.ask(RESEND, letter.receiver.platform_id, str(letter.id))
+        try:
+            async with asyncio.timeout(self.parts.sending.timeout.total_seconds()):
+                while True:
+                    await asyncio.sleep(ASKED_EVERY.total_seconds())
+                    now = await self.parts.dead_letters.one(letter.id)
+                    if now is None or now.refused_at != letter.refused_at:
+                        return now
+        except TimeoutError as error:
+            raise NotDeliverable(
+                "the process that looks after the platform was asked, and it is a dead letter still"
+            ) from error
+
+    def _asked_elsewhere(self, _platform_id: int, letter_id: str) -> None:
+        self._asked.append(int(letter_id))
+        self.wake()
+
+    async def _send_asked(self, letter_id: int) -> None:
+        try:
+            await self.send_again(letter_id)
+        except (UnknownDeadLetter, NotDeliverable, LeaseLost) as error:
+            log.warning("dead letter %d was not sent again: %s", letter_id, error)
+        except Exception:
+            log.exception("dead letter %d was not sent again", letter_id)
+
+    def _reports(self) -> dict[int, str]:
+        return {platform_id: each.pump.report.written() for platform_id, each in self._pumps.items()}
+
     async def dead_letters(self, platform_id: int | None = None) -> tuple[DeadLetter, ...]:
         """What was refused, by one platform or by all, the oldest first."""
         return await self.parts.dead_letters.listed(platform_id)
@@ -121,6 +166,8 @@ class Pumps:
             await self.parts.log.read_on()
             for running in self._pumps.values():
                 running.pump.wake()
+            while self._asked:
+                tasks.create_task(self._send_asked(self._asked.pop()))
             try:
                 async with asyncio.timeout(LOOK_EVERY.total_seconds()):
                     await self._news.wait()

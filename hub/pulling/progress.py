@@ -21,6 +21,7 @@ _COLUMNS = (
 )  # fmt: skip
 _KEY = _COLUMNS[:4]
 _READ = text(f"SELECT {', '.join(_COLUMNS)} FROM pulled_list")  # noqa: S608 constants only
+_READ_OF = text(f"SELECT {', '.join(_COLUMNS)} FROM pulled_list WHERE platform_id = :platform_id")  # noqa: S608 constants only
 _WRITE = text(
     f"INSERT INTO pulled_list ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{each}' for each in _COLUMNS)})"  # noqa: S608 constants only
     f" ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET "
@@ -96,6 +97,12 @@ class ProgressRecords:
         async with self._database.reading() as connection:
             rows = (await connection.execute(_READ)).all()
         self._known = {_list(row): _progress(row) for row in rows}
+
+    async def refresh(self, platform_id: int) -> None:
+        """Read how far another process has come with a platform's lists."""
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(_READ_OF, {"platform_id": platform_id})).all()
+        self._known |= {_list(row): _progress(row) for row in rows}
 
     def of(self, which: List) -> Progress | None:
         """How far the list has come, None where it was never read."""

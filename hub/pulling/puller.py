@@ -63,6 +63,8 @@ class PullStatus(StrEnum):
     BACKING_OFF = "backing off"
     #: The platform pushes, is not connected, or its setting says so.
     AT_REST = "at rest"
+    #: Another process looks after the platform, and knows.
+    ELSEWHERE = "in another process"
 
 
 @dataclass(frozen=True, slots=True)

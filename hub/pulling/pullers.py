@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +16,10 @@ from hub.store.leases import Leases
 LOOK_EVERY = timedelta(seconds=10)
 #: The pause after following the Directory failed, for example because the disk is full.
 BEGIN_ANEW_AFTER = timedelta(seconds=1)
+
+#: An errand: a platform is to be pulled; its module, and whether from the beginning.
+PULL = "pull"
+FULL = "!"
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +53,7 @@ class Pullers:
         self._seen: dict[int, Platform] = {}
         self._ours: frozenset[int] = frozenset()
         leases.heard_by(self.wake)
+        leases.errands.done_by(PULL, self._asked_elsewhere)
 
     def wake(self) -> None:
         """The Directory is another one."""
@@ -67,14 +73,35 @@ class Pullers:
                     await asyncio.sleep(BEGIN_ANEW_AFTER.total_seconds())
                 await self._parts.wait(self._news, LOOK_EVERY)
 
-    def ask(self, platform: Platform, module: str | None, *, is_full: bool) -> None:
-        """Pull the platform's lists now, or those of one module.
+    async def ask(self, platform: Platform, module: str | None, *, is_full: bool) -> None:
+        """Pull the platform's lists now, or those of one module; or have another process do so.
 
         Raises:
             NotPullable: it is not connected, or offers no such list.
         """
+        wanted = self._wanted(platform, module)
+        if self._leases.errands.is_for_others(platform.id):
+            await self._leases.errands.ask(PULL, platform.id, f"{module or ''}{FULL if is_full else ''}")
+            return
+        self._begin(platform, wanted, is_full=is_full)
+
+    def _asked_elsewhere(self, platform_id: int, detail: str) -> None:
+        platform = self._parts.reading.directory().platforms.get(platform_id)
+        if platform is None:
+            return
+        with suppress(NotPullable):  # it was, when whoever asked looked
+            wanted = self._wanted(platform, detail.removesuffix(FULL) or None)
+            self._begin(platform, wanted, is_full=detail.endswith(FULL))
+
+    def _begin(self, platform: Platform, wanted: list[List], *, is_full: bool) -> None:
         found = self._pullers.get(platform.id)
-        if found is None or not platform.is_connected:
+        if found is None:
+            raise NotPullable(f"{platform.name} is not connected")
+        for which in wanted:
+            found[0].ask(which, is_full=is_full)
+
+    def _wanted(self, platform: Platform, module: str | None) -> list[List]:
+        if not platform.is_connected:
             raise NotPullable(f"{platform.name} is not connected")
         wanted = [which for which in lists(platform) if module in {None, which.module}]
         if not wanted:
@@ -82,17 +109,20 @@ class Pullers:
             raise NotPullable(
                 f"{platform.name} has no list of {module or 'anything'} to pull; it has: {offered}"
             )
-        for which in wanted:
-            found[0].ask(which, is_full=is_full)
+        return wanted
 
-    def overview(self, platform: Platform) -> tuple[PullShown, ...]:
+    async def overview(self, platform: Platform) -> tuple[PullShown, ...]:
         """The platform's lists."""
+        is_elsewhere = self._leases.errands.is_for_others(platform.id)
+        if is_elsewhere:
+            await self._parts.records.refresh(platform.id)
+        unknown = PullStatus.ELSEWHERE if is_elsewhere else PullStatus.AT_REST
         found = self._pullers.get(platform.id)
         return tuple(
             PullShown(
                 platform.name,
                 which,
-                PullStatus.AT_REST if found is None else found[0].status(which),
+                unknown if found is None else found[0].status(which),
                 None if found is None else found[0].next_at(which),
                 self._parts.records.of(which),
             )
@@ -120,7 +150,8 @@ class Pullers:
             task.cancel()
         await self._parts.records.forget_all_but(registered)
         if self._leases.is_shared and ours - self._ours:
-            await self._parts.records.open()  # another process may have pulled them until now
+            for platform_id in ours - self._ours:
+                await self._parts.records.refresh(platform_id)  # another process may have pulled it until now
         for platform_id in ours - self._pullers.keys():
             puller = Puller(platform_id, self._parts)
             self._pullers[platform_id] = (puller, tasks.create_task(puller.run()))

@@ -44,6 +44,8 @@ class Topic(StrEnum):
     SIGNS = "signs"
     #: What the process that does the hub's chores is to look at.
     CHORES = "chores"
+    #: What an operator asks of the process that looks after a platform: its number, what, and details.
+    ERRANDS = "errands"
 
 
 class Announcements:

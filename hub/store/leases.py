@@ -13,7 +13,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,7 +25,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub.ocpi.waiting import wait_for
 from hub.store.announcements import Topic
 from hub.store.database import Database
-from hub.store.lease_rows import LeaseRows, still_held
+from hub.store.errands import Errands
+from hub.store.lease_rows import LeaseRows, reports, still_held
 from hub.store.sharing_out import plan
 
 #: What the lease of the hub's own chores is about; platforms have numbers from 1 on.
@@ -105,8 +106,10 @@ class Leases:
         self._gained = asyncio.Event()
         self._changed: list[Callable[[], None]] = []
         self._let_go: list[Callable[[int], Awaitable[None]]] = []
-        self._reports: dict[int, str] = {}
-        self._reported: dict[int, str] = {}
+        self._report: Callable[[], Mapping[int, str]] = dict
+        self._reported: dict[tuple[int, int], str] = {}
+        #: What operators ask of the process that looks after a platform.
+        self.errands = Errands(database, self.has)
         database.announcements.heard_by(Topic.LEASES, lambda _: self.wake())
 
     @classmethod
@@ -143,10 +146,14 @@ class Leases:
             self._gained.clear()
             await wait_for(self._gained, self._rows.lasts)
 
-    def report(self, about: int, words: str) -> None:
-        """How it goes with something that is held, for whoever asks another process; written soon."""
-        if self.is_shared:
-            self._reports[about] = words
+    def reported_by(self, tell: Callable[[], Mapping[int, str]]) -> None:
+        """Say with each renewal, for whoever asks another process, how it goes with what is held."""
+        self._report = tell
+
+    async def reports(self) -> dict[int, str]:
+        """What those who look after something said last."""
+        async with self._database.reading() as connection:
+            return await reports(connection)
 
     @asynccontextmanager
     async def writing(self, *about: int) -> AsyncIterator[AsyncConnection]:
@@ -302,12 +309,14 @@ class Leases:
             self._leaving.discard(lease.about)
 
     async def _write_reports(self, connection: AsyncConnection) -> None:
-        news = {about: words for about, words in self._reports.items() if self._reported.get(about) != words}
-        rows = [
-            (about, self._held[about].fence, words) for about, words in news.items() if about in self._held
-        ]
+        now = {
+            (about, self._held[about].fence): words
+            for about, words in self._report().items()
+            if about in self._held
+        }
+        rows = [(*place, words) for place, words in now.items() if self._reported.get(place) != words]
         await self._rows.report(connection, rows)
-        self._reported |= news
+        self._reported = now
 
     async def _announce(self, connection: AsyncConnection) -> None:
         await self._database.announcements.announce(connection, Topic.LEASES)

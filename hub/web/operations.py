@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
@@ -88,11 +88,11 @@ def state_routes(
     return [web.get("/health", health), web.get("/ready", ready)]
 
 
-def metrics_route(registry: CollectorRegistry) -> web.RouteDef:
+def metrics_route(told: Callable[[], Awaitable[bytes]]) -> web.RouteDef:
     """The metrics; how much others charge is nobody's business but the operator's."""
 
     async def metrics(_request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=await told(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return web.get("/metrics", metrics)
 

@@ -1,8 +1,9 @@
 """The two doors of the hub: one for partners, one for those who run it."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
+from prometheus_client import generate_latest
 
 from hub.admin.routes import routes as admin_routes
 from hub.relay.explanation import Explaining
@@ -13,6 +14,7 @@ from hub.web.composition.now import Now
 from hub.web.composition.soon import Soon
 from hub.web.composition.written import Written
 from hub.web.edge import edge
+from hub.web.one_scrape import OneScrape
 from hub.web.operations import Gauges, metrics_registry, metrics_route, state_routes
 from hub.web.routes import PartnerRoutes
 
@@ -99,8 +101,20 @@ def for_operators(
     )
     metrics = metrics_registry(written.counts, _gauges(ground, written, connected, now))
     app = web.Application()
+    one_scrape = OneScrape(metrics, ground.place)
+    is_one_of_many = ground.settings.inherited is not None
+
+    async def told() -> bytes:
+        return await one_scrape.text() if is_one_of_many else generate_latest(metrics)
+
+    async def telling(_app: web.Application) -> AsyncIterator[None]:
+        async with one_scrape.told():
+            yield
+
+    if is_one_of_many:
+        app.cleanup_ctx.append(telling)
     state = state_routes(is_ready, ground.database.answers)
-    app.add_routes([*state, metrics_route(metrics), *administration])
+    app.add_routes([*state, metrics_route(told), *administration])
     return app
 
 
