@@ -1,6 +1,7 @@
 """Calls to platforms: each shows the platform's token, and each leaves a leg in the journal."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -108,6 +109,7 @@ class JournaledTransport:
         A platform that refuses a new token, and takes the one before, did not do what was asked the first
         time: what it answers the second time is its answer.
         """
+        begun = time.monotonic()
         reply = await self._sent(request)
         before = self.calls.token_before
         if reply.status != UNAUTHORIZED or before is None:
@@ -115,7 +117,8 @@ class JournaledTransport:
         instead = before.instead(self.platform_id, request)
         if instead is None:
             return reply
-        again = await self._sent(instead)
+        left = request.timeout - timedelta(seconds=time.monotonic() - begun)
+        again = await self._sent(replace(instead, timeout=max(left, timedelta(milliseconds=1))))
         if again.status != UNAUTHORIZED:
             await before.restore(self.platform_id, request, instead)
         return again

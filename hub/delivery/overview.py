@@ -7,6 +7,7 @@ from datetime import datetime
 from hub.delivery.audience import Receiver, receivers
 from hub.delivery.pump import PumpReport, PumpStatus
 from hub.delivery.pumps import Pumps
+from hub.directory.directory import Platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +43,27 @@ class _Elsewhere:
     reports: dict[int, str] = field(default_factory=dict)
 
 
+_NOTHING = _Elsewhere()
+
+
 async def overview(pumps: Pumps, platform_id: int | None = None) -> tuple[ReceiverProgress, ...]:
     """The progress of all receivers, or of those on one platform.
 
     Of a platform that another process looks after it is what that wrote last, a few seconds ago at most.
     """
+    is_shared = pumps.leases.is_shared
+    if is_shared and any(pumps.pump(each.id) is None for each in _platforms(pumps, platform_id)):
+        return overview_here(pumps, platform_id, await _looked_up(pumps))
+    return overview_here(pumps, platform_id)
+
+
+def overview_here(
+    pumps: Pumps, platform_id: int | None = None, elsewhere: _Elsewhere = _NOTHING
+) -> tuple[ReceiverProgress, ...]:
+    """The progress of the receivers that this process looks after, and of others as far as it is given."""
     parts = pumps.parts
-    platforms = [
-        each
-        for each in parts.directory().platforms.values()
-        if each.is_registered and platform_id in {None, each.id}
-    ]
-    elsewhere = _Elsewhere()
-    if pumps.leases.is_shared and any(pumps.pump(each.id) is None for each in platforms):
-        elsewhere = await _looked_up(pumps)
     progress: list[ReceiverProgress] = []
-    for platform in platforms:
+    for platform in _platforms(pumps, platform_id):
         pump = pumps.pump(platform.id)
         if pump is None and not pumps.leases.is_shared:
             continue
@@ -83,6 +89,11 @@ async def overview(pumps: Pumps, platform_id: int | None = None) -> tuple[Receiv
                 )
             )
     return tuple(progress)
+
+
+def _platforms(pumps: Pumps, platform_id: int | None) -> list[Platform]:
+    known = pumps.parts.directory().platforms.values()
+    return [each for each in known if each.is_registered and platform_id in {None, each.id}]
 
 
 async def _looked_up(pumps: Pumps) -> _Elsewhere:

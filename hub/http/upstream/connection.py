@@ -12,6 +12,7 @@
 
 import asyncio
 import socket
+import time
 from typing import Final, Protocol, cast
 
 from hub.http.upstream.answer_parser import AnswerParser
@@ -119,6 +120,11 @@ class Connection(asyncio.Protocol):
         if transport is None or transport.is_closing():
             # Nothing was sent: for whoever asks, it is as if it had never been made.
             sink.on_failed(NotReached("the connection was closed before anything was sent"))
+            return
+        if time.monotonic() >= whole_by:
+            # This process has slept: what it was to say may be said by another one, or be old.
+            self._owner.released(self)
+            sink.on_failed(NotReached("the time was over before anything was sent"))
             return
         self._sink = sink
         self._parser.expect(sink, to_head=to_head)

@@ -8,7 +8,7 @@ from time import perf_counter
 
 from sqlalchemy import text
 
-from hub.delivery.overview import overview
+from hub.delivery.overview import overview_here
 from hub.directory.directory import WhenUnreachable
 from hub.http.client import HttpTransport
 from hub.store.database import opened
@@ -171,7 +171,7 @@ async def test_a_platform_for_which_nothing_is_kept_gets_nothing_late(
     async with delivering(path, people, transport) as hub:
         await hub.accept(location())
         await hub.until(lambda: hub.pumps.parts.log.end == 1)
-        await hub.until(lambda: all(each.waiting == 0 for each in overview(hub.pumps, platform.id)))
+        await hub.until(lambda: all(each.waiting == 0 for each in overview_here(hub.pumps, platform.id)))
         hub.change(platform, status=ConnectionStatus.CONNECTED)
         await hub.accept(put("tariffs", "/NL/TNM/T1", id="T1"))
         await msp.receives("PUT", "T1")

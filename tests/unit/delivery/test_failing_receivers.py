@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.delivery.overview import overview
+from hub.delivery.overview import overview_here
 from hub.delivery.pump import NotDeliverable, PumpStatus
 from hub.delivery.pumps import UnknownDeadLetter
 from hub.delivery.verdict import Verdict
@@ -26,7 +26,7 @@ STUBBORN = Backoff(timedelta(milliseconds=1), timedelta(milliseconds=4))
 
 
 async def status_of(hub: World, platform_id: int, status: PumpStatus) -> None:
-    await hub.until(lambda: all(each.status is status for each in overview(hub.pumps, platform_id)))
+    await hub.until(lambda: all(each.status is status for each in overview_here(hub.pumps, platform_id)))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ async def test_a_refusal_becomes_a_dead_letter_and_is_not_repeated(
         await hub.at_rest()
         [letter] = await hub.pumps.dead_letters(platform.id)
         assert await hub.pumps.dead_letters(platform.id + 1) == ()
-        [_, progress] = overview(hub.pumps, platform.id)
+        [_, progress] = overview_here(hub.pumps, platform.id)
     assert len(msp.all("PUT", "LOC1")) == 1
     assert (letter.http_status, letter.status_code) == (http_status, status_code)
     assert reason in letter.reason
@@ -161,7 +161,7 @@ async def test_a_fault_that_stays_becomes_a_dead_letter_and_lets_the_rest_pass(
         await msp.receives("PUT", "T1")
         await hub.at_rest()
         [letter] = await hub.pumps.dead_letters()
-        [_, progress] = overview(hub.pumps, platform.id)
+        [_, progress] = overview_here(hub.pumps, platform.id)
     assert len(msp.all("PUT", "LOC1")) == 3
     assert letter.key.object_id == "LOC1"
     assert progress.last_failure != ""
@@ -193,7 +193,7 @@ async def test_a_platform_that_cannot_be_reached_is_reported_and_gets_it_when_it
         await hub.accept(location(), put("tariffs", "/NL/TNM/T1", id="T1"))
         await hub.until(lambda: len(hub.unreachable) > 5)
         assert set(hub.unreachable) == {platform.id}
-        [_, progress] = overview(hub.pumps, platform.id)
+        [_, progress] = overview_here(hub.pumps, platform.id)
         assert progress.waiting == 2
         assert progress.last_failure == "NotReached: the gate is shut"
         gate.is_open = True
@@ -217,7 +217,7 @@ async def test_a_sign_of_life_ends_the_back_off_at_once(
         hub.pumps.alive(platform.id)
         await msp.receives("PUT", "LOC1")
         await status_of(hub, platform.id, PumpStatus.IDLE)
-        assert {each.retry_at for each in overview(hub.pumps, platform.id)} == {None}
+        assert {each.retry_at for each in overview_here(hub.pumps, platform.id)} == {None}
 
 
 async def test_a_platform_in_back_off_is_left_in_peace_whatever_is_accepted(
@@ -233,7 +233,7 @@ async def test_a_platform_in_back_off_is_left_in_peace_whatever_is_accepted(
         knocks = gate.knocks
         for number in range(10):
             await hub.accept(put("tariffs", f"/NL/TNM/T{number}", id=f"T{number}"))
-        [_, progress] = overview(hub.pumps, platform.id)
+        [_, progress] = overview_here(hub.pumps, platform.id)
         assert progress.retry_at is not None
         assert progress.retry_at > NOW
         assert gate.knocks <= knocks + 1
@@ -287,7 +287,7 @@ async def test_a_refusal_is_on_disk_before_the_cursor_passes_it(
         await hub.accept(location())
         await msp.receives("PUT", "LOC1", count=3)
         receiver = next(
-            each.receiver for each in overview(hub.pumps, 2) if each.receiver.party_role is not None
+            each.receiver for each in overview_here(hub.pumps, 2) if each.receiver.party_role is not None
         )
         assert hub.pumps.parts.cursors.position(receiver) == 0
         await _rename(hub, "gone", "dead_letter")

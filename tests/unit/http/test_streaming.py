@@ -204,6 +204,23 @@ async def test_a_connection_that_is_gone_says_that_nothing_was_sent(wide: HttpTr
             await answer.done
 
 
+async def test_whoever_has_slept_until_the_time_was_over_sends_nothing(wide: HttpTransport) -> None:
+    """Between the decision to send and sending a process may be paused for a long time (decision 0047)."""
+    loop = asyncio.get_running_loop()
+    async with raw_server(answers(OK)) as server:
+        pool, _ = wide.pool(server.url)
+        connection = await pool.connection(loop.time() + 5)
+        late, answer = (CollectedAnswer(loop.create_future(), 100) for _ in range(2))
+        connection.ask(b"GET /late HTTP/1.1\r\n\r\n", late, whole_by=loop.time() - 1)
+        with pytest.raises(NotReached):
+            await late.done
+        # The connection is as good as before.
+        assert pool.idle == 1
+        connection.ask(b"GET /in-time HTTP/1.1\r\n\r\n", answer, whole_by=loop.time() + 5)
+        await answer.done
+        assert answer.reply().status == 200
+
+
 # Content codings that nobody asked for.
 
 
