@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import aiohttp
 import pytest
 
+from tests.fixtures.admin_hub import run
 from tests.fixtures.recorder import Recorder, Reply
 from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, OTHER_EMSP, TARIFF
 from tests.fixtures.waiting import until
@@ -291,3 +292,10 @@ async def test_while_all_workers_are_replaced_no_request_fails_and_all_know_of_c
         url = hub.url("tariffs", "RECEIVER", f"/{CPO}/{TARIFF['id']}")
         assert (await world.cpo.call("PUT", url, TARIFF, to=HUB, sender=CPO)).code == 1000
         assert (await late.receives("PUT", "/receiver/tariffs")).value == TARIFF
+
+
+async def test_several_processes_on_sqlite_are_refused_in_words(tmp_path: Path) -> None:
+    for options in (("--workers", "2"), ("--reuse-port",)):
+        refused = await run("serve", *options, "--data", str(tmp_path), "--port", "0", "--admin-port", "0")
+        assert refused.code == 1
+        assert "several processes need PostgreSQL; SQLite is for one" in refused.err
