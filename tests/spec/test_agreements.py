@@ -199,6 +199,7 @@ async def test_an_owner_sees_its_own_objects_without_any_agreement(world: Roamin
 @pytest.mark.holds("RT-54", by="hub")
 async def test_an_agreement_is_about_its_modules_on_every_way(world: Roaming) -> None:
     await sign(world.hub, CPO, EMSP, "locations")
+    await told_anew(world.hub)
     await broadcast(world)
     await world.emsp.receives("PUT", f"/receiver/locations{LOC1}")
     assert (await read_locations(world)).code == 1000
@@ -323,7 +324,7 @@ async def test_what_changes_after_the_end_is_not_told(world: Roaming) -> None:
     await world.cpo.call("DELETE", world.url("tariffs", "RECEIVER", T1), to=HUB, sender=CPO)
     await at_rest(world.hub)  # a platform that is suspended would be owed the rest for good
     await world.hub.platforms.suspend("cpo")
-    await at_rest(world.hub)
+    await at_rest(world.hub, "emsp")
     assert told(world.emsp)[2:] == [f"DELETE tariffs{T1}"]
     assert infos(world.emsp, INFO_OF_CPO) == ["CONNECTED", "PLANNED"]
 
@@ -333,7 +334,7 @@ async def test_who_left_for_good_stays_suspended_when_the_agreement_ends(world: 
     made = await agreed(world)
     await world.cpo.call("DELETE", world.cpo.far_end["credentials", "SENDER"])
     await world.hub.signing.end(made.id)
-    await at_rest(world.hub)
+    await at_rest(world.hub, "emsp")
     assert infos(world.emsp, INFO_OF_CPO) == ["CONNECTED", "SUSPENDED", "SUSPENDED"]
 
 
