@@ -203,13 +203,17 @@ class Uplink:
         """Say who it is until it is accepted; nothing else may be said before."""
         configuration = self._owner.configuration
         while not self._boot_accepted:
+            pause = configuration.duration("HeartbeatInterval")
             with contextlib.suppress(NotAnswered):
                 answer = await link.ask(self._owner.dialect.boot_notification(self._boot_reason))
                 self._boot_accepted = answer["status"] == "Accepted"
-                if answer["interval"] > 0:
+                # Between heartbeats if accepted, else until it may ask again (OCPP 1.6, 4.2; 2.0.1, B01-B03).
+                if answer["interval"] > 0 and self._boot_accepted:
                     configuration.values["HeartbeatInterval"] = str(answer["interval"])
+                elif answer["interval"] > 0:
+                    pause = timedelta(seconds=int(answer["interval"]))
             if not self._boot_accepted:
-                await self._until_boot(configuration.duration("HeartbeatInterval"))
+                await self._until_boot(pause)
 
     async def _until_boot(self, pause: timedelta) -> None:
         """Wait until it is time to boot again, or until somebody asks for it."""

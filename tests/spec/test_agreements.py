@@ -335,7 +335,9 @@ async def test_who_left_for_good_stays_suspended_when_the_agreement_ends(world: 
     await world.cpo.call("DELETE", world.cpo.far_end["credentials", "SENDER"])
     await world.hub.signing.end(made.id)
     await at_rest(world.hub, "emsp")
-    assert infos(world.emsp, INFO_OF_CPO) == ["CONNECTED", "SUSPENDED", "SUSPENDED"]
+    # Two changes that follow each other fast may come as one: the newest is what is told.
+    before, *after = infos(world.emsp, INFO_OF_CPO)
+    assert (before, set(after)) == ("CONNECTED", {"SUSPENDED"})
 
 
 async def test_what_another_agreement_allows_is_not_taken_back(world: Roaming) -> None:
@@ -429,8 +431,9 @@ async def test_what_the_hub_was_too_late_for_it_makes_up_for_when_it_starts(
         async with later:
             method = "PUT" if missed == "the beginning" else "DELETE"
             await partner.receives(method, f"/receiver/tariffs{T1}")
-            status = "CONNECTED" if missed == "the beginning" else "PLANNED"
-            await partner.until(lambda: status in infos(partner, INFO_OF_CPO))
+            # Its CPO is away by now; whether the hub has found that out when it tells is a matter of luck.
+            known = {"CONNECTED", "OFFLINE"} if missed == "the beginning" else {"PLANNED"}
+            await partner.until(lambda: not known.isdisjoint(infos(partner, INFO_OF_CPO)))
 
 
 async def kept(stack: AsyncExitStack, world: Roaming) -> Recorder:

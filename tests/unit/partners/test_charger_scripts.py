@@ -115,7 +115,8 @@ async def test_plug_first(version: str) -> None:
     (told,) = transactions(csms, version)
     assert (told.token, told.reason) == ("04A1B2C3D4E5F6", "Local")
     assert wh(told) == sorted(wh(told))
-    assert 5000 <= wh(told)[-1] - wh(told)[0] < 6000
+    # In 3,600-fold time, a moment in which the machine was busy is minutes of charging.
+    assert wh(told)[-1] - wh(told)[0] >= 5000
 
 
 @each_version
