@@ -315,7 +315,7 @@ async def test_a_failure_of_the_database_leaves_nothing(hub: RegistryHub, cpo: R
     before = await hub.rows()
     await fill_disk(hub.database, "INSERT", "inbound_token")
     answer = await posted(hub, cpo, token_a)
-    # PostgreSQL's own error is known for a full disk, and answered in words; SQLite's stand-in is any failure.
+    # PostgreSQL's own error is known for a full disk and has words; SQLite's stand-in is any failure.
     assert (answer.status, answer.code) == (200 if is_postgresql() else 500, 3000)
     assert "disk" not in answer.envelope["status_message"]
     assert "inbound_token" not in answer.envelope["status_message"]
