@@ -101,6 +101,8 @@ class Leases:
         #: What is being given back.
         self._leaving: set[int] = set()
         self._is_leaving = False
+        #: Whether others were told that this process lives, since it last was away.
+        self._is_known = False
         self._looking = asyncio.Lock()
         self._news = asyncio.Event()
         self._gained = asyncio.Event()
@@ -240,7 +242,6 @@ class Leases:
             self._note(await rows.renew(connection), asked)
             if self._is_leaving:
                 return
-            is_new = not self._held
             processes = await rows.live(connection)
             holders = await rows.held(connection)
             wanted = {THE_HUB, *self._wanted()}
@@ -254,8 +255,9 @@ class Leases:
                 self._taken(taken, asked)
                 if len(taken) < len(take):
                     self._news.set()  # somebody else was faster: there may be something else
-            if is_new and not self._held and wanted:
-                await self._announce(connection)  # others have too much
+            if not self._is_known:
+                await self._announce(connection)  # others may have too much, also if something was free
+                self._is_known = True
             await self._write_reports(connection)
 
     async def _bury_before(self, connection: AsyncConnection) -> None:
@@ -275,6 +277,7 @@ class Leases:
                 lost.append(about)
                 del self._held[about]
         if lost:
+            self._is_known = False
             log.warning("other processes look after %s now: this one was away for too long", sorted(lost))
             self._tell()
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from hub.store.announcements import Topic
 from hub.store.database import Database, opened
 from hub.store.lease_rows import LeaseRows
 from hub.store.leases import THE_HUB, LeaseLost, Leases
@@ -72,6 +73,25 @@ async def test_who_comes_later_gets_its_share_and_who_leaves_hands_over_its_own(
             await until(lambda: is_fair(first, second) and not third.has)
             await second.leases.leave()
             await until(lambda: is_fair(first))
+
+
+async def test_processes_with_nothing_to_look_after_do_not_keep_waking_each_other(url: str) -> None:
+    """Ever again one told the other that it was there, if there were fewer platforms than processes."""
+    async with AsyncExitStack() as stack:
+        everybody = [await stack.enter_async_context(process(url, name)) for name in "abcd"]
+        for each in everybody:
+            each.wanted = {1}
+        await until(lambda: sorted(len(each.has) for each in everybody) == [0, 0, 1, 1])
+        woken = 0
+
+        def wakes(_parts: object) -> None:
+            nonlocal woken
+            woken += 1
+
+        await asyncio.sleep(0.2)  # what was still to be told has been told
+        everybody[0].database.announcements.heard_by(Topic.LEASES, wakes)
+        await asyncio.sleep(0.5)
+        assert woken <= 2
 
 
 async def test_at_no_moment_do_two_look_after_the_same(url: str) -> None:
