@@ -13,6 +13,7 @@ from typing import Any
 
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import format_timestamp, parse_timestamp
+from hub.pricing import tariffs_for
 from partners.cpo.configuration import Place
 from partners.cpo.costs import TariffFrom, Terms
 from partners.database import Database
@@ -26,7 +27,6 @@ from schemas.v2_2_1 import (
     Location,
     PowerType,
     Tariff,
-    TariffType,
     Token,
     TokenType,
 )
@@ -116,22 +116,12 @@ def cdr_token(token: Token) -> CdrToken:
 def applicable_tariff(tariffs: Sequence[Tariff], token_type: str, at: datetime) -> Tariff:
     """The tariff of a connector for this kind of token, valid at an instant (LOC-19).
 
-    Where none is valid or none is for such a token, the first one is: somebody charges, and must know what it
-    costs.
+    The rule is that of the pricing engine, with which eMSPs quote and check: one that is meant for just such
+    sessions goes before one for all sessions. Where none is valid or none is for such a token, the first one
+    is taken: somebody charges, and must know what it costs.
     """
-    valid = [
-        tariff
-        for tariff in tariffs
-        if (tariff.start_date_time is None or tariff.start_date_time <= at)
-        and (tariff.end_date_time is None or at < tariff.end_date_time)
-    ] or tariffs
-    ad_hoc = token_type == TokenType.AD_HOC_USER
-    wanted = (TariffType.AD_HOC_PAYMENT, None) if ad_hoc else (None, TariffType.REGULAR)
-    for kind in wanted:
-        for tariff in valid:
-            if tariff.type == kind:
-                return tariff
-    return valid[0]
+    fitting = tariffs_for(tariffs, start=at, ad_hoc=token_type == TokenType.AD_HOC_USER)
+    return next(iter(fitting), tariffs[0])
 
 
 class Contracts:

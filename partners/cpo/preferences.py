@@ -24,6 +24,7 @@ from typing import Any, Final
 from hub.ocpi.errors import NotFound
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock, format_timestamp
+from hub.pricing import tariffs_for
 from partners.cpo.bookkeeping import Bookkeeping
 from partners.cpo.callbacks import requester
 from partners.cpo.charging_log import Charging, ChargingLog
@@ -38,15 +39,8 @@ from schemas.v2_2_1 import (
     ChargingProfile,
     ProfileType,
     Tariff,
-    TariffType,
 )
 
-_TARIFFS: Final = {
-    ProfileType.CHEAP: (TariffType.PROFILE_CHEAP,),
-    ProfileType.FAST: (TariffType.PROFILE_FAST,),
-    ProfileType.GREEN: (TariffType.PROFILE_GREEN,),
-    ProfileType.REGULAR: (TariffType.REGULAR, None),
-}
 #: These need to know how much, and until when.
 _PATIENT: Final = frozenset({ProfileType.CHEAP, ProfileType.GREEN})
 _SECONDS_PER_HOUR: Final = Decimal(3600)
@@ -92,7 +86,7 @@ class Preferences:
     def _follow(self, wanted: ChargingPreferences, charging: Charging, contract: Contract) -> None:
         now = self.clock().replace(microsecond=0)
         since = max([now, charging.started, *(each.at for each in self.charging_log.samples(charging))])
-        tariff = tariff_for(wanted.profile_type, contract.offered)
+        tariff = tariff_for(wanted.profile_type, contract.offered, since)
         if tariff is not None and contract.terms.tariff_at(since).id != tariff.id:
             # Never before what is known: periods that were told do not change any more.
             chosen = TariffFrom(since.replace(microsecond=0), tariff)
@@ -113,7 +107,7 @@ def response(
     kinds = ChargingPreferencesResponse
     if is_over:
         return kinds.NOT_POSSIBLE
-    if tariff_for(wanted.profile_type, contract.offered) is None:
+    if tariff_for(wanted.profile_type, contract.offered, now) is None:
         return kinds.PROFILE_TYPE_NOT_SUPPORTED
     if wanted.profile_type in _PATIENT and wanted.departure_time is None:
         return kinds.DEPARTURE_REQUIRED
@@ -122,12 +116,16 @@ def response(
     return kinds.ACCEPTED if _is_possible(wanted, contract, now) else kinds.NOT_POSSIBLE
 
 
-def tariff_for(profile_type: str, offered: Sequence[Tariff]) -> Tariff | None:
-    """The tariff of a connector for a profile type; None: the type is not supported there (SES-17)."""
+def tariff_for(profile_type: str, offered: Sequence[Tariff], at: datetime) -> Tariff | None:
+    """The tariff of a connector for a profile type from an instant on; None: the type is not supported there.
+
+    One for all sessions makes no profile type supported but REGULAR (SES-17).
+    """
     if profile_type not in set(ProfileType):
         return None
-    kinds = _TARIFFS[ProfileType(profile_type)]
-    return next((tariff for kind in kinds for tariff in offered if tariff.type == kind), None)
+    profile = ProfileType(profile_type)
+    fitting = tariffs_for(offered, start=at, profile=profile)
+    return next((each for each in fitting if each.type is not None or profile is ProfileType.REGULAR), None)
 
 
 def slow_profile(wanted: ChargingPreferences, now: datetime) -> ChargingProfile | None:
