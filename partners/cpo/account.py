@@ -21,7 +21,7 @@ from partners.changes import Changes
 from partners.cpo.outbox import Outbox, OwedSession
 from partners.cpo.outcome import Refused, is_there_already, taken
 from partners.cpo.sending import Sending
-from partners.cpo.sessions import session_patch
+from partners.cpo.sessions import Pace, is_outdated, session_patch
 from partners.link import path
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,8 @@ class Account:
     changes: Changes
     clock: Clock
     chance: Callable[[], float]
+    #: How often the eMSP hears of a running Session.
+    pace: Pace
 
     async def hand_over(self) -> timedelta | None:
         """Send everything that is owed; how long until a refused CDR is due again.
@@ -58,7 +60,9 @@ class Account:
         refusal = None if await self._patched(owed) else await self._put(owed)
         if refusal is not None:
             log.warning("session %s was refused by %s: %s", owed.session_id, self.emsp, refusal)
-        self.outbox.session_taken(owed, self.clock(), refusal)
+        known = self.outbox.session(owed.session_id)
+        is_owed = known is not None and is_outdated(owed.current, known.current, self.pace)
+        self.outbox.session_taken(owed, self.clock(), refusal, is_owed=is_owed)
         self.changes.announce()
 
     async def _patched(self, owed: OwedSession) -> bool:

@@ -129,6 +129,7 @@ class CpoNode(Platform):
             backoff=settings.backoff,
             # What was pushed to us meanwhile is lost (TR-32).
             recovered=self._catch_up,
+            pace=settings.pace,
         )
         grants = Grants(node.database)
         bookkeeping = Bookkeeping(

@@ -20,6 +20,7 @@ from partners.cpo.broadcast import Broadcast
 from partners.cpo.lane import Lane
 from partners.cpo.outbox import Outbox
 from partners.cpo.sending import Sending
+from partners.cpo.sessions import Pace
 
 
 class Handover:
@@ -36,11 +37,12 @@ class Handover:
         chance: Callable[[], float],
         backoff: Backoff,
         recovered: Callable[[], None],
+        pace: Pace,
     ) -> None:
         self._outbox = outbox
         self._broadcast = broadcast
         self._account = partial(
-            Account, outbox=outbox, sending=sending, changes=changes, clock=clock, chance=chance
+            Account, outbox=outbox, sending=sending, changes=changes, clock=clock, chance=chance, pace=pace
         )
         self._lane = partial(Lane, backoff=backoff, chance=chance, recovered=recovered)
         self._hub = self._lane("the hub", broadcast.hand_over)

@@ -143,15 +143,20 @@ class Outbox:
         """From now on nobody knows what the eMSP has of a Session: a PATCH is on its way, and appends."""
         self._database.execute("UPDATE session SET taken = NULL WHERE session_id = ?", (session_id,))
 
-    def session_taken(self, owed: OwedSession, at: datetime, refusal: str | None = None) -> None:
-        """The eMSP took a Session, or refused it; what has changed meanwhile stays owed.
+    def session_taken(
+        self, owed: OwedSession, at: datetime, refusal: str | None = None, *, is_owed: bool = False
+    ) -> None:
+        """The eMSP took a Session, or refused it.
 
-        A fact that changed nothing but `last_updated`, like a status just after the start, is no news.
+        Args:
+            owed: As it was told.
+            at: When it was taken.
+            refusal: What the eMSP finds wrong with it.
+            is_owed: It has become news again meanwhile.
         """
         self._database.execute(
-            "UPDATE session SET taken = ?, taken_at = ?, refusal = ?, is_owed = is_owed AND"
-            " json_remove(text, '$.last_updated') <> json_remove(?, '$.last_updated') WHERE session_id = ?",
-            (None if refusal else owed.text, _microseconds(at), refusal, owed.text, owed.session_id),
+            "UPDATE session SET taken = ?, taken_at = ?, refusal = ?, is_owed = ? WHERE session_id = ?",
+            (None if refusal else owed.text, _microseconds(at), refusal, is_owed, owed.session_id),
         )
 
     # CDRs.

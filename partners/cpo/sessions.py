@@ -20,6 +20,10 @@ from schemas.v2_2_1 import ChargingPeriod, Price, Session, SessionStatus
 _PERIODS: Final = "charging_periods"
 #: In every PATCH, changed or not: the driver looks at it, and the eMSP need not remember it.
 _COST: Final = "total_cost"
+#: What a running Session has more of with every sample.
+_GROWS: Final = frozenset({"kwh", _COST, _PERIODS})
+#: In every message, and no reason for one.
+_STAMP: Final = "last_updated"
 #: What is told of a session that nobody has to pay for (SES-14).
 FREE: Final = Price(excl_vat=Decimal(0))
 
@@ -125,17 +129,35 @@ class Pace:
 def is_news(told: Mapping[str, Any] | None, current: Mapping[str, Any], since: timedelta, pace: Pace) -> bool:
     """Whether the eMSP should hear of a Session now.
 
+    What grows with every sample is told at its pace; whatever else changes is told at once.
+
     Args:
         told: What it accepted last, None if nothing.
         current: The Session now.
         since: How long ago that was.
         pace: How often it wants to hear.
     """
-    if told is None or told["status"] != current["status"]:
+    if told is None or _lasting(told) != _lasting(current):
         return True
     if len(told.get(_PERIODS, ())) != len(current.get(_PERIODS, ())):
         return True
     return since >= pace.time or Decimal(current["kwh"]) - Decimal(told["kwh"]) >= pace.energy
+
+
+def is_outdated(told: Mapping[str, Any], current: Mapping[str, Any], pace: Pace) -> bool:
+    """Whether a Session became news again while the eMSP was being told of it.
+
+    A sample that came meanwhile waits its turn like any other; a fact that changed nothing but `last_updated`
+    is no news at all.
+    """
+    is_same = all(told.get(name) == current.get(name) for name in _GROWS)
+    if is_same and _lasting(told) == _lasting(current):
+        return False
+    return is_news(told, current, timedelta(), pace)
+
+
+def _lasting(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: each for name, each in value.items() if name not in _GROWS and name != _STAMP}
 
 
 def session_patch(accepted: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str, Any] | None:

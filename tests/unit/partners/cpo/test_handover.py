@@ -1,5 +1,6 @@
 """What is owed is handed over: after an outage, after a restart, in order, once."""
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ from partners.cpo.app import CpoNode
 from partners.cpo.sessions import Pace
 from tests.fixtures.cpo_world import EMSP, SettableClock, World, cpo_settings, token, world
 from tests.fixtures.recorder import Fault, Received, Reply
+from tests.unit.partners.cpo.test_odd_chargers import charger as charger_at
 from tests.unit.partners.ocpp_world import RawChargePoint, raw_charge_point
 
 OTHER = token("CARD2", party_id="XYZ")
@@ -166,8 +168,30 @@ async def test_a_session_that_is_refused_is_not_sent_with_every_sample() -> None
         await rfid_visit(charger, 1, "CARD1", Decimal(4000))
         await made.hub.receives("POST", "/receiver/cdrs")
         states = [each.value["status"] for each in made.hub.all("PUT", "/receiver/sessions")]
-        # That the car charges may be told while the PUT of the start is on its way, and is news then.
-        assert states in (["ACTIVE", "COMPLETED"], ["ACTIVE", "ACTIVE", "COMPLETED"])
+        assert states == ["ACTIVE", "COMPLETED"]
+
+
+async def test_what_was_measured_while_the_start_was_being_told_waits_its_turn() -> None:
+    """An eMSP that takes its time is not told more often than one that answers at once."""
+    async with world(tokens=(token(),), pace=Pace(energy=Decimal(2))) as made:
+        may_answer = asyncio.Event()
+
+        async def slowly(_: Received) -> Reply:
+            await may_answer.wait()
+            return Reply()
+
+        made.hub.answers("PUT", "/receiver/sessions", slowly)
+        async with charger_at(made) as one:
+            await one.starts()
+            await made.hub.receives("PUT", "/receiver/sessions")
+            await one.measures(10, 1600)
+            assert made.cpo.sessions()[0].current["kwh"] == Decimal("0.6")
+            may_answer.set()
+            await made.cpo.until(lambda: not made.cpo.sessions()[0].is_owed)
+            assert made.hub.all("PATCH", "/receiver/sessions") == []
+            await one.measures(600, 3100)
+            patch = await made.hub.receives("PATCH", "/receiver/sessions")
+            assert patch.value["kwh"] == Decimal("2.1")
 
 
 async def test_the_url_at_which_the_emsp_keeps_a_cdr_is_kept() -> None:
