@@ -1,5 +1,6 @@
 """What all tests share: which database their hubs keep things in."""
 
+import gc
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -52,6 +53,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not _is_worker(config):
         postgresql.end()
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage among what tests make, and not in all code and all thousands of tests again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def _is_worker(config: pytest.Config) -> bool:
