@@ -56,7 +56,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Look for garbage among what tests make, and not in all code and all thousands of tests again and again."""
+    """Look for garbage among what tests make, and not again and again in all code and all collected tests."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)

@@ -3,15 +3,21 @@
 aiosqlite goes there for each step: to make a cursor, to execute, to fetch, to close it, and so does
 SQLAlchemy to begin and to end what has only been read. Each way costs two switches of threads, and a turn of
 an event loop that may have much else to do. Here a statement, its rows and a `BEGIN` before it are one way.
+
+Whoever waits may be cancelled at each step, and the loop may end before the thread has answered. The thread
+then closes what it made, and finds nobody to tell; no connection and no thread stay behind.
 """
 
+import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Self
 
 import aiosqlite
+from aiosqlite.core import _STOP_RUNNING_SENTINEL as END
 
 _BEGIN = "BEGIN"
 #: Rows that go in one trip at most.
@@ -25,10 +31,33 @@ class OneTripConnection(aiosqlite.Connection):
         """Wire up; the connection is made when it is awaited."""
         super().__init__(connector, iter_chunk_size=64)
         self._thread.daemon = True
+        #: What the thread has made, known to it even where nobody waits for it any more.
+        self._made: list[sqlite3.Connection] = []
         #: A transaction was asked for, and no statement of it has come yet.
         self._is_beginning = False
         self._has_begun = False
         self._has_written = False
+
+    def __del__(self) -> None:
+        """Close, unseen: a caller who is cancelled while SQLAlchemy makes a connection ready lets it drop."""
+        if self._running and self._made:
+            self.stop()
+
+    def stop(self) -> "asyncio.Future[Any] | None":
+        """End the thread when it has done all before, and the connection with it; done when that is so."""
+        self._running = False
+        self._connection = None
+        try:
+            return self._ask(partial(_closed, self._made))
+        except RuntimeError:  # no loop runs here
+            self._tx.put_nowait((None, partial(_closed, self._made)))
+            return None
+
+    async def close(self) -> None:
+        """Close when all before is done; again is nothing."""
+        ended = self.stop() if self._running else None
+        if ended is not None:
+            await ended
 
     def cursor(self) -> "OneTripCursor":  # type: ignore[override]  # nothing to wait for
         """A cursor; it costs nothing."""
@@ -42,14 +71,14 @@ class OneTripConnection(aiosqlite.Connection):
         begins, self._is_beginning = self._is_beginning, False
         self._has_begun = True
         self._has_written = self._has_written or not statement.startswith("SELECT")
-        outcome: Outcome = await self.there(
-            partial(_executed, self._conn, statement, parameters, begins=begins, is_many=is_many)
+        outcome: Outcome = await self._execute(
+            _executed, self._conn, statement, parameters, begins=begins, is_many=is_many
         )
         return outcome
 
     async def there(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What a function gives in the thread."""
-        return await self._execute(function, *arguments)  # type: ignore[no-untyped-call]  # aiosqlite has no types here
+        return await self._execute(function, *arguments)
 
     async def commit(self) -> None:
         """Commit, if anything was done."""
@@ -64,6 +93,24 @@ class OneTripConnection(aiosqlite.Connection):
         elif self._has_begun:
             self._tx.put_nowait((None, self._conn.rollback))
         self._ended()
+
+    async def _connect(self) -> Self:
+        try:
+            self._connection = await self._ask(partial(_kept, self._connector, self._made))
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if not self._running or self._connection is None:
+            raise ValueError("Connection closed")
+        return await self._ask(partial(fn, *args, **kwargs))
+
+    def _ask(self, function: Callable[[], Any]) -> "asyncio.Future[Any]":
+        future = asyncio.get_running_loop().create_future()
+        self._tx.put_nowait((None, partial(_answered, future, function)))
+        return future
 
     def _ended(self) -> None:
         self._is_beginning = self._has_begun = self._has_written = False
@@ -178,14 +225,53 @@ class OneTripCursor:
         await self.close()
 
 
-def one_trip(path: str, **options: Any) -> OneTripConnection:
+def one_trip(path: str, pragmas: Iterable[str] = (), **options: Any) -> OneTripConnection:
     """A connection to the file, with the options of `sqlite3.connect`; it is made when it is awaited."""
 
     def connector() -> sqlite3.Connection:
         made: sqlite3.Connection = sqlite3.connect(path, **options)
+        try:
+            for each in pragmas:
+                made.execute(f"PRAGMA {each}")
+        except BaseException:
+            made.close()
+            raise
         return made
 
     return OneTripConnection(connector)
+
+
+def _kept(connector: Callable[[], sqlite3.Connection], made: list[sqlite3.Connection]) -> sqlite3.Connection:
+    made.append(connector())
+    return made[0]
+
+
+def _closed(made: list[sqlite3.Connection]) -> object:
+    while made:
+        made.pop().close()
+    return END
+
+
+def _answered(future: "asyncio.Future[Any]", function: Callable[[], Any]) -> Any:
+    """Call it, and tell its caller in the loop, if that still runs."""
+    tell: Callable[[asyncio.Future[Any], Any], None] = _give
+    try:
+        said = function()
+    except BaseException as error:  # noqa: BLE001 whoever called is told
+        said, tell = error, _throw
+    with suppress(RuntimeError):
+        future.get_loop().call_soon_threadsafe(tell, future, said)
+    return said
+
+
+def _give(future: "asyncio.Future[Any]", result: Any) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _throw(future: "asyncio.Future[Any]", error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
 
 
 def _executed(

@@ -21,6 +21,7 @@ from hub.store.dialects.one_trip import one_trip
 #: How long a statement waits for another process that writes.
 BUSY_SECONDS = 30.0
 
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000")
 _KEY_LENGTH = len(ObjectKey._fields)
 _LAST_NUMBERS = text("SELECT name, seq FROM sqlite_sequence")
 _FORGET_NUMBER = text("DELETE FROM sqlite_sequence WHERE name = :table")
@@ -72,9 +73,15 @@ class Sqlite:
         engine = create_async_engine(
             url,
             hide_parameters=True,
-            connect_args={"timeout": BUSY_SECONDS, "factory": LettingGo, "async_creator_fn": one_trip},
+            connect_args={
+                "timeout": BUSY_SECONDS,
+                "factory": LettingGo,
+                # Python's own transactions leave out what is read: half a change could be acted upon.
+                "isolation_level": None,
+                "pragmas": _PRAGMAS,
+                "async_creator_fn": one_trip,
+            },
         )
-        event.listen(engine.sync_engine, "connect", _prepare)
         event.listen(engine.sync_engine, "begin", _begin)
         return engine
 
@@ -130,15 +137,6 @@ class Sqlite:
         if rows:
             await connection.execute(_FORGET_NUMBER, rows)
             await connection.execute(_NUMBER_ON, rows)
-
-
-def _prepare(connection: Any, _record: Any) -> None:
-    # Python's own transactions leave out what is read: half a change could be seen, and acted upon.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
 
 
 def _begin(connection: Connection) -> None:

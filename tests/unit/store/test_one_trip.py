@@ -1,6 +1,11 @@
 """SQLite's thread is gone to once a statement, and not at all for what needs no statement."""
 
+import asyncio
+import gc
+import threading
+import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +98,31 @@ async def test_more_rows_than_go_in_one_trip_come_all_the_same(engine: AsyncEngi
         assert (await connection.execute(wanted)).scalars().all() == names
         streamed = await connection.stream(wanted)
         assert [row.name async for row in streamed] == names
+
+
+@pytest.mark.parametrize("steps", range(24))
+def test_who_is_cancelled_while_a_connection_is_made_leaves_nothing_behind(
+    tmp_path: Path, steps: int
+) -> None:
+    threads = set(threading.enumerate())
+    loop = asyncio.new_event_loop()
+    engine = Sqlite().engine(make_url(f"sqlite+aiosqlite:///{tmp_path}/one.db"))
+    asking = loop.create_task(_asked(engine))
+    for _ in range(steps):
+        loop.run_until_complete(asyncio.sleep(0))
+        time.sleep(0.0005)  # the thread has its turn, too
+    asking.cancel()
+    with suppress(asyncio.CancelledError):
+        loop.run_until_complete(asking)
+    loop.run_until_complete(engine.dispose())
+    loop.close()
+    del asking, engine
+    gc.collect()
+    for each in set(threading.enumerate()) - threads:
+        each.join(5)
+        assert not each.is_alive()
+
+
+async def _asked(engine: AsyncEngine) -> int:
+    async with engine.connect() as connection:
+        return int((await connection.execute(text("SELECT 1"))).scalar_one())
