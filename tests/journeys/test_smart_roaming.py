@@ -1,9 +1,6 @@
 """Reservation, charging profile, preferences and a credit, from the eMSP through the hub to the charger."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,139 +8,27 @@ from typing import Any
 import pytest
 
 from hub.ocpi.client import PeerRefused
-from hub.ocpi.party import Party
-from hub.ocpi.timestamps import utc_now
 from hub.pricing import PriceStatement, ocpi_price
-from hub.web.app import RunningHub, running_hub
-from partners.charger.charge_point import ChargerSimulator
-from partners.charger.settings import ChargerSettings
-from partners.charger.simulated_time import SimulatedTime
-from partners.cpo.app import CpoNode
-from partners.emsp.app import EmspNode
-from partners.emsp.authorization import EVERYWHERE
 from partners.emsp.bills import balances
 from partners.emsp.hub_verdicts import hub_verdicts
-from partners.emsp.provider import PriceHabits
 from partners.emsp.quote import Wish
 from partners.emsp.quoting import Place
-from partners.emsp.reservations import ReservationState, reservations
-from partners.emsp.settings import EmspSettings
-from partners.settings import NodeSettings
-from schemas.v2_2_1 import (
-    ChargingPreferences,
-    ChargingPreferencesResponse,
-    ChargingProfile,
-    Session,
-)
-from tests.fixtures.bills import the_one_bill
-from tests.fixtures.cpo_world import SPEED, cpo_settings, evse, location, tariff
-from tests.fixtures.emsp_world import APP, RFID, WHENEVER
-from tests.fixtures.roaming import settings as hub_settings
+from partners.emsp.reservations import ReservationState
+from schemas.v2_2_1 import ChargingPreferences, ChargingPreferencesResponse, ChargingProfile
 from tests.fixtures.waiting import soon
+from tests.fixtures.whole_path import CARD, PATIENCE, stage
 
-CAPABILITIES = [
-    "RESERVABLE",
-    "CHARGING_PROFILE_CAPABLE",
-    "CHARGING_PREFERENCES_CAPABLE",
-    "REMOTE_START_STOP_CAPABLE",
-]
-CARD = RFID["uid"]
 SLOW = ChargingProfile.model_validate(
     {"charging_rate_unit": "W", "charging_profile_period": [{"start_period": 0, "limit": 4000}]}
 )
 REGULAR = ChargingPreferences.model_validate({"profile_type": "REGULAR"})
 CHEAP = ChargingPreferences.model_validate({"profile_type": "CHEAP"})
-PATIENCE = timedelta(seconds=20)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Everybody, registered and introduced."""
-
-    hub: RunningHub
-    cpo: CpoNode
-    emsp: EmspNode
-    charger: ChargerSimulator
-
-    async def session(self, status: str) -> Session:
-        """The eMSP's only session, once it has this status."""
-
-        def found() -> list[Session]:
-            return [each for each in self.emsp.sessions() if each.status == status]
-
-        await self.emsp.until(found, PATIENCE)
-        (session,) = found()
-        return session
-
-    async def charges(self) -> Session:
-        """A driver plugs in and shows the card; the session as the eMSP knows it."""
-        self.charger.plug_in(1)
-        await self.charger.tap(1, CARD)
-        return await self.session("ACTIVE")
-
-    async def leaves(self) -> None:
-        """The driver shows the card again and drives away."""
-        await self.charger.tap(1, CARD)
-        self.charger.unplug(1)
-
-    def reservation(self) -> ReservationState:
-        """How the eMSP's only reservation stands."""
-        (one,) = reservations(self.emsp.commands.all(), datetime.now(UTC))
-        return one.state
-
-
-@asynccontextmanager
-async def stage(folder: Path) -> AsyncIterator[Stage]:
-    cpo_tables = cpo_settings(
-        locations=[location("square", evse("E1", "CP1", capabilities=CAPABILITIES))],
-        tariffs=[tariff()],
-        profile_pause=timedelta(),
-    )
-    # The charger's time runs ahead of everybody else's.
-    emsp_settings = EmspSettings(
-        node=NodeSettings(party=Party("NL", "EMA"), name="eMSP A"),
-        tokens=[(RFID, EVERYWHERE), (APP, EVERYWHERE)],
-        prices=PriceHabits(measures=WHENEVER),
-    )
-    async with (
-        running_hub(replace(hub_settings(folder), plausibility=WHENEVER), log=None) as hub,
-        EmspNode(emsp_settings) as emsp,
-        CpoNode(cpo_tables) as cpo,
-    ):
-        await emsp.register(hub.versions_url, (await hub.platforms.invite("emsp")).token)
-        await emsp.push_tokens()
-        await cpo.register(hub.versions_url, (await hub.platforms.invite("cpo")).token)
-        await cpo.until_introduced()
-        await emsp.until(emsp.locations, PATIENCE)
-        quick = ChargerSettings(reconnect_after=timedelta(milliseconds=20), car_comes_on_remote_start=True)
-        async with ChargerSimulator(
-            f"{cpo.ocpp_url}/CP1", quick, time=SimulatedTime(utc_now, SPEED)
-        ) as charger:
-            await charger.until_connected()
-            await charger.until_told()
-            yield Stage(hub, cpo, emsp, charger)
-
-
-async def test_a_driver_reserves_and_comes(tmp_path: Path) -> None:
-    """The reservation is a session, which becomes the charging session of the same driver, and one bill."""
-    async with stage(tmp_path) as on:
-        until = datetime.now(UTC) + timedelta(hours=1)
-        reserved = await on.emsp.driver.reserve(CARD, "square", until, "E1")
-        assert reserved.outcome.result == "ACCEPTED"
-        assert on.reservation() is ReservationState.HELD
-        waiting = await on.session("RESERVATION")
-        await on.emsp.until(lambda: on.emsp.locations()[0].evses[0].status == "RESERVED", PATIENCE)
-        session = await on.charges()
-        assert session.id == waiting.id
-        await on.charger.until_energy(1, Decimal(1000))
-        await on.leaves()
-        await the_one_bill(on.emsp, on.charger)
 
 
 async def test_a_cpo_cannot_keep_a_reservation(tmp_path: Path) -> None:
     """CANCELED_RESERVATION comes to the url of RESERVE_NOW, through the hub, long after its first result."""
     async with stage(tmp_path) as on:
-        until = datetime.now(UTC) + timedelta(hours=1)
+        until = on.time.now() + timedelta(days=1)
         await on.emsp.driver.reserve(CARD, "square", until, "E1")
         await on.session("RESERVATION")
         (reservation,) = on.cpo.promises.reservations.all()
@@ -154,7 +39,7 @@ async def test_a_cpo_cannot_keep_a_reservation(tmp_path: Path) -> None:
 
 async def test_a_driver_gives_a_reservation_up(tmp_path: Path) -> None:
     async with stage(tmp_path) as on:
-        until = datetime.now(UTC) + timedelta(hours=1)
+        until = on.time.now() + timedelta(days=1)
         reserved = await on.emsp.driver.reserve(CARD, "square", until, "E1")
         assert reserved.reservation_id is not None
         waiting = await on.session("RESERVATION")
@@ -163,7 +48,7 @@ async def test_a_driver_gives_a_reservation_up(tmp_path: Path) -> None:
         assert given_up.result == "ACCEPTED"
         assert on.reservation() is ReservationState.GIVEN_UP
         await on.session("COMPLETED")
-        await on.emsp.until(lambda: on.emsp.locations()[0].evses[0].status == "AVAILABLE", PATIENCE)
+        await on.until_seen("AVAILABLE")
 
 
 async def test_a_session_is_limited_preferred_billed_and_credited(tmp_path: Path) -> None:
@@ -187,7 +72,7 @@ async def test_a_session_is_limited_preferred_billed_and_credited(tmp_path: Path
 
         assert (await emsp.stop_session(session.id)).is_accepted
         on.charger.unplug(1)
-        bill = await the_one_bill(emsp, on.charger)
+        bill = await on.bill()
         credit = on.cpo.corrections.credit(bill.cdr_id)
         await emsp.until(lambda: len(emsp.cdrs()) == 2, PATIENCE)
         assert {each.id for each in emsp.cdrs()} == {bill.cdr_id, credit.id}
@@ -202,7 +87,7 @@ async def test_what_a_driver_was_quoted_is_what_is_billed(tmp_path: Path) -> Non
         await on.charges()
         await on.charger.until_energy(1, Decimal(1000))
         await on.leaves()
-        bill = await the_one_bill(on.emsp, on.charger)
+        bill = await on.bill()
         (cdr,) = on.emsp.cdrs()
         told = Wish(
             start=cdr.start_date_time,
@@ -224,7 +109,7 @@ async def test_the_hub_tells_the_emsp_its_verdict(tmp_path: Path) -> None:
         await on.charges()
         await on.charger.until_energy(1, Decimal(300))
         await on.leaves()
-        bill = await the_one_bill(on.emsp, on.charger)
+        bill = await on.bill()
         link = on.emsp.provider.link
 
         async def asked() -> list[Any]:

@@ -82,8 +82,8 @@ def emsp_node(folder: Path, port: int) -> EmspNode:
     return EmspNode(EmspSettings(node=node, tokens=[(RFID, EVERYWHERE)]))
 
 
-@pytest.fixture
-async def on(tmp_path: Path) -> AsyncIterator[Stage]:
+@pytest.fixture(params=["1.6", "2.0.1"])
+async def on(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     onlooker = Onlooker()
     async with (
         running_hub(hub_settings(tmp_path), log=None, observe=onlooker.leg) as hub,
@@ -95,7 +95,7 @@ async def on(tmp_path: Path) -> AsyncIterator[Stage]:
         invitation = await hub.platforms.invite("cpo")
         async with cpo_program(tmp_path, hub.versions_url, invitation.token) as cpo:
             await emsp.until(emsp.locations)
-            quick = ChargerSettings(reconnect_after=timedelta(milliseconds=20))
+            quick = ChargerSettings(version=request.param, reconnect_after=timedelta(milliseconds=20))
             time = SimulatedTime(utc_now, SPEED)
             async with ChargerSimulator(f"{cpo.ocpp_url}/CP001", quick, time=time) as charger:
                 await charger.until_connected()
@@ -151,6 +151,7 @@ async def test_killed_when_the_charger_was_told_that_its_stop_is_known(on: Stage
     assert [each for each in on.onlooker.answers if each is not None] == [1000]
 
 
+@pytest.mark.parametrize("on", ["1.6"], indirect=True)  # no charger has anything to do with it
 async def test_killed_before_it_hears_that_the_cdr_was_accepted(on: Stage) -> None:
     """CDR-01, CDR-05: it can only say it again, and the eMSP has one CDR nevertheless."""
     await on.charges(1000)
