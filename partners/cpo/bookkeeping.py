@@ -20,6 +20,7 @@ from partners.cpo.metering import Metered, Use, use
 from partners.cpo.outbox import Outbox
 from partners.cpo.registers import register_at_start
 from partners.cpo.sessions import Pace, is_news, session, session_before_start, session_never_begun
+from partners.cpo.signed_values import left_out, signed_data
 from schemas.v2_2_1 import CDR, ChargingPeriod, Session
 
 log = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ class Bookkeeping:
             return None
         used = self._use(charging, contract, most_wh)
         priced, _ = self._priced(charging, used, contract.terms)
-        return None if priced is None else cdr(self.new_id(), contract, charging, used, priced, self.clock())
+        return None if priced is None else self._cdr(contract, charging, used, priced)
 
     def _use(self, charging: Charging, contract: Contract, most_wh: Decimal | None = None) -> Use:
         samples = self.charging_log.samples(charging)
@@ -162,7 +163,14 @@ class Bookkeeping:
 
     def _enter_cdr(self, contract: Contract, charging: Charging, used: Use, priced: Cost) -> None:
         if self.outbox.cdr_of(contract.session_id) is None:
-            self.outbox.put_cdr(cdr(self.new_id(), contract, charging, used, priced, self.clock()))
+            self.outbox.put_cdr(self._cdr(contract, charging, used, priced))
+
+    def _cdr(self, contract: Contract, charging: Charging, used: Use, priced: Cost) -> CDR:
+        signed = self.charging_log.signed(charging)
+        if missing := left_out(signed):
+            log.error("transaction %s: %s signed values do not fit into a CDR", charging.id, missing)
+        found = signed_data(signed, self.charging_log.meter_key(charging.plug))
+        return cdr(self.new_id(), contract, charging, used, priced, self.clock(), signed=found)
 
 
 def _register(charging: Charging, samples: Sequence[MeterSample]) -> Decimal | None:

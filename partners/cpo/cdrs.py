@@ -14,7 +14,7 @@ from partners.cpo.costs import Cost
 from partners.cpo.early_sessions import EarlySession
 from partners.cpo.metering import Use
 from schemas.text import NOT_AVAILABLE
-from schemas.v2_2_1 import CDR, CdrDimensionType, Tariff
+from schemas.v2_2_1 import CDR, CdrDimensionType, SignedData, Tariff
 
 #: Why a transaction ends when nothing is odd about it.
 _ORDINARY_REASONS: Final = frozenset({"Local", "Remote", "EVDisconnected"})
@@ -30,7 +30,16 @@ def is_billable(used: Use, *, was_reserved: bool = False) -> bool:
     return used.kwh > 0 or lasted >= _SHORTEST or (was_reserved and lasted > timedelta())
 
 
-def cdr(cdr_id: str, contract: Contract, charging: Charging, used: Use, cost: Cost, now: datetime) -> CDR:
+def cdr(
+    cdr_id: str,
+    contract: Contract,
+    charging: Charging,
+    used: Use,
+    cost: Cost,
+    now: datetime,
+    *,
+    signed: SignedData | None = None,
+) -> CDR:
     """The CDR.
 
     Args:
@@ -40,6 +49,7 @@ def cdr(cdr_id: str, contract: Contract, charging: Charging, used: Use, cost: Co
         used: What it used.
         cost: Charging periods and price.
         now: Its `last_updated`, the instant of its creation.
+        signed: What the meter signed of it.
     """
     statement = cost.statement
     value: dict[str, Any] = {
@@ -57,6 +67,7 @@ def cdr(cdr_id: str, contract: Contract, charging: Charging, used: Use, cost: Co
         "currency": contract.tariff.currency,
         "tariffs": _tariffs(contract, cost),
         "charging_periods": cost.periods,
+        "signed_data": signed,
         "total_cost": ocpi_price(statement.total_cost),
         "total_fixed_cost": _price(statement.total_fixed_cost),
         "total_energy": used.kwh,

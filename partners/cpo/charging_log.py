@@ -5,7 +5,7 @@ restart loses nothing and a late message finds its place. A charge point forgets
 answered: both are on disk before.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,6 +21,7 @@ from partners.cpo.charging_events import (
 from partners.cpo.configuration import Plug
 from partners.cpo.meter_values import MeterSample
 from partners.cpo.metering import StateChange
+from partners.cpo.signed_values import KeptSigned, Signed
 from partners.database import Database
 
 TABLES = """
@@ -64,6 +65,25 @@ CREATE TABLE IF NOT EXISTS meter_sample (
     current_a TEXT,
     soc TEXT,
     PRIMARY KEY (charging, at, context)
+) WITHOUT ROWID;
+-- As the charger told it, byte for byte.
+CREATE TABLE IF NOT EXISTS signed_value (
+    charging INTEGER NOT NULL REFERENCES charging (id),
+    at TEXT NOT NULL,
+    context TEXT NOT NULL,
+    data TEXT NOT NULL,
+    encoding TEXT NOT NULL,
+    signing TEXT NOT NULL,
+    public_key TEXT NOT NULL,
+    energy_wh TEXT,
+    PRIMARY KEY (charging, at, context, data)
+) WITHOUT ROWID;
+-- With which each connector's meter signed first; another key later is a reason to look.
+CREATE TABLE IF NOT EXISTS meter_key (
+    charge_point TEXT NOT NULL,
+    connector INTEGER NOT NULL,
+    public_key TEXT NOT NULL,
+    PRIMARY KEY (charge_point, connector)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state_change (
     charging INTEGER NOT NULL REFERENCES charging (id),
@@ -347,8 +367,11 @@ class ChargingLog:
 
     # What happens during a transaction.
 
-    def measured(self, charging: Charging, samples: Iterable[MeterSample]) -> None:
-        """Keep measurements; one that is told again replaces itself."""
+    def measured(self, charging: Charging, samples: Sequence[MeterSample]) -> None:
+        """Keep measurements, and what was signed of them; one that is told again replaces itself."""
+        for sample in samples:
+            for signed in sample.signed:
+                self._signed(charging, sample, signed)
         self._database.execute_many(
             "INSERT OR REPLACE INTO meter_sample"
             " (charging, at, context, energy_wh, power_w, current_a, soc) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -365,6 +388,49 @@ class ChargingLog:
                 for sample in samples
             ],
         )
+
+    def _signed(self, charging: Charging, sample: MeterSample, signed: Signed) -> None:
+        self._database.execute(
+            "INSERT OR IGNORE INTO signed_value"
+            " (charging, at, context, data, encoding, signing, public_key, energy_wh)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                charging.id,
+                _text(sample.at),
+                sample.context,
+                signed.data,
+                signed.encoding,
+                signed.signing,
+                signed.public_key,
+                _written(sample.energy_wh),
+            ),
+        )
+        if signed.public_key:
+            self._database.execute(
+                "INSERT OR IGNORE INTO meter_key (charge_point, connector, public_key) VALUES (?, ?, ?)",
+                (*charging.plug, signed.public_key),
+            )
+
+    def signed(self, charging: Charging) -> tuple[KeptSigned, ...]:
+        """What was signed of a transaction, in order of time."""
+        rows = self._database.rows(
+            "SELECT * FROM signed_value WHERE charging = ? ORDER BY at, context", (charging.id,)
+        )
+        return tuple(
+            KeptSigned(
+                Signed(row["data"], row["encoding"], row["signing"], row["public_key"]),
+                row["context"],
+                _decimal(row["energy_wh"]),
+            )
+            for row in rows
+        )
+
+    def meter_key(self, plug: Plug) -> str | None:
+        """With which key the meter of a connector signs, as far as it told."""
+        row = self._database.row(
+            "SELECT public_key FROM meter_key WHERE charge_point = ? AND connector = ?", plug
+        )
+        return None if row is None else str(row["public_key"])
 
     def changed_state(self, charging: Charging, change: StateChange) -> None:
         """Keep a state of the connector."""

@@ -25,6 +25,7 @@ from partners.cpo.entries import Entries, answer_to
 from partners.cpo.meter_values import MeterSample
 from partners.cpo.metering import StateChange
 from partners.cpo.presence import Presence
+from partners.cpo.registers import register_agreed
 from partners.cpo.transactions import Transactions
 from partners.database import Database
 from schemas.v2_2_1 import TokenType
@@ -144,7 +145,8 @@ class Chargings:
             return None
         with self.database.transaction():
             self.charging_log.measured(charging, stopped.samples)
-            ended = self.charging_log.stop(charging, stopped.at, stopped.meter_stop_wh, stopped.reason)
+            register = register_agreed(stopped.samples, charging.meter_start, stopped.meter_stop_wh)
+            ended = self.charging_log.stop(charging, stopped.at, register, stopped.reason)
             owed = self.entries.bookkeeping.enter(ended)
         self.entries.owe(owed)
         self.entries.refresh(stopped.charge_point)

@@ -22,6 +22,8 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from partners.cpo.signed_values import Signed, told_signed
+
 _FRACTION = re.compile(r"\.(\d+)")
 #: What nearly all chargers write, and what needs no mending.
 _PLAIN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3}|\.\d{6})?Z")
@@ -79,6 +81,8 @@ class MeterSample:
     context: str = "Sample.Periodic"
     #: A on L1, L2, L3, None where it was not told; empty: on none. For the moment only, and not kept.
     phase_currents: tuple[Decimal | None, ...] = field(default=(), compare=False)
+    #: Records that say it with a signature; kept beside the samples.
+    signed: tuple[Signed, ...] = ()
 
 
 class NotAnInstant(ValueError):
@@ -112,16 +116,24 @@ def instant(text: str) -> datetime:
 def samples(meter_values: Iterable[Mapping[str, Any]]) -> tuple[MeterSample, ...]:
     """The measurements in a `meterValue` or `transactionData` list, in order of time.
 
-    A reading that is told twice counts once (the last one); a reading that is no number (signed
-    data), or of a quantity that nobody here uses, is left out, and so is a sample of nothing else.
+    A reading that is told twice counts once (the last one); a reading that is no number, or of a quantity
+    that nobody here uses, is left out, and so is a sample of nothing else. A signed record is a reading, too:
+    where it alone tells the register, that counts.
 
     Raises:
         NotAnInstant: A timestamp cannot be read.
     """
     readings: dict[tuple[datetime, str], dict[tuple[str, str], Decimal]] = {}
+    records: dict[tuple[datetime, str], dict[Signed, None]] = {}
     for meter_value in meter_values:
         at = instant(meter_value["timestamp"])
         for sampled in meter_value["sampledValue"]:
+            if _may_be_signed(sampled):
+                signed = told_signed(sampled)
+                key = (at, sampled.get("context", _PERIODIC))
+                if signed is not None:
+                    readings.setdefault(key, {})
+                    records.setdefault(key, {})[signed] = None
             measurand = sampled.get("measurand", _REGISTER)
             # Voltages, frequencies and the like are many, and nobody here uses them.
             value = _number(sampled, measurand) if measurand in _USED else None
@@ -129,8 +141,17 @@ def samples(meter_values: Iterable[Mapping[str, Any]]) -> tuple[MeterSample, ...
                 key = (at, sampled.get("context", _PERIODIC))
                 readings.setdefault(key, {})[measurand, sampled.get("phase", "")] = value
     return tuple(
-        _sample(at, context, measured)
+        _sample(at, context, measured, tuple(records.get((at, context), ())))
         for (at, context), measured in sorted(readings.items(), key=lambda reading: reading[0][0])
+    )
+
+
+def _may_be_signed(sampled: Mapping[str, Any]) -> bool:
+    value = sampled["value"]
+    return (
+        "signedMeterValue" in sampled
+        or sampled.get("format") == "SignedData"
+        or (isinstance(value, str) and value.lstrip()[:1] == "{")
     )
 
 
@@ -161,15 +182,21 @@ def _unit(sampled: Mapping[str, Any]) -> tuple[str, int]:
     return told.get("unit", ""), int(told.get("multiplier", 0))
 
 
-def _sample(at: datetime, context: str, measured: Mapping[tuple[str, str], Decimal]) -> MeterSample:
+def _sample(
+    at: datetime, context: str, measured: Mapping[tuple[str, str], Decimal], signed: tuple[Signed, ...]
+) -> MeterSample:
+    register = _whole(measured, _REGISTER)
+    if register is None and signed:
+        register = signed[-1].register_wh
     return MeterSample(
         at=at,
-        energy_wh=_whole(measured, _REGISTER),
+        energy_wh=register,
         power_w=_whole(measured, _POWER),
         current_a=_whole(measured, _CURRENT),
         soc=_whole(measured, _CHARGE),
         context=context,
         phase_currents=_by_phase(measured),
+        signed=signed,
     )
 
 

@@ -25,6 +25,7 @@ from partners.cpo.health.charger_log import WHOLE, ChargerLog, Kind
 from partners.cpo.health.observations import Observations
 from partners.cpo.meter_values import MeterSample
 from partners.cpo.registers import register_at_start
+from partners.cpo.signatures import Opinion, opinion
 from partners.database import Database
 from schemas.v2_2_1 import TokenType
 
@@ -116,11 +117,16 @@ class Witness:
         samples: tuple[MeterSample, ...],
     ) -> None:
         """See `ChargingEvents`."""
-        self._measured(Plug(charge_point, connector_id), samples)
+        plug = Plug(charge_point, connector_id)
+        self._measured(plug, samples)
+        await self._check_signatures(plug, samples)
         await self._inner.meter_values(charge_point, connector_id, transaction_id, samples)
 
     async def transaction_stopped(self, stopped: StoppedTransaction) -> IdTagInfo | None:
         """See `ChargingEvents`."""
+        charging = self._charging_log.stopped_by(stopped)
+        if charging is not None:
+            await self._check_signatures(charging.plug, stopped.samples)
         return await self._inner.transaction_stopped(stopped)
 
     async def transaction_event(self, event: TransactionEvent) -> IdTagInfo | None:
@@ -131,6 +137,8 @@ class Witness:
             if event.state is not None:
                 self._seen.state(charging.plug, event.state)
             self._measured(charging.plug, event.samples)
+        if charging is not None:
+            await self._check_signatures(charging.plug, event.samples)
         if info is not None and event.id_tag is not None:
             plug = Plug(event.charge_point, event.connector_id or WHOLE)
             self._judged(plug, event.id_tag, info.status)
@@ -150,6 +158,18 @@ class Witness:
         await self._inner.signature_checked(charge_point, connector_id, what, is_right=is_right)
 
     # Inside.
+
+    async def _check_signatures(self, plug: Plug, samples: tuple[MeterSample, ...]) -> None:
+        """What the meter signed, by the key with which it signed first."""
+        for signed in [each for sample in samples for each in sample.signed]:
+            key = self._charging_log.meter_key(plug)
+            found = opinion(signed, key)
+            if found is Opinion.UNKNOWN:
+                continue
+            is_another = key is not None and signed.public_key not in {"", key}
+            what = "meter value, by another key than before" if is_another else "meter value"
+            is_right = found is Opinion.RIGHT and not is_another
+            await self.signature_checked(*plug, what, is_right=is_right)
 
     def _session(self, charging: Charging) -> None:
         """A transaction was begun or ended: told by the charging log, in the transaction that keeps it."""

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from partners.cpo.meter_values import MeterSample, NotAnInstant, instant, samples
+from partners.cpo.signatures import Opinion, opinion
+from partners.cpo.signed_values import told_signed
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -94,9 +96,6 @@ def test_voltages_between_phases_are_not_summed_up_into_anything() -> None:
 @pytest.mark.parametrize(
     "sampled",
     [
-        {"value": "OCMF|{}|{}", "format": "SignedData"},
-        {"value": '{"signedMeterData": "AAAA"}'},
-        {"value": "12", "format": "SignedData"},
         {"value": ""},
         {"value": "NaN"},
         {"value": "Infinity"},
@@ -112,6 +111,40 @@ def test_voltages_between_phases_are_not_summed_up_into_anything() -> None:
 )
 def test_what_is_no_reading_of_the_imported_energy_is_left_out(sampled: dict[str, Any]) -> None:
     assert samples([{"timestamp": "2026-01-02T12:00:00Z", "sampledValue": [sampled]}]) == ()
+
+
+@pytest.mark.parametrize(
+    ("sampled", "record"),
+    [
+        ({"value": "OCMF|{}|{}", "format": "SignedData"}, b"OCMF|{}|{}"),
+        ({"value": '{"signedMeterData": "AAAA"}'}, bytes(3)),
+        ({"value": '{"signedMeterData": 5}', "format": "SignedData"}, b'{"signedMeterData": 5}'),
+        ({"value": "{ not JSON", "format": "SignedData"}, b"{ not JSON"),
+        ({"value": "12", "format": "SignedData"}, b"12"),
+        ({"value": "", "format": "SignedData"}, b""),
+    ],
+)
+def test_what_is_signed_is_no_number_and_is_kept_as_it_is(sampled: dict[str, Any], record: bytes) -> None:
+    (told,) = samples([{"timestamp": "2026-01-02T12:00:00Z", "sampledValue": [sampled]}])
+    assert told.energy_wh is None
+    assert [each.record for each in told.signed] == [record]
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", "[1]", '{"a": 1}', "OCMF|", "OCMF|x|y", 'OCMF|{"RD":[]}|'])
+def test_what_cannot_be_read_of_a_record_is_not_made_up(text: str) -> None:
+    (told,) = samples(
+        [{"timestamp": "2026-01-02T12:00:00Z", "sampledValue": [{"value": text, "format": "SignedData"}]}]
+    )
+    assert [each.register_wh for each in told.signed] == [None]
+
+
+@given(st.text(max_size=60))
+def test_whatever_is_told_as_signed_is_the_same_text_afterwards(text: str) -> None:
+    signed = told_signed({"value": text, "format": "SignedData"})
+    assert signed is not None
+    is_named = "signedMeterData" in text
+    assert is_named or text in {signed.data, signed.record.decode("utf-8", "replace")}
+    assert opinion(signed) is Opinion.UNKNOWN
 
 
 def test_a_reading_told_twice_counts_once() -> None:
