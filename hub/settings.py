@@ -69,6 +69,8 @@ class Limits:
     replaced_tariff: timedelta = timedelta(days=180)
     #: Bytes of each body that the journal keeps.
     journal_body: int = 16 * 1024
+    #: Of the time of a process, the share for comparing relayed bodies with their schema (decision 0053).
+    looking: float = 0.05
     #: How long a URL that leads back through the hub lives, unless the message says otherwise.
     link: timedelta = timedelta(hours=24)
     #: How long after its timeout the result of a command is still in time.

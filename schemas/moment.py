@@ -41,7 +41,7 @@ def moment_text(value: datetime) -> str:
     """
     if value.tzinfo is None:
         raise ValueError("expected an aware moment: a naive one could mean any hour")
-    utc = value.astimezone(UTC)
+    utc = value if value.tzinfo is UTC else value.astimezone(UTC)
     if not utc.microsecond:
         return f"{utc.isoformat()[:_SECONDS]}Z"
     return f"{utc.isoformat(timespec='milliseconds')[:_MILLISECONDS].rstrip('0').rstrip('.')}Z"

@@ -1,10 +1,14 @@
 """A functional message and its answer, as values: read once at the edge, never changed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hub.ocpi.description import Module, Operation
 from hub.ocpi.headers import Header, MessageIds, Routing
 from schemas.v2_2_1 import InterfaceRole
+
+#: Finds out what is wrong with a body, in words for the journal; empty if nothing is.
+Look = Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +51,5 @@ class Reply:
     headers: tuple[Header, ...] = ()
     #: What was found on the way, for the journal.
     note: str = ""
+    #: What is still to be found out for it, None if nothing is.
+    look: Look | None = None

@@ -10,12 +10,13 @@ GetAll, GetOne                collect.Collecting              from what the hub 
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from hub.directory.directory import BadBodies, Platform
 from hub.ocpi.description import ResponseUrl
 from hub.ocpi.headers import Routing
-from hub.ocpi.message import Message, Reply
+from hub.ocpi.message import Look, Message, Reply
 from hub.ocpi.validation import found_wrong, refusal
 from hub.relay.asking import Asking
 from hub.relay.broadcast import Broadcasting
@@ -76,9 +77,9 @@ class Exchange:
         return reply
 
     async def _forwarded(self, decided: Decision, to: Direct) -> Reply:
-        """The answer of one party, with what the hub found wrong with what it was sent."""
+        """The answer of one party; what is wrong with what it was sent may be found out later."""
         message, value, caller = decided.message, decided.value, decided.caller
-        notes = self.noted(decided, to)
+        look = self.look(decided, to)
         known = await self.judging.before(message, value, to.party)
         if known is not None:
             return known
@@ -86,9 +87,22 @@ class Exchange:
         self.passed(decided, to, reply)
         if is_cdr(message):
             await self.keeping.on_disk()
-        if not notes:
-            return reply
-        return replace(reply, note="; ".join(part for part in (reply.note, notes) if part))
+        return reply if look is None else replace(reply, look=look)
+
+    def look(self, decided: Decision, to: Direct) -> Look | None:
+        """What finds out what the journal shall say of a message to one party, None if there is nothing.
+
+        It waits for nothing and may take milliseconds; who answers does so first (decision 0053).
+
+        Raises:
+            InvalidParameters: something is wrong, and the receiving platform is set to refuse such bodies.
+        """
+        if decided.value is None:
+            return None
+        if to.platform.bad_bodies is BadBodies.REFUSE:
+            found = self.noted(decided, to)
+            return (lambda: found) if found else None
+        return partial(self.noted, decided, to)
 
     def noted(self, decided: Decision, to: Direct) -> str:
         """What the journal shall say of a message to one party, nothing if all is well.

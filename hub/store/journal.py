@@ -7,10 +7,10 @@ Whoever handles a message records its legs here and goes on at once; `journal_wr
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
+from typing import NamedTuple
 
 #: Entries that wait for the writer at most; beyond that they are dropped and counted.
 CAPACITY = 50_000
@@ -47,9 +47,8 @@ class Purpose(StrEnum):
     JOURNAL = "journal"
 
 
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
-    """One leg of an exchange."""
+class JournalEntry(NamedTuple):
+    """One leg of an exchange; a tuple, because each request makes two."""
 
     at: datetime
     took: timedelta
@@ -108,10 +107,12 @@ class Journal:
         if len(self._waiting) >= self._capacity:
             self.dropped += 1
             return
-        entry = self._fitting(entry)
-        self._held += _body_size(entry)
+        size = _body_size(entry)
+        if self._held + size > self._memory:
+            entry, size = _without_bodies(entry), 0
+        self._held += size
         self._waiting.append(entry)
-        if len(self._waiting) >= BATCH:
+        if len(self._waiting) >= BATCH and not self.has_batch.is_set():
             self.has_batch.set()
 
     @property
@@ -130,12 +131,10 @@ class Journal:
         if len(self._waiting) < BATCH:
             self.has_batch.clear()
 
-    def _fitting(self, entry: JournalEntry) -> JournalEntry:
-        """The entry, with its bodies if there is room for them."""
-        if self._held + _body_size(entry) <= self._memory:
-            return entry
-        note = "; ".join(part for part in (entry.note, NO_ROOM) if part)
-        return replace(entry, request_body=b"", reply_body=b"", note=note)
+
+def _without_bodies(entry: JournalEntry) -> JournalEntry:
+    note = "; ".join(part for part in (entry.note, NO_ROOM) if part)
+    return entry._replace(request_body=b"", reply_body=b"", note=note)
 
 
 def _body_size(entry: JournalEntry) -> int:

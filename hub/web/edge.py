@@ -24,11 +24,12 @@ from hub.ocpi.errors import (
     ServerError,
 )
 from hub.ocpi.headers import NO_ROUTING, MessageIds, Routing, read_ids
-from hub.ocpi.message import Reply
+from hub.ocpi.message import Look, Reply
 from hub.ocpi.timestamps import Clock
 from hub.store.database import is_away, is_without_means
-from hub.store.journal import Direction, Journal, JournalEntry, Purpose
+from hub.store.journal import Direction, JournalEntry, Purpose
 from hub.web.conversion import response
+from hub.web.looking import Looking
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -50,6 +51,8 @@ class Passage:
     routing: Routing = NO_ROUTING
     note: str = ""
     body: bytes = b""
+    #: What is still to be found out for the journal.
+    look: Look | None = None
 
     def say(self, note: str) -> None:
         """Have the journal say this, too."""
@@ -59,7 +62,7 @@ class Passage:
 PASSAGE = web.RequestKey("passage", Passage)
 
 
-def edge(clock: Clock, new_id: Callable[[], str], journal: Journal) -> Callable[..., Awaitable[web.Response]]:
+def edge(clock: Clock, new_id: Callable[[], str], looking: Looking) -> Callable[..., Awaitable[web.Response]]:
     """The middleware that stands around everything that partners can reach."""
 
     @web.middleware
@@ -67,31 +70,32 @@ def edge(clock: Clock, new_id: Callable[[], str], journal: Journal) -> Callable[
         passage = Passage(read_ids(request.headers, new_id), clock())
         request[PASSAGE] = passage
         answer = await _answered(request, handler, passage, clock)
-        _finish(request, answer, passage, clock, journal)
+        _finish(request, answer, passage, clock, looking)
         return answer
 
     return pass_through
 
 
-def bouncing(clock: Clock, new_id: Callable[[], str], journal: Journal) -> Bounce:
+def bouncing(clock: Clock, new_id: Callable[[], str], looking: Looking) -> Bounce:
     """What answers requests that never come as far as the middleware."""
 
     def bounce(request: web.BaseRequest, error: OcpiError) -> web.Response:
         passage = Passage(read_ids(request.headers, new_id), clock())
         answer = refused(error, clock(), passage)
-        _finish(request, answer, passage, clock, journal)
+        _finish(request, answer, passage, clock, looking)
         return answer
 
     return bounce
 
 
 def _finish(
-    request: web.BaseRequest, answer: web.Response, passage: Passage, clock: Clock, journal: Journal
+    request: web.BaseRequest, answer: web.Response, passage: Passage, clock: Clock, looking: Looking
 ) -> None:
     for name, value in passage.ids.headers():
         answer.headers[name] = value
     reply_body = answer.body if isinstance(answer.body, bytes) else b""
-    journal.record(entry(request.method, request.raw_path, answer.status, reply_body, passage, clock()))
+    ended = entry(request.method, request.raw_path, answer.status, reply_body, passage, clock())
+    looking.record(ended, passage.look)
 
 
 async def _answered(request: web.Request, handler: Handler, passage: Passage, clock: Clock) -> web.Response:
@@ -122,7 +126,8 @@ def refused(error: OcpiError, now: datetime, passage: Passage) -> web.Response:
 
 
 def refusal(error: OcpiError, now: datetime, passage: Passage) -> Reply:
-    """The reply that says no; the journal says why."""
+    """The reply that says no; the journal says why, and nothing else."""
+    passage.look = None
     passage.say(error.message)
     return Reply(error.http_status, failure(now, error), passage.routing, error.headers)
 

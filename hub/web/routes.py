@@ -175,7 +175,7 @@ class PartnerRoutes:
             passage.asked = asked.routing
             self._observe(in_functional_request(request.headers, caller, asked.ids.correlation_id), caller)
             reply = await self.exchange.answer(asked, caller)
-            passage.note = reply.note
+            passage.note, passage.look = reply.note, reply.look
             if is_push(asked):
                 self._observe(pushed(caller, asked.ids.correlation_id), caller)
             return response(reply)

@@ -106,7 +106,9 @@ async def side(data: Path, *, fast_path: bool) -> AsyncIterator[Side]:
             journal.setdefault(int(found[1]), []).append(entry)
 
     given = settings(data)
-    limits = replace(given.limits, requests_per_second=10**6, request=PATIENCE, relay=timedelta(seconds=20))
+    limits = replace(
+        given.limits, looking=1.0, requests_per_second=10**6, request=PATIENCE, relay=timedelta(seconds=20)
+    )
     async with (
         FarEnd([("CPO", *CPO.split("/"))]) as cpo,
         FarEnd([("EMSP", *EMSP.split("/"))]) as emsp,

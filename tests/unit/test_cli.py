@@ -4,7 +4,6 @@ import asyncio
 import re
 import socket
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -199,7 +198,7 @@ class TestJournal:
 
     async def test_filters_reach_the_hub(self, admin: AdminHub) -> None:
         await admin.write_down(
-            LEG, replace(LEG, request_id="req-2", http_status=None, direction=Direction.OUT, platform="tnm")
+            LEG, LEG._replace(request_id="req-2", http_status=None, direction=Direction.OUT, platform="tnm")
         )
         arguments = "--platform tnm --module commands --party DE/ABC --correlation-id corr-1 --direction out"
         more = "--outcome failed --since 1h --until 2030-01-01T00:00:00Z --text start --limit 5 --json"
@@ -214,7 +213,7 @@ class TestJournal:
         assert process.stdout is not None
         async with asyncio.timeout(20):
             first = exact_json.decode(await process.stdout.readline())
-            await admin.write_down(replace(LEG, request_id="req-2"), replace(LEG, request_id="req-3"))
+            await admin.write_down(LEG._replace(request_id="req-2"), LEG._replace(request_id="req-3"))
             later = [exact_json.decode(await process.stdout.readline()) for _ in range(2)]
         process.send_signal(2)
         await process.wait()
@@ -222,8 +221,7 @@ class TestJournal:
         assert process.returncode == 0
 
     async def test_a_trace_tells_each_leg(self, admin: AdminHub) -> None:
-        out = replace(
-            LEG,
+        out = LEG._replace(
             at=LEG.at + timedelta(milliseconds=1),
             direction=Direction.OUT,
             platform="tnm",
@@ -256,7 +254,7 @@ class TestJournal:
     async def test_a_partner_cannot_drive_the_operators_terminal(self, admin: AdminHub) -> None:
         evil = "\x1b[2J\x1b]0;owned\x07 [red]x[/red] \x9b31m \U000e0001"
         await admin.write_down(
-            replace(LEG, note=evil, url=f"/{evil}", correlation_id="c", reply_body=evil.encode())
+            LEG._replace(note=evil, url=f"/{evil}", correlation_id="c", reply_body=evil.encode())
         )
         for arguments in (("journal",), ("trace", "c", "--bodies"), ("journal", "--json")):
             done = await admin.run(*arguments)

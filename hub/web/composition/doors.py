@@ -62,7 +62,7 @@ def for_partners(
         patience=limits.request,
     )
     app = web.Application(
-        client_max_size=limits.request_body, middlewares=[edge(clock, ground.new_id, written.journal)]
+        client_max_size=limits.request_body, middlewares=[edge(clock, ground.new_id, written.looking)]
     )
     app.add_routes([*routes.table(), *state_routes(is_ready, ground.database.answers)])
     return app
@@ -125,6 +125,10 @@ def _gauges(ground: Ground, written: Written, connected: Connected, now: Now) ->
         {
             "ocpi_hub_journal_waiting": ("Journal entries not stored yet", lambda: journal.waiting),
             "ocpi_hub_journal_dropped": ("Journal entries dropped", lambda: journal.dropped),
+            "ocpi_hub_bodies_not_looked_at": (
+                "Relayed bodies that were not compared with the schema, for lack of time",
+                lambda: written.looking.missed,
+            ),
             "ocpi_hub_keeping_waiting": ("Sessions and CDRs not kept yet", lambda: keeping.waiting),
             "ocpi_hub_keeping_dropped": ("Sessions and CDRs not kept at all", lambda: keeping.dropped),
             "ocpi_hub_results_awaited": ("Results of commands awaited", lambda: now.results.awaited),

@@ -25,7 +25,7 @@ async def fast_path(
     parts = Parts(
         exchange=now.exchange,
         transport=ground.transport,
-        journal=written.journal,
+        looking=written.looking,
         clock=ground.clock,
         new_id=ground.new_id,
         observe=connected.quirks.observe,

@@ -1,5 +1,6 @@
 """What is written down: exchanges in the journal, objects as they came; and what is counted."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from hub.store.journal_writer import JournalWriter
 from hub.store.objects import ObjectStore
 from hub.web.background import beside
 from hub.web.composition.ground import Ground
+from hub.web.looking import Looking
 from hub.web.operations import LegCounts
 
 
@@ -19,6 +21,7 @@ class Written:
 
     counts: LegCounts
     journal: Journal
+    looking: Looking
     objects: ObjectStore
 
 
@@ -49,5 +52,9 @@ async def written_down(
         body_bytes=limits.journal_body,
         keep=limits.journal,
     )
+    looking = Looking(journal, asyncio.get_running_loop(), limits.looking)
     async with beside(writer.run()):
-        yield Written(counts, journal, ObjectStore(ground.database, ground.clock))
+        try:
+            yield Written(counts, journal, looking, ObjectStore(ground.database, ground.clock))
+        finally:
+            looking.finish()

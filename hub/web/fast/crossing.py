@@ -27,10 +27,10 @@ from hub.relay.exchange import Exchange
 from hub.relay.forward import leads_past, onward_to
 from hub.relay.leg import REDIRECTS, UNAUTHORIZED, Legs
 from hub.routing.destination import Direct
-from hub.store.journal import Journal
 from hub.web.edge import Passage, entry, refusal
 from hub.web.fast.answers import answer_bytes
 from hub.web.fast.in_hand import AnswerInHand
+from hub.web.looking import Looking
 from hub.web.routes import is_push
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Parts:
 
     exchange: Exchange
     transport: HttpTransport
-    journal: Journal
+    looking: Looking
     clock: Clock
     new_id: Callable[[], str]
     observe: Observe
@@ -76,8 +76,8 @@ class Crossing:
     """One request, from when it is taken until it is written down."""
 
     __slots__ = (
-        "_asker", "_decided", "_headers", "_is_trial", "_leg_is_open", "_note", "_onward", "_parts",
-        "_passage", "_pieces", "_request", "_sent_at", "_status", "_target", "_to", "_way",
+        "_asker", "_decided", "_headers", "_is_trial", "_leg_is_open", "_onward", "_parts", "_passage",
+        "_pieces", "_request", "_sent_at", "_status", "_target", "_to", "_way",
     )  # fmt: skip
 
     def __init__(
@@ -88,7 +88,6 @@ class Crossing:
         passage: Passage,
         decided: Decision,
         to: Direct,
-        note: str | None,
     ) -> None:
         message = decided.message
         self._parts: Final = parts
@@ -97,7 +96,6 @@ class Crossing:
         self._passage: Final = passage
         self._decided: Final = decided
         self._to: Final = to
-        self._note = note
         routing = Routing(to.party, message.routing.sender)
         self._onward: Final = onward_to(to, message, routing, message.body, message.query)
         self._way: Final = parts.calls.way(self._onward.purpose, to.platform, message.module.id)
@@ -215,8 +213,7 @@ class Crossing:
         parts, passage, decided, to = self._parts, self._passage, self._decided, self._to
         parts.exchange.passed(decided, to, reply)
         self._answer(reply)
-        note = parts.exchange.noted(decided, to) if self._note is None else self._note
-        passage.note = "; ".join(part for part in (reply.note, note) if part)
+        passage.note = reply.note
         if is_push(decided.message):
             for seen in pushed(decided.caller, passage.ids.correlation_id):
                 parts.observe(decided.caller.id, seen)
@@ -237,9 +234,9 @@ class Crossing:
 
     def _write_down(self, reply: Reply) -> None:
         parts = self._parts
-        parts.journal.record(
-            entry(self._onward.method, self._target, reply.status, reply.body, self._passage, parts.clock())
-        )
+        passage = self._passage
+        ended = entry(self._onward.method, self._target, reply.status, reply.body, passage, parts.clock())
+        parts.looking.record(ended, passage.look)
 
     def _close_leg(self) -> None:
         if self._leg_is_open:

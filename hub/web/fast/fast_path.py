@@ -21,11 +21,11 @@ from multidict import CIMultiDict
 
 from hub.calling.noticing import in_functional_request
 from hub.calling.rate_limits import RateLimits
-from hub.directory.directory import BadBodies, Caller
+from hub.directory.directory import Caller
 from hub.ocpi.description import Operation
 from hub.ocpi.errors import OcpiError
 from hub.ocpi.headers import Routing, read_ids, read_routing
-from hub.ocpi.message import Message
+from hub.ocpi.message import Look, Message
 from hub.ocpi.modules import MODULES, VERSION
 from hub.relay.decision import Decision
 from hub.routing.destination import Direct
@@ -54,8 +54,8 @@ class Understood(NamedTuple):
     asked: Routing
     decided: Decision
     to: Direct
-    #: What the journal shall say of it; None where that is found out when it is answered.
-    note: str | None
+    #: What finds out what the journal shall say of it.
+    look: Look | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,9 @@ class FastPath:
             found.asked,
             Routing(found.decided.sender, found.decided.hub),
             body=body,
+            look=found.look,
         )
-        Crossing(self.parts, asker, head.target, passage, found.decided, found.to, found.note).begin()
+        Crossing(self.parts, asker, head.target, passage, found.decided, found.to).begin()
         return True
 
     def _understood(self, head: Head, body: bytes) -> Understood | None:
@@ -125,9 +126,8 @@ class FastPath:
         to = decided.to
         if not isinstance(to, Direct):
             return None
-        refuses = to.platform.bad_bodies is BadBodies.REFUSE
-        note = self.parts.exchange.noted(decided, to) if refuses else None
-        return Understood(headers, caller, routing, decided, to, note)
+        look = self.parts.exchange.look(decided, to)
+        return Understood(headers, caller, routing, decided, to, look)
 
 
 def waits(operation: Operation) -> bool:

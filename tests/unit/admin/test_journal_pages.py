@@ -1,7 +1,6 @@
 """Journal and traces by way of the administration API."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,8 +29,7 @@ IN = JournalEntry(
     request_body=b'{"evse": 1}',
     reply_body=b'{"status_code":1000}',
 )
-OUT = replace(
-    IN,
+OUT = IN._replace(
     at=NOW + timedelta(milliseconds=1),
     direction=Direction.OUT,
     platform="tnm",
@@ -95,7 +93,7 @@ async def test_filters_are_given_in_the_query(admin: AdminHub, query: dict[str, 
 async def test_following_misses_nothing_and_repeats_nothing(admin: AdminHub) -> None:
     first = (await admin.ask("GET", "/admin/v1/journal", query={"platform": "nobody"})).content
     assert first == {"legs": [], "next_after": 2}
-    await admin.write_down(*(replace(IN, request_id=f"more-{number}") for number in range(5)))
+    await admin.write_down(*(IN._replace(request_id=f"more-{number}") for number in range(5)))
     seen: list[str] = []
     after = first["next_after"]
     for _ in range(4):

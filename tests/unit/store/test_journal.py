@@ -1,7 +1,6 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -74,7 +73,7 @@ def writer_of(
 
 
 def numbered(number: int) -> JournalEntry:
-    return replace(ENTRY, request_id=f"req-{number}", at=NOW + timedelta(microseconds=number))
+    return ENTRY._replace(request_id=f"req-{number}", at=NOW + timedelta(microseconds=number))
 
 
 async def stored_ids(database: Database) -> list[str]:
@@ -153,12 +152,12 @@ async def test_dropped_entries_are_counted_and_the_journal_says_so(database: Dat
 def test_a_journal_that_is_behind_holds_no_more_than_its_share_of_memory() -> None:
     journal = Journal(memory=250)
     for number in range(4):
-        journal.record(replace(numbered(number), request_body=b"x" * 60, reply_body=b"y" * 40))
+        journal.record(numbered(number)._replace(request_body=b"x" * 60, reply_body=b"y" * 40))
     held = journal.batch()
     assert [len(each.request_body) for each in held] == [60, 60, 0, 0]
     assert ["bodies left out" in each.note for each in held] == [False, False, True, True]
     journal.done(2)
-    journal.record(replace(numbered(4), request_body=b"x" * 60))
+    journal.record(numbered(4)._replace(request_body=b"x" * 60))
     assert journal.batch()[-1].request_body == b"x" * 60
 
 
@@ -207,8 +206,8 @@ async def test_entries_older_than_the_limit_are_deleted(database: Database) -> N
     clock = Hands()
     journal = Journal()
     writer = writer_of(journal, database, clock=clock)
-    journal.record(replace(ENTRY, request_id="old", at=NOW - timedelta(days=29)))
-    journal.record(replace(ENTRY, request_id="new", at=NOW))
+    journal.record(ENTRY._replace(request_id="old", at=NOW - timedelta(days=29)))
+    journal.record(ENTRY._replace(request_id="new", at=NOW))
     await writer.write_waiting()
     assert await writer.sweep() == 0
     clock.now = NOW + timedelta(days=2)
@@ -219,7 +218,7 @@ async def test_entries_older_than_the_limit_are_deleted(database: Database) -> N
 async def test_a_running_writer_sweeps(database: Database) -> None:
     journal = Journal()
     writer = writer_of(journal, database)
-    journal.record(replace(ENTRY, at=NOW - timedelta(days=31)))
+    journal.record(ENTRY._replace(at=NOW - timedelta(days=31)))
     async with asyncio.TaskGroup() as group:
         group.create_task(writer.run())
 
@@ -233,8 +232,8 @@ async def test_a_running_writer_sweeps(database: Database) -> None:
 async def test_each_leg_is_one_json_line_in_the_log(database: Database) -> None:
     log = io.StringIO()
     journal = Journal()
-    journal.record(replace(ENTRY, note="two\nlines"))
-    journal.record(replace(ENTRY, http_status=None, status_code=None))
+    journal.record(ENTRY._replace(note="two\nlines"))
+    journal.record(ENTRY._replace(http_status=None, status_code=None))
     await writer_of(journal, database, log).write_waiting()
 
     lines = [exact_json.decode(line) for line in log.getvalue().splitlines()]
@@ -258,7 +257,7 @@ async def test_each_leg_is_one_json_line_in_the_log(database: Database) -> None:
 
 
 def test_a_long_body_is_cut_and_says_how_long_it_was() -> None:
-    leg = written(replace(ENTRY, request_body=b"x" * 100, reply_body="ü".encode() * 33), 65)
+    leg = written(ENTRY._replace(request_body=b"x" * 100, reply_body="ü".encode() * 33), 65)
     assert leg.request_body == "x" * 65 + "… [100 bytes in all]"
     assert leg.reply_body == "ü" * 32 + "\ufffd… [66 bytes in all]"
 
@@ -266,8 +265,8 @@ def test_a_long_body_is_cut_and_says_how_long_it_was() -> None:
 @pytest.mark.parametrize(
     "entry",
     [
-        replace(ENTRY, purpose=Purpose.HANDSHAKE),
-        replace(ENTRY, purpose=Purpose.HUB, module="credentials"),
+        ENTRY._replace(purpose=Purpose.HANDSHAKE),
+        ENTRY._replace(purpose=Purpose.HUB, module="credentials"),
     ],
 )
 def test_bodies_of_handshakes_are_not_kept(entry: JournalEntry) -> None:
@@ -333,7 +332,7 @@ def test_no_secret_is_written_down_wherever_a_body_is_cut(
 ) -> None:
     body = (exact_json.encode(before).decode() + form.format(SECRET) + after).encode("utf-8", "replace")
     url = f"https://hub/ocpi/2.2.1/via/{SECRET}?x={before}"
-    entry = replace(ENTRY, request_body=body, reply_body=body, url=url, note=f"NotReached: {url}")
+    entry = ENTRY._replace(request_body=body, reply_body=body, url=url, note=f"NotReached: {url}")
     leg = written(entry, limit)
     everything = f"{leg}{log_line(leg)}"
     assert SECRET[:7] not in everything
@@ -346,8 +345,8 @@ async def test_whatever_a_partner_sends_can_be_written_down(
 ) -> None:
     journal = Journal()
     log = io.StringIO()
-    entry = replace(
-        ENTRY, correlation_id=text, request_id=text, url=text, note=text, request_body=raw, reply_body=raw
+    entry = ENTRY._replace(
+        correlation_id=text, request_id=text, url=text, note=text, request_body=raw, reply_body=raw
     )
     journal.record(entry)
     await writer_of(journal, database, log).write_waiting()
@@ -360,10 +359,9 @@ class TestSearch:
     async def filled(self, database: Database) -> Database:
         journal = Journal()
         for entry in (
-            replace(ENTRY, request_id="fine"),
-            replace(ENTRY, request_id="refused", status_code=2001, at=NOW + timedelta(minutes=1)),
-            replace(
-                ENTRY,
+            ENTRY._replace(request_id="fine"),
+            ENTRY._replace(request_id="refused", status_code=2001, at=NOW + timedelta(minutes=1)),
+            ENTRY._replace(
                 request_id="silent",
                 http_status=None,
                 status_code=None,
@@ -372,8 +370,7 @@ class TestSearch:
                 note="NoAnswerInTime: 20 s",
                 at=NOW + timedelta(minutes=2),
             ),
-            replace(
-                ENTRY,
+            ENTRY._replace(
                 request_id="unknown",
                 http_status=404,
                 status_code=2003,
