@@ -14,6 +14,7 @@ import pytest
 from ocpp.exceptions import InternalError
 
 import partners.charger
+from hub.ocpi.timestamps import parse_timestamp
 from partners.charger import script as scripts
 from partners.charger.charge_point import ChargerSimulator
 from partners.charger.script import Script, ScriptFailed
@@ -109,13 +110,23 @@ def wh(told: Told) -> list[Decimal]:
     return [value * (1000 if unit == "kWh" else 1) for value, unit, _ in told.registers]
 
 
+def most_wh(told: Told, dark: timedelta = timedelta()) -> Decimal:
+    """What 22 kW come to from its begin to its end, but for a time without power.
+
+    A busy machine may let more time pass before the next step; energy never flows faster for that.
+    """
+    flowing = parse_timestamp(told.ended) - parse_timestamp(told.begun) - dark
+    # Instants on the wire are cut to seconds or less.
+    return 22_000 * (Decimal(flowing / timedelta(seconds=1)) + 1) / 3600
+
+
 @each_version
 async def test_plug_first(version: str) -> None:
     csms = await played("plug-first", version)
     (told,) = transactions(csms, version)
     assert (told.token, told.reason) == ("04A1B2C3D4E5F6", "Local")
     assert wh(told) == sorted(wh(told))
-    assert 5000 <= wh(told)[-1] - wh(told)[0] < 6000
+    assert 5000 <= wh(told)[-1] - wh(told)[0] < most_wh(told)
 
 
 @each_version
@@ -187,8 +198,8 @@ async def test_a_reboot_in_the_middle_of_a_transaction(version: str) -> None:
     (told,) = transactions(csms, version)
     assert told.reason == "PowerLoss"
     assert wh(told) == sorted(wh(told))
-    # Twenty minutes at 22 kW; nothing flowed while the power was off.
-    assert 6000 < wh(told)[-1] - wh(told)[0] < 9500
+    # At least twenty minutes; nothing flowed while the power was off.
+    assert 6000 < wh(told)[-1] - wh(told)[0] < most_wh(told, dark=timedelta(minutes=5))
 
 
 @each_version
