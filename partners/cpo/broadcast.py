@@ -4,9 +4,9 @@ Told to the hub, which tells it to all (2.2.1, Broadcast Push). All of it is tol
 registration, so none of it needs to outlive the process.
 """
 
-import asyncio
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -21,6 +21,9 @@ from partners.objects import Objects
 
 log = logging.getLogger(__name__)
 
+#: A Location, and the uid of one of its EVSEs.
+_Evse = tuple[ObjectKey, str]
+
 
 @dataclass(slots=True)
 class Broadcast:
@@ -29,14 +32,18 @@ class Broadcast:
     sending: Sending
     objects: Objects
     changes: Changes
-    #: Changes of status that follow each other faster are told as one.
-    settle: timedelta = timedelta(seconds=1)
+    #: A change of status is told at once; those that follow it within this time are told as one.
+    settle: timedelta = timedelta(seconds=0.5)
+    #: Seconds, from anywhere.
+    monotonic: Callable[[], float] = time.monotonic
     #: Objects that are owed whole, in order.
     _whole: dict[ObjectKey, None] = field(default_factory=dict)
     #: Tariffs that are used no more.
     _withdrawn: dict[ObjectKey, None] = field(default_factory=dict)
-    #: EVSEs whose status is owed, by the Location they belong to and their uid.
-    _statuses: dict[tuple[ObjectKey, str], None] = field(default_factory=dict)
+    #: EVSEs whose status is owed.
+    _statuses: dict[_Evse, None] = field(default_factory=dict)
+    #: From when on each may be told again.
+    _next_at: dict[_Evse, float] = field(default_factory=dict)
     #: Objects of which the hub has heard, whether or not it took them.
     _told: set[ObjectKey] = field(default_factory=set)
     _is_busy: bool = False
@@ -58,8 +65,11 @@ class Broadcast:
         """Whether nothing is owed, and nothing on its way."""
         return not (self._is_busy or self._whole or self._withdrawn or self._statuses)
 
-    async def hand_over(self) -> None:
-        """Send everything that is owed.
+    async def hand_over(self) -> timedelta | None:
+        """Send everything that is owed, but statuses that were told a moment ago.
+
+        Returns:
+            When these are due; None: there are none.
 
         Raises:
             Unreachable: The hub cannot be reached; what it has not got stays owed.
@@ -67,6 +77,7 @@ class Broadcast:
         self._is_busy = True
         try:
             await self._hand_over()
+            return self._due_in()
         finally:
             self._is_busy = False
             self.changes.announce()
@@ -76,10 +87,18 @@ class Broadcast:
             await self._put(key)
         for key in list(self._withdrawn):
             await self._delete(key)
-        if self._statuses:
-            await asyncio.sleep(self.settle.total_seconds())
-        for key, evse_uid in list(self._statuses):
-            await self._patch(key, evse_uid)
+        for evse in list(self._statuses):
+            if self._waits(evse) <= 0:
+                await self._patch(*evse)
+
+    def _waits(self, evse: _Evse) -> float:
+        """In how many seconds its status may be told."""
+        now = self.monotonic()
+        return self._next_at.get(evse, now) - now
+
+    def _due_in(self) -> timedelta | None:
+        waiting = [self._waits(each) for each in self._statuses]
+        return timedelta(seconds=max(min(waiting), 0.0)) if waiting else None
 
     async def _put(self, key: ObjectKey) -> None:
         self._whole.pop(key, None)
@@ -111,6 +130,7 @@ class Broadcast:
         if location is None or evse is None:
             return
         changed = {"status": evse["status"], "last_updated": evse["last_updated"]}
+        self._next_at[key, evse_uid] = self.monotonic() + self.settle.total_seconds()
         try:
             if not await self._is_taken("PATCH", key.module, _address(location, evse["uid"]), changed):
                 await self._put(key)

@@ -72,8 +72,8 @@ class CpoSettings:
     pace: Pace = field(default_factory=Pace)
     #: The longest charging period of a running Session.
     longest_period: timedelta = timedelta(minutes=15)
-    #: Changes of status that follow each other faster are told as one.
-    settle: timedelta = timedelta(seconds=1)
+    #: A change of status is told at once; those that follow it within this time are told as one.
+    settle: timedelta = timedelta(seconds=0.5)
     #: How long somebody who cannot be reached is left alone.
     backoff: Backoff = field(default_factory=Backoff)
     central_system: CentralSystemSettings = field(default_factory=CentralSystemSettings)
