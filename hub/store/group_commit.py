@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Generic, TypeVar
 
 from hub.ocpi.errors import OcpiError, ServerError
@@ -11,6 +12,8 @@ from hub.store.database import is_away
 
 #: Items in one transaction at most.
 LARGEST_GROUP = 500
+#: So long a group waits at most for those who are about to ask.
+GATHERING = timedelta(milliseconds=5)
 
 _STOPPING = "the hub is stopping"
 
@@ -57,6 +60,7 @@ class GroupCommit(Generic[Item, Result]):
         try:
             while True:
                 group = [await self._queue.get()]
+                await self._arrivals()
                 while len(group) < LARGEST_GROUP and not self._queue.empty():
                     group.append(self._queue.get_nowait())
                 await self._write_group(group)
@@ -65,6 +69,14 @@ class GroupCommit(Generic[Item, Result]):
             while not self._queue.empty():
                 group.append(self._queue.get_nowait())
             _refuse(group, _STOPPING)
+
+    async def _arrivals(self) -> None:
+        """Let those come along who are about to ask: while turn after turn of the loop brings somebody."""
+        loop = asyncio.get_running_loop()
+        until, waiting = loop.time() + GATHERING.total_seconds(), -1
+        while waiting < self._queue.qsize() < LARGEST_GROUP and loop.time() < until:
+            waiting = self._queue.qsize()
+            await asyncio.sleep(0)
 
     async def _write_group(self, group: Sequence[_Waiting[Item, Result]]) -> None:
         try:

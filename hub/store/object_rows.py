@@ -1,9 +1,8 @@
 """The statements over objects and change log: plain SQL, many rows at a time (design D8)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,46 +13,26 @@ from hub.ocpi.party import Party
 from hub.store.acceptance import State
 from hub.store.database import microseconds
 from hub.store.dialects import dialect_of
+from hub.store.dialects.rows import KeptRow, LogRow
 from schemas.v2_2_1 import Role
 
 #: Keys in one statement: five parameters each, far below what a database takes.
 KEYS_AT_ONCE = 500
 
-KEY_LENGTH = len(ObjectKey._fields)
 #: Modules whose objects can be deleted at all.
 DELETABLE = tuple(
     module.id
     for module in MODULES.values()
     if module.kind is not None and any(each.method == "DELETE" for each in module.operations)
 )
-#: Columns in the order of the unique index.
-KEY_COLUMNS = "module, object_id, country_code, party_id, variant"
 _STATE_WITHOUT_BODY = (
     "object.last_updated, object.is_deleted, object.change_seq, object.addressee_country_code,"
     " object.addressee_party_id, '' AS body"
 )
 _STATE = _STATE_WITHOUT_BODY.replace("'' AS body", "object.body")
-_UPSERT_OBJECT = text(
-    "INSERT INTO object (module, country_code, party_id, object_id, variant, platform_id, last_updated,"  # noqa: S608 constants only
-    " is_deleted, change_seq, addressee_country_code, addressee_party_id, kept_at, body)"
-    " VALUES (:module, :country_code, :party_id, :object_id, :variant,"
-    " :platform_id, :last_updated, :is_deleted, :change_seq, :addressee_country_code, :addressee_party_id,"
-    " :kept_at, :body)"
-    f" ON CONFLICT ({KEY_COLUMNS}) DO UPDATE SET platform_id = excluded.platform_id,"
-    " last_updated = excluded.last_updated, is_deleted = excluded.is_deleted,"
-    " change_seq = coalesce(excluded.change_seq, object.change_seq),"
-    " addressee_country_code = excluded.addressee_country_code,"
-    " addressee_party_id = excluded.addressee_party_id, kept_at = excluded.kept_at, body = excluded.body"
-)
 _FORGET_OBJECT = text(
     "DELETE FROM object WHERE module = :module AND object_id = :object_id"
     " AND country_code = :country_code AND party_id = :party_id AND variant = :variant"
-)
-_APPEND_CHANGE = text(
-    "INSERT INTO change (module, country_code, party_id, object_id, variant, method, tail, query, body,"
-    " sender_role, sender_platform_id, correlation_id, accepted_at) VALUES (:module, :country_code,"
-    " :party_id, :object_id, :variant, :method, :tail, :query, :body, :sender_role, :sender_platform_id,"
-    " :correlation_id, :accepted_at)"
 )
 _FORGET_DELETED = text(
     "DELETE FROM object WHERE module = :module AND is_deleted = true AND change_seq < :before"
@@ -76,7 +55,8 @@ class ObjectWrite:
     key: ObjectKey
     state: State
     platform_id: int | None
-    change_seq: int | None
+    #: Of its newest change among those that are written with it, from 1 on; None if there is none.
+    place: int | None = None
     #: When something between two parties is kept, in microseconds since 1970; None for everything else.
     kept_at: int | None = None
 
@@ -86,26 +66,30 @@ async def read_states(
 ) -> dict[ObjectKey, KeptState]:
     """The objects with these keys, as far as they are known; deleted ones, too."""
     found: dict[ObjectKey, KeptState] = {}
-    dialect = dialect_of(connection)
+    dialect, columns = dialect_of(connection), _STATE if with_bodies else _STATE_WITHOUT_BODY
     for start in range(0, len(keys), KEYS_AT_ONCE):
         wanted = keys[start : start + KEYS_AT_ONCE]
-        statement, parameters = dialect.states(wanted, _STATE if with_bodies else _STATE_WITHOUT_BODY)
-        rows = await connection.execute(statement, parameters)
-        for row in rows:
-            if row.last_updated is not None:
-                addressee = None
-                if row.addressee_party_id is not None:
-                    addressee = Party(row.addressee_country_code, row.addressee_party_id)
-                state = State(row.body, row.last_updated, bool(row.is_deleted), addressee)
-                found[ObjectKey(*row[:KEY_LENGTH])] = KeptState(state, row.change_seq)
+        for place, updated, is_deleted, change_seq, *to, body in await dialect.states(
+            connection, wanted, columns
+        ):
+            addressee = None if to[1] is None else Party(*to)
+            state = State(body, updated, bool(is_deleted), addressee)
+            found[wanted[place]] = KeptState(state, change_seq)
     return found
 
 
-async def write_objects(connection: AsyncConnection, writes: Iterable[ObjectWrite]) -> None:
-    """Create or replace the rows."""
-    rows = [_object_row(write) for write in writes]
-    if rows:
-        await connection.execute(_UPSERT_OBJECT, rows)
+async def log_and_keep(
+    connection: AsyncConnection, changes: Sequence[LogRow], writes: Iterable[ObjectWrite]
+) -> list[int]:
+    """Append to the change log, and create or replace rows of objects; the numbers of the changes, in order.
+
+    The transaction holds `Alone.LOG`, so that the numbers follow each other without a gap.
+    """
+    rows = [_kept_row(write) for write in writes]
+    if not (changes or rows):
+        return []
+    before = await dialect_of(connection).keep(connection, changes, rows)
+    return list(range(before + 1, before + 1 + len(changes)))
 
 
 async def forget_objects(connection: AsyncConnection, keys: Iterable[ObjectKey]) -> None:
@@ -119,18 +103,6 @@ async def forget_deleted(connection: AsyncConnection, before: int) -> None:
     """Take away the rows of objects that were deleted by a change before this one."""
     rows = [{"module": module, "before": before} for module in DELETABLE]
     await connection.execute(_FORGET_DELETED, rows)
-
-
-async def append_changes(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Append to the change log; the numbers that the changes got, in order.
-
-    The transaction holds `Alone.LOG`, so that the numbers follow each other without a gap.
-    """
-    if not rows:
-        return []
-    await connection.execute(_APPEND_CHANGE, rows)
-    last = await last_change(connection)
-    return list(range(last - len(rows) + 1, last + 1))
 
 
 async def last_change(connection: AsyncConnection) -> int:
@@ -150,32 +122,32 @@ def change_row(
     sender_platform_id: int | None,
     correlation_id: str,
     accepted_at: datetime,
-) -> dict[str, Any]:
+) -> LogRow:
     """A row of the change log."""
-    return {
-        **key._asdict(),
-        "method": method,
-        "tail": tail,
-        "query": query,
-        "body": body,
-        "sender_role": str(sender_role),
-        "sender_platform_id": sender_platform_id,
-        "correlation_id": correlation_id,
-        "accepted_at": microseconds(accepted_at),
-    }
+    return LogRow(
+        *key,
+        method,
+        tail,
+        query,
+        body,
+        str(sender_role),
+        sender_platform_id,
+        correlation_id,
+        microseconds(accepted_at),
+    )
 
 
-def _object_row(write: ObjectWrite) -> dict[str, Any]:
-    addressee = write.state.addressee
-    country_code, party_id = (None, None) if addressee is None else addressee.folded
-    return {
-        **write.key._asdict(),
-        "platform_id": write.platform_id,
-        "last_updated": write.state.last_updated,
-        "is_deleted": write.state.is_deleted,
-        "change_seq": write.change_seq,
-        "addressee_country_code": country_code,
-        "addressee_party_id": party_id,
-        "kept_at": write.kept_at,
-        "body": write.state.body,
-    }
+def _kept_row(write: ObjectWrite) -> KeptRow:
+    state = write.state
+    country_code, party_id = (None, None) if state.addressee is None else state.addressee.folded
+    return KeptRow(
+        *write.key,
+        write.platform_id,
+        state.last_updated,
+        state.is_deleted,
+        write.place,
+        country_code,
+        party_id,
+        write.kept_at,
+        state.body,
+    )

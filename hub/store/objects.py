@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,18 +25,18 @@ from hub.store.announcements import Topic
 from hub.store.applying import Applied, Submitted, applied
 from hub.store.database import Database, microseconds
 from hub.store.dialects import Alone, dialect_of
+from hub.store.dialects.rows import LogRow
 from hub.store.group_commit import GroupCommit
 from hub.store.kept import Between, KeptSession, forget_kept, sessions_of
 from hub.store.listing import Counts, Unlisted, count_unlisted, mark_listed, unlisted
 from hub.store.object_rows import (
     KeptState,
     ObjectWrite,
-    append_changes,
     change_row,
     forget_objects,
     last_change,
+    log_and_keep,
     read_states,
-    write_objects,
 )
 from hub.store.pages import CLIENT_INFO, ObjectFilter, Page, Pages
 from hub.store.tariff_versions import StoredVersion, forget_versions, keep_versions, read_versions
@@ -315,12 +314,13 @@ class ObjectStore:
             )
             done = [each for each in results if isinstance(each, Applied) and each.is_written]
             owed = [each for each in done if each.is_owed]
-            numbers = await append_changes(connection, [self._log_row(each.change) for each in owed])
-            seqs = dict(zip(map(id, owed), numbers, strict=True))
+            places = {id(each): place for place, each in enumerate(owed, 1)}
             created = {each.change.key for each in done if each.outcome is Outcome.CREATED}
             await forget_objects(connection, created & kept.keys())
-            writes = {each.change.key: self._object_write(each, seqs.get(id(each))) for each in done}
-            await write_objects(connection, writes.values())
+            writes = {each.change.key: self._object_write(each, places.get(id(each))) for each in done}
+            changes = [self._log_row(each.change) for each in owed]
+            numbers = await log_and_keep(connection, changes, writes.values())
+            seqs = dict(zip(places, numbers, strict=True))
             states = ((each.change.key, each.state) for each in done)
             await keep_versions(connection, states, microseconds(self._clock()))
             if done:
@@ -337,7 +337,7 @@ class ObjectStore:
     def _credible(self) -> int:
         return microseconds(self._clock() + AHEAD)
 
-    def _log_row(self, change: AcceptedChange) -> dict[str, Any]:
+    def _log_row(self, change: AcceptedChange) -> LogRow:
         return change_row(
             change.key,
             method=change.method,
@@ -351,10 +351,10 @@ class ObjectStore:
             accepted_at=self._clock(),
         )
 
-    def _object_write(self, applied: Applied, seq: int | None) -> ObjectWrite:
+    def _object_write(self, applied: Applied, place: int | None) -> ObjectWrite:
         state, change = applied.state, applied.change
         kept_at = None if state.addressee is None else microseconds(self._clock())
-        return ObjectWrite(change.key, state, change.sender_platform_id, seq, kept_at)
+        return ObjectWrite(change.key, state, change.sender_platform_id, place, kept_at)
 
     def _notice(self, done: Iterable[Applied], kept: Mapping[ObjectKey, KeptState]) -> None:
         """Tell the readers what is on disk now."""
@@ -399,12 +399,14 @@ async def append_client_infos(
         )
         for key, info in owed
     ]
-    numbers = await append_changes(connection, rows)
-    writes = [
-        ObjectWrite(key, State(info.to_json().decode(), microseconds(info.last_updated)), platform_id, seq)
-        for (key, info), seq in zip(owed, numbers, strict=True)
-    ]
-    await write_objects(connection, writes)
+    # Where an object stands there twice, it is kept as it is said last.
+    writes = {
+        key: ObjectWrite(
+            key, State(info.to_json().decode(), microseconds(info.last_updated)), platform_id, place
+        )
+        for place, (key, info) in enumerate(owed, 1)
+    }
+    await log_and_keep(connection, rows, writes.values())
 
 
 def _changed_parts(done: Iterable[Applied]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from hub.ocpi.description import ObjectKey
 from hub.store.acceptance import State
 from hub.store.database import microseconds, opened
-from hub.store.object_rows import ObjectWrite, write_objects
+from hub.store.object_rows import ObjectWrite, log_and_keep
 from schemas import exact_json
 from schemas.moment import moment_text
 from tests.bench.fronts import library_front
@@ -106,14 +106,14 @@ async def fill(folder: Path, count: int) -> None:
         for start in range(0, count, AT_ONCE):
             writes = [_kept(number) for number in range(start, min(start + AT_ONCE, count))]
             async with database.writing() as connection:
-                await write_objects(connection, writes)
+                await log_and_keep(connection, (), writes)
 
 
 def _kept(number: int) -> ObjectWrite:
     at, name = BEGINNING + timedelta(seconds=number), f"L{number:08d}"
     body = exact_json.encode(location(CPO, name, SMALL_BYTES) | {"last_updated": moment_text(at)})
     key = ObjectKey("locations", *CPO.split("/"), name, "")
-    return ObjectWrite(key, State(body.decode(), microseconds(at)), platform_id=1, change_seq=None)
+    return ObjectWrite(key, State(body.decode(), microseconds(at)), platform_id=1)
 
 
 async def _compare(candidates: list[Candidate], scale: Scale, folder: Path, findings: Findings) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from hub.delivery.changes import ChangeLog
 from hub.store.database import Database, opened
 from hub.store.dialects import Alone
-from hub.store.object_rows import append_changes, change_row
+from hub.store.object_rows import change_row, log_and_keep
 from hub.store.objects import ObjectStore
 from schemas.v2_2_1 import Role
 from tests.fixtures.changes import put
@@ -45,7 +45,7 @@ async def test_a_change_with_a_later_number_does_not_come_into_sight_before_an_e
                 correlation_id="c",
                 accepted_at=NOW,
             )
-            (first,) = await append_changes(connection, [row])
+            (first,) = await log_and_keep(connection, [row], ())
             later = tasks.create_task(quick.accept(put("tariffs", "/NL/TNM/T2", id="T2")))
             await asyncio.wait([later], timeout=A_MOMENT)
             await log.read_on()

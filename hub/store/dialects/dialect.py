@@ -6,11 +6,12 @@ from datetime import date
 from enum import IntEnum
 from typing import Any, Protocol
 
-from sqlalchemy import URL, TextClause
+from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from hub.ocpi.description import ObjectKey
+from hub.store.dialects.rows import KeptRow, LogRow
 
 
 class DatabaseAway(SQLAlchemyError):
@@ -69,10 +70,20 @@ class Dialect(Protocol):
     async def settle(self, connection: AsyncConnection) -> None:
         """Keep other processes out, and take the time that it needs: the tables are about to change."""
 
-    def states(self, keys: Sequence[ObjectKey], columns: str) -> tuple[TextClause, dict[str, Any]]:
-        """A statement, with its parameters, that looks up objects by their keys, one look each.
+    async def states(
+        self, connection: AsyncConnection, keys: Sequence[ObjectKey], columns: str
+    ) -> Sequence[Sequence[Any]]:
+        """Look up objects, one look each: of each that is there, its place among the keys, and columns."""
 
-        Its rows have the key's five parts and then the columns, which are null where there is no object.
+    async def keep(
+        self, connection: AsyncConnection, changes: Sequence[LogRow], objects: Sequence[KeptRow]
+    ) -> int:
+        """Append to the change log, and create or replace rows of objects; each object stands there once.
+
+        The transaction holds `Alone.LOG`, so that the numbers of changes follow each other without a gap.
+
+        Returns:
+            The number before that of the first of the changes; nothing that counts where there are none.
         """
 
     async def move_cursors(

@@ -9,13 +9,14 @@ from types import MappingProxyType
 from typing import Any
 
 import asyncpg
-from sqlalchemy import URL, PoolProxiedConnection, TextClause, event, text
+from sqlalchemy import URL, PoolProxiedConnection, event, text
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from hub.ocpi.description import ObjectKey
 from hub.store.dialects import journal_days
 from hub.store.dialects.dialect import Alone, DatabaseAway, DatabaseRefused
+from hub.store.dialects.rows import LOG_COLUMNS, OBJECT_COLUMNS, OR_REPLACED, KeptRow, LogRow
 
 #: Connections of one process at most, beside the one that listens.
 CONNECTIONS = 10
@@ -33,7 +34,7 @@ IDLE = timedelta(seconds=5)
 
 #: Names the hub's locks among all advisory locks of the database.
 _LOCKS = 0x0C91
-_HOLD = text("SELECT pg_advisory_xact_lock(:space, :what)")
+_HOLD = "SELECT pg_advisory_xact_lock($1, $2)"
 _TAKE_TIME = text("SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true)")
 #: Every sequence that numbers the rows of a table.
 _LAST_NUMBERS = text(
@@ -50,8 +51,18 @@ _MOVE = text(
     " AND cursor.country_code = moved.country_code AND cursor.party_id = moved.party_id"
     " AND cursor.seq < moved.seq"
 )
+#: The columns of rows that are no text.
+_TYPES = {
+    "sender_platform_id": "INTEGER",
+    "accepted_at": "BIGINT",
+    "platform_id": "INTEGER",
+    "last_updated": "BIGINT",
+    "is_deleted": "BOOLEAN",
+    "place": "BIGINT",
+    "kept_at": "BIGINT",
+}
 _NUMBER_ON = text("SELECT setval(CAST(:sequence AS regclass), :last)")
-_ANNOUNCE = text("SELECT pg_notify(:channel, :payload)")
+_ANNOUNCE = "SELECT pg_notify($1, $2)"
 #: Trying again will not help: the password, the user or the database is wrong.
 _REFUSALS = (
     asyncpg.InvalidAuthorizationSpecificationError,
@@ -101,16 +112,30 @@ class PostgreSql:
 
     async def hold(self, connection: AsyncConnection, what: Alone) -> None:
         """Take the advisory lock, which the server lets go once the commit is in sight of everybody."""
-        await connection.execute(_HOLD, {"space": _LOCKS, "what": int(what)})
+        await connection.exec_driver_sql(_HOLD, (_LOCKS, int(what)))
 
     async def settle(self, connection: AsyncConnection) -> None:
         """Two hubs that start at the same time change the tables one after the other."""
         await connection.execute(_TAKE_TIME)
         await self.hold(connection, Alone.SCHEMA)
 
-    def states(self, keys: Sequence[ObjectKey], columns: str) -> tuple[TextClause, dict[str, Any]]:
+    async def states(
+        self, connection: AsyncConnection, keys: Sequence[ObjectKey], columns: str
+    ) -> Sequence[Sequence[Any]]:
         """Five arrays, however many keys: one statement that is prepared once."""
-        return _states(columns), dict(zip(ObjectKey._fields, map(list, zip(*keys, strict=True)), strict=True))
+        arrays = tuple(map(list, zip(*keys, strict=True)))
+        return (await connection.exec_driver_sql(_states(columns), arrays)).all()
+
+    async def keep(
+        self, connection: AsyncConnection, changes: Sequence[LogRow], objects: Sequence[KeptRow]
+    ) -> int:
+        """One statement, however many rows; an array a column."""
+        if not changes:
+            columns = _columns(objects, len(KeptRow._fields))
+            await connection.exec_driver_sql(_KEEP, columns)
+            return 0
+        columns = _columns(changes, len(LogRow._fields)) + _columns(objects, len(KeptRow._fields))
+        return int((await connection.exec_driver_sql(_LOG_AND_KEEP, columns)).scalar_one())
 
     async def move_cursors(
         self, connection: AsyncConnection, rows: Sequence[tuple[int, int, str, str, str]]
@@ -162,7 +187,7 @@ class PostgreSql:
 
     async def announce(self, connection: AsyncConnection, channel: str, payload: str) -> None:
         """NOTIFY, which the server sends with the commit, and not without it."""
-        await connection.execute(_ANNOUNCE, {"channel": channel, "payload": payload})
+        await connection.exec_driver_sql(_ANNOUNCE, (channel, payload))
 
     async def last_numbers(self, connection: AsyncConnection) -> dict[str, int]:
         """As the sequences have them, which belong to no transaction: they may be ahead of the rows."""
@@ -196,6 +221,9 @@ async def connected(url: URL) -> "asyncpg.Connection[asyncpg.Record]":
                 "timezone": "UTC",
                 # Statements are short: what compiling them costs is more than what it saves.
                 "jit": "off",
+                # A plan that was made while a table was empty is kept, and would read it all when it no
+                # longer is; whatever the hub asks for often stands in an index.
+                "enable_seqscan": "off",
             },
         )
     except _REFUSALS as error:
@@ -217,14 +245,43 @@ def _refuse_lost(connection: Any, _record: Any, _proxy: PoolProxiedConnection) -
 
 
 @cache
-def _states(columns: str) -> TextClause:
+def _states(columns: str) -> str:
     """The limit keeps the planner from reading the whole table to join it with a few keys."""
-    arrays = ", ".join(f"CAST(:{column} AS TEXT[])" for column in ObjectKey._fields)
-    on = " AND ".join(f"object.{column} = wanted.{column}" for column in ObjectKey._fields)
-    return text(
-        f"SELECT wanted.*, state.* FROM unnest({arrays}) AS wanted ({', '.join(ObjectKey._fields)})"  # noqa: S608 constants only
-        f" LEFT JOIN LATERAL (SELECT {columns} FROM object WHERE {on} LIMIT 1) AS state ON true"
+    fields = ObjectKey._fields
+    arrays = ", ".join(f"${number}::TEXT[]" for number, _ in enumerate(fields, 1))
+    on = " AND ".join(f"object.{column} = wanted.{column}" for column in fields)
+    return (
+        f"SELECT wanted.place - 1, state.* FROM unnest({arrays}) WITH ORDINALITY"  # noqa: S608 constants only
+        f" AS wanted ({', '.join(fields)}, place)"
+        f" JOIN LATERAL (SELECT {columns} FROM object WHERE {on} LIMIT 1) AS state ON true"
     )
+
+
+def _arrays(row: type[tuple[Any, ...]], first: int) -> str:
+    """The arrays of such rows in a statement whose parameters for them begin with this one."""
+    fields: tuple[str, ...] = row._fields  # type: ignore[attr-defined]  # a NamedTuple
+    return ", ".join(f"${first + at}::{_TYPES.get(name, 'TEXT')}[]" for at, name in enumerate(fields))
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> tuple[list[Any], ...]:
+    return tuple(map(list, zip(*rows, strict=True))) if rows else ([],) * width
+
+
+_KEEP_AFTER = (
+    f"INSERT INTO object ({OBJECT_COLUMNS}) SELECT {OBJECT_COLUMNS.replace('change_seq', '{number}')}"  # noqa: S608 constants only
+    f" FROM unnest({{arrays}}) AS new ({', '.join(KeptRow._fields)}){{beside}} {OR_REPLACED}"
+)
+_KEEP = _KEEP_AFTER.format(number="place", arrays=_arrays(KeptRow, 1), beside="")
+#: The numbers are given in the order of the rows.
+_LOG_AND_KEEP = (
+    f"WITH logged AS (INSERT INTO change ({LOG_COLUMNS}) SELECT {LOG_COLUMNS}"  # noqa: S608 constants only
+    f" FROM unnest({_arrays(LogRow, 1)}) WITH ORDINALITY AS new ({LOG_COLUMNS}, place) ORDER BY place"
+    " RETURNING seq), before AS (SELECT min(seq) - 1 AS seq FROM logged), kept AS ("
+    + _KEEP_AFTER.format(
+        number="before.seq + place", arrays=_arrays(KeptRow, 1 + len(LogRow._fields)), beside=", before"
+    )
+    + ") SELECT seq FROM before"
+)
 
 
 def _milliseconds(duration: timedelta) -> str:

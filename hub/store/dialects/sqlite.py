@@ -11,21 +11,26 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import URL, Connection, TextClause, event, text
+from sqlalchemy import URL, Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from hub.ocpi.description import ObjectKey
 from hub.store.dialects.dialect import Alone
 from hub.store.dialects.one_trip import one_trip
+from hub.store.dialects.rows import LOG_COLUMNS, OBJECT_COLUMNS, OR_REPLACED, KeptRow, LogRow
 
 #: How long a statement waits for another process that writes.
 BUSY_SECONDS = 30.0
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000")
-_KEY_LENGTH = len(ObjectKey._fields)
 _LAST_NUMBERS = text("SELECT name, seq FROM sqlite_sequence")
 _FORGET_NUMBER = text("DELETE FROM sqlite_sequence WHERE name = :table")
 _NUMBER_ON = text("INSERT INTO sqlite_sequence (name, seq) VALUES (:table, :last)")
+_LOG = f"INSERT INTO change ({LOG_COLUMNS}) VALUES ({', '.join('?' * len(LogRow._fields))})"  # noqa: S608 constants only
+_LAST_CHANGE = "SELECT coalesce(max(seq), 0) FROM change"
+_KEEP = (
+    f"INSERT INTO object ({OBJECT_COLUMNS}) VALUES ({', '.join('?' * len(KeptRow._fields))}) {OR_REPLACED}"  # noqa: S608 constants only
+)
 _MOVE = (
     "UPDATE cursor SET seq = ? WHERE platform_id = ? AND role = ? AND country_code = ? AND party_id = ?"
     " AND seq < ?"
@@ -95,10 +100,25 @@ class Sqlite:
     async def settle(self, connection: AsyncConnection) -> None:
         """Nothing to do: who writes is alone."""
 
-    def states(self, keys: Sequence[ObjectKey], columns: str) -> tuple[TextClause, dict[str, Any]]:
+    async def states(
+        self, connection: AsyncConnection, keys: Sequence[ObjectKey], columns: str
+    ) -> Sequence[Sequence[Any]]:
         """One look into the unique index for each key; for rows after IN, SQLite would read it all."""
-        parameters = {f"k{place}": part for place, part in enumerate(chain.from_iterable(keys))}
-        return _states(len(keys), columns), parameters
+        parameters = tuple(chain.from_iterable(keys))
+        return (await connection.exec_driver_sql(_states(len(keys), columns), parameters)).all()
+
+    async def keep(
+        self, connection: AsyncConnection, changes: Sequence[LogRow], objects: Sequence[KeptRow]
+    ) -> int:
+        """Plain SQL, a statement for each table."""
+        before = 0
+        if changes:
+            await connection.exec_driver_sql(_LOG, list(changes))
+            last: int = (await connection.exec_driver_sql(_LAST_CHANGE)).scalar_one()
+            before = last - len(changes)
+        if objects:
+            await connection.exec_driver_sql(_KEEP, [_numbered(row, before) for row in objects])
+        return before
 
     async def move_cursors(
         self, connection: AsyncConnection, rows: Sequence[tuple[int, int, str, str, str]]
@@ -139,20 +159,23 @@ class Sqlite:
             await connection.execute(_NUMBER_ON, rows)
 
 
+def _numbered(row: KeptRow, before: int) -> tuple[object, ...]:
+    return row if row.place is None else row._replace(place=before + row.place)
+
+
 def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
 
 
 @cache
-def _states(count: int, columns: str) -> TextClause:
-    rows = ", ".join(
-        f"({', '.join(f':k{row * _KEY_LENGTH + column}' for column in range(_KEY_LENGTH))})"
-        for row in range(count)
-    )
-    on = " AND ".join(f"object.{column} = wanted.{column}" for column in ObjectKey._fields)
-    return text(
-        f"WITH wanted ({', '.join(ObjectKey._fields)}) AS (VALUES {rows})"  # noqa: S608 constants only
-        f" SELECT wanted.*, {columns} FROM wanted LEFT JOIN object ON {on}"
+def _states(count: int, columns: str) -> str:
+    fields = ObjectKey._fields
+    rows = ", ".join(f"({place}, {', '.join('?' * len(fields))})" for place in range(count))
+    on = " AND ".join(f"object.{column} = wanted.{column}" for column in fields)
+    return (
+        f"WITH wanted (place, {', '.join(fields)}) AS (VALUES {rows})"  # noqa: S608 constants only
+        # In this order: who is wanted is looked up, not the other way round.
+        f" SELECT wanted.place, {columns} FROM wanted CROSS JOIN object ON {on}"
     )
 
 
