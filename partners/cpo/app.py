@@ -44,6 +44,7 @@ from partners.cpo.health.charger_log import WHOLE, Kind
 from partners.cpo.id_tags import IdTags
 from partners.cpo.interfaces import Interfaces
 from partners.cpo.lane import Lane
+from partners.cpo.local_lists import LocalLists
 from partners.cpo.locations import Locations
 from partners.cpo.outbox import Outbox, StoredCdr, StoredSession
 from partners.cpo.outcome import Unreachable
@@ -190,12 +191,22 @@ class CpoNode(Platform):
             clock=clock,
             patience=settings.gap_patience,
         )
+        self.local_lists = LocalLists(
+            database=node.database,
+            objects=node.objects,
+            id_tags=self.id_tags,
+            spawn=self._do_later,
+            settle=settings.central_system.settle,
+            calm=settings.settle,
+            is_on=settings.local_lists,
+        )
         self.chargings = Chargings(
             database=node.database,
             presence=self.presence,
             charging_log=self.charging_log,
             entries=self.entries,
             transactions=self.transactions,
+            local_lists=self.local_lists,
         )
         self.care = Care(
             database=node.database,
@@ -230,6 +241,7 @@ class CpoNode(Platform):
         exclusions = Exclusions(node.database)
         self.reports = Reports(node.database, configuration, self.care.log, exclusions, clock)
         self.doorkeeper.serves(self.central_system)
+        self.local_lists.begin(self.central_system, self.doorkeeper.is_accepted)
         self.rounds = self.care.rounds(self.central_system, node.changes, self._do_later)
         self._commands = Commands(
             configuration=configuration,

@@ -22,7 +22,7 @@ from hub.ocpi.timestamps import Clock
 from partners.cpo.charging_events import AuthorizationStatus, IdTagInfo
 from partners.cpo.configuration import Plug
 from partners.cpo.grants import Grant, Grants
-from partners.cpo.id_tags import ID_TAG_LENGTH, Ambiguous, IdTags
+from partners.cpo.id_tags import Ambiguous, IdTags
 from partners.cpo.outcome import Refused, Unreachable, taken
 from partners.cpo.whitelist import STATUS_OF_ALLOWED, AskTheEmsp, DecidedHere, decision
 from partners.link import NO_SUCCESS, Link, path
@@ -176,8 +176,7 @@ class Authorization:
         token = verdict.token
         if token is None:
             return IdTagInfo(verdict.status)
-        parent = token.group_id if token.group_id and len(token.group_id) <= ID_TAG_LENGTH else None
-        return IdTagInfo(verdict.status, parent, _memory(token, self.clock()))
+        return IdTagInfo(verdict.status, self.id_tags.group(token), _memory(token, self.clock()))
 
 
 def _granted(grant: Grant) -> Verdict:

@@ -22,6 +22,7 @@ from partners.cpo.charging_events import (
 from partners.cpo.charging_log import Charging, ChargingLog, ConnectorState
 from partners.cpo.configuration import Plug
 from partners.cpo.entries import Entries, answer_to
+from partners.cpo.local_lists import LocalLists
 from partners.cpo.meter_values import MeterSample
 from partners.cpo.metering import StateChange
 from partners.cpo.presence import Presence
@@ -42,6 +43,7 @@ class Chargings:
     charging_log: ChargingLog
     entries: Entries
     transactions: Transactions
+    local_lists: LocalLists
 
     # The charge point itself.
 
@@ -50,16 +52,19 @@ class Chargings:
         self.presence.came(charge_point)
         with self.database.grouped():
             self.entries.refresh(charge_point)
+        self.local_lists.came(charge_point)
 
     async def disconnected(self, charge_point: str) -> None:
         """The link is lost; what it means for the EVSEs is seen after the grace."""
         self.presence.left(charge_point)
+        self.local_lists.left(charge_point)
         self.entries.owe()
 
     async def booted(self, charge_point: str, boot: BootInfo) -> None:
         """The charge point says who it is."""
         with self.database.grouped():
             self.charging_log.booted(charge_point, boot)
+        self.local_lists.came(charge_point)
         self.entries.owe()
         await self.database.on_disk()
 

@@ -19,6 +19,8 @@ from partners.objects import Objects
 from schemas.v2_2_1 import Token, TokenType
 
 ID_TAG_LENGTH = 20
+#: In the place of a token's type: what is meant is a group of tokens.
+_GROUP = "GROUP"
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS surrogate (
@@ -60,12 +62,22 @@ class IdTags:
         """
         if len(token.uid) <= longest:
             return token.uid
-        _, *key = token_key(token)
-        row = self._database.row(
-            "SELECT id_tag FROM surrogate WHERE country_code = ? AND party_id = ? AND uid = ? AND type = ?",
-            key,
-        )
-        return self._new_surrogate(key) if row is None else str(row["id_tag"])
+        return self.id_tag_of(token_key(token), longest)
+
+    def id_tag_of(self, key: ObjectKey, longest: int = ID_TAG_LENGTH) -> str:
+        """The id tag of the token with this key, which may be gone by now."""
+        _, *whose = key
+        return key.object_id if len(key.object_id) <= longest else self._surrogate(whose)
+
+    def group(self, token: Token) -> str | None:
+        """The id under which charge points know the group of a token; None: it has none.
+
+        A group is called the same in all versions of OCPP, in lists and in answers.
+        """
+        if not token.group_id or len(token.group_id) <= ID_TAG_LENGTH:
+            return token.group_id or None
+        owner = (token.country_code.upper(), token.party_id.upper())
+        return self._surrogate([*owner, token.group_id.upper(), _GROUP])
 
     def token(self, id_tag: str) -> Token | None:
         """The token that an id tag stands for.
@@ -91,6 +103,13 @@ class IdTags:
             )
             stored = [] if one is None else [one]
         return [Token.read(each.text, tolerant=True) for each in stored if each.is_valid]
+
+    def _surrogate(self, key: list[str]) -> str:
+        row = self._database.row(
+            "SELECT id_tag FROM surrogate WHERE country_code = ? AND party_id = ? AND uid = ? AND type = ?",
+            key,
+        )
+        return self._new_surrogate(key) if row is None else str(row["id_tag"])
 
     def _new_surrogate(self, key: list[str]) -> str:
         for id_tag in self._candidates(key):

@@ -10,6 +10,7 @@ from hub.ocpi.backoff import Backoff
 from partners import configuration_file
 from partners.configuration_file import (
     ENERGY,
+    FLAG,
     SECONDS,
     SOME_SECONDS,
     TEXT,
@@ -72,6 +73,8 @@ class CpoSettings:
     pace: Pace = field(default_factory=Pace)
     #: The longest charging period of a running Session.
     longest_period: timedelta = timedelta(minutes=15)
+    #: Whether charge points get local authorization lists, in step with the tokens of the eMSPs.
+    local_lists: bool = True
     #: A change of status is told at once; those that follow it within this time are told as one.
     settle: timedelta = timedelta(seconds=0.5)
     #: How long somebody who cannot be reached is left alone.
@@ -147,6 +150,7 @@ _OWN: Final[Mapping[str, Setting]] = {
     "offline_grace_seconds": Setting("offline_grace", SECONDS),
     "authorize_within_seconds": Setting("authorize_within", SOME_SECONDS),
     "longest_period_seconds": Setting("longest_period", SOME_SECONDS),
+    "local_lists": Setting("local_lists", FLAG),
     "start_within_seconds": Setting("start_within", SOME_SECONDS),
     "profile_pause_seconds": Setting("profile_pause", SECONDS),
     "settle_seconds": Setting("settle", SECONDS),

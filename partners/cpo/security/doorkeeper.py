@@ -102,6 +102,12 @@ class Doorkeeper:
             self.spawn(self._settle(charge_point, profile))
         return Registration.PENDING
 
+    def is_accepted(self, charge_point: str) -> bool:
+        """Whether a charger may be spoken to as one that is set and charges."""
+        account = self.book.find(charge_point)
+        is_allowed = account is not None and account.standing is Standing.ALLOWED
+        return is_allowed and charge_point not in self._under_way and charge_point not in self._ready
+
     def may_say(self, charge_point: str, action: str) -> bool:
         """Whether a charger is heard; one that is known always is, so that nothing is lost."""
         if action in _OF_STRANGERS:
