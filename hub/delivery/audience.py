@@ -13,6 +13,7 @@ module, and only where the policy lets the two parties exchange it.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from hub.delivery.changes import Change
 from hub.directory.directory import Platform
@@ -22,6 +23,9 @@ from schemas.v2_2_1 import InterfaceRole, Role
 CLIENT_INFO = "hubclientinfo"
 #: What a National Access Point is interested in.
 NAP_MODULES = frozenset({"locations", "tariffs"})
+
+#: Receivers of which there is one value each.
+MOST_REMEMBERED = 100_000
 
 #: Whether a party's objects of a module may go to another party.
 MayExchange = Callable[[Party, Party, str], bool]
@@ -47,17 +51,61 @@ class Receiver:
         return CLIENT_INFO if self.party_role is None else str(self.party_role)
 
 
+@lru_cache(maxsize=MOST_REMEMBERED)
+def platform_as_such(platform_id: int) -> Receiver:
+    """The platform as such, the same value each time: what is looked up so often is found by identity."""
+    return Receiver(platform_id)
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def party_on(platform_id: int, country_code: str, party_id: str, role: Role) -> Receiver:
+    """A party, so spelled, in a role on a platform; the same value each time, as above."""
+    return Receiver(platform_id, PartyRole(Party(country_code, party_id), role))
+
+
 def receivers(platform: Platform) -> tuple[Receiver, ...]:
     """The receivers that live on a platform; none until it is registered."""
     if not platform.is_registered:
         return ()
-    parties = tuple(Receiver(platform.id, registered.key) for registered in platform.roles)
-    return (Receiver(platform.id), *parties)
+    parties = [
+        party_on(platform.id, each.party.country_code, each.party.party_id, each.role)
+        for each in platform.roles
+    ]
+    return (platform_as_such(platform.id), *parties)
 
 
 def is_owed(change: Change, receiver: Receiver, platform: Platform, may_exchange: MayExchange) -> bool:
     """Whether the receiver, who lives on this platform, is owed the change."""
     return concerns(change, receiver, platform) and may_see(change, receiver, platform, may_exchange)
+
+
+class Hearing:
+    """Who lives on a platform, and what concerns them: asked once a sort of change, while it is the same."""
+
+    def __init__(self) -> None:
+        self._platform: Platform | None = None
+        self._receivers: tuple[Receiver, ...] = ()
+        self._concerned: dict[tuple[Receiver, int], bool] = {}
+
+    def receivers(self, platform: Platform) -> tuple[Receiver, ...]:
+        """As the function."""
+        self._look(platform)
+        return self._receivers
+
+    def concerns(self, change: Change, receiver: Receiver, platform: Platform) -> bool:
+        """As the function."""
+        self._look(platform)
+        about = receiver, change.sort
+        known = self._concerned.get(about)
+        if known is None:
+            known = self._concerned[about] = concerns(change, receiver, platform)
+        return known
+
+    def _look(self, platform: Platform) -> None:
+        if platform is not self._platform:
+            self._platform = platform
+            self._receivers = receivers(platform)
+            self._concerned = {}
 
 
 def may_see(change: Change, receiver: Receiver, platform: Platform, may_exchange: MayExchange) -> bool:

@@ -5,9 +5,11 @@ all; who is further behind reads from the database.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
+from itertools import count
 from typing import Any
 
 from sqlalchemy import TextClause, text
@@ -27,6 +29,8 @@ TAIL = 10_000
 LAST = 2**62
 #: Changes read from the database at once.
 CHUNK = 1_000
+#: Owners, and sorts of changes, that are remembered.
+MOST_OWNERS = MOST_SORTS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +53,33 @@ class Change:
     newest: int
     #: The party that sent it: only its owner changes an object.
     owner: Party = field(init=False, compare=False)
+    #: Of one sort are changes of one module, by one owner, sent in one role by one platform.
+    sort: int = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "owner", Party(self.key.country_code, self.key.party_id))
+        owner = _owner(self.key.country_code, self.key.party_id)
+        object.__setattr__(self, "owner", owner)
+        sort = _sort(self.key.module, owner, self.sender_role, self.sender_platform_id)
+        object.__setattr__(self, "sort", sort)
 
     @property
     def is_partial(self) -> bool:
         """Whether it says only what changed."""
         return bool(self.body)
+
+
+@lru_cache(maxsize=MOST_OWNERS)
+def _owner(country_code: str, party_id: str) -> Party:
+    return Party(country_code, party_id)
+
+
+_sorts = count()
+
+
+@lru_cache(maxsize=MOST_SORTS)
+def _sort(_module: str, _owner: Party, _role: Role, _platform_id: int | None) -> int:
+    """A number, the same for the same; one that was forgotten is never used for another sort."""
+    return next(_sorts)
 
 
 _COLUMNS = (
@@ -119,12 +142,21 @@ class ChangeLog:
 
     async def after(self, seq: int, limit: int) -> list[Change]:
         """The changes that follow, in order, as far as the log was read on: states are known up to there."""
-        if seq >= self._start:
-            place = bisect_right(self._tail, seq, key=lambda change: change.seq)
-            return self._tail[place : place + limit]
+        at_hand = self.at_hand(seq, limit)
+        if at_hand is not None:
+            return list(at_hand)
         async with self._database.reading() as connection:
             rows = await connection.execute(_READ, {"after": seq, "end": self.end, "limit": limit})
             return [_change(row) for row in rows]
+
+    def at_hand(self, seq: int, limit: int) -> Sequence[Change] | None:
+        """The same, without waiting; None where they are not in memory."""
+        if seq >= self.end:
+            return ()
+        if seq < self._start:
+            return None
+        place = bisect_right(self._tail, seq, key=_number)
+        return self._tail[place : place + limit]
 
     def newest(self, change: Change) -> int:
         """The number of the newest known change of the same object."""
@@ -133,6 +165,10 @@ class ChangeLog:
     async def states(self, keys: Iterable[ObjectKey]) -> dict[ObjectKey, KeptState]:
         """The newest states of these objects; what was never known, or is long deleted, is missing."""
         return await self._states.read(self._database, keys, self._newest)
+
+    def states_at_hand(self, keys: Collection[ObjectKey]) -> dict[ObjectKey, KeptState] | None:
+        """The same, without waiting; None where one is not in memory."""
+        return self._states.at_hand(keys)
 
     async def trim(self, since: datetime) -> None:
         """Forget what was accepted before, and the deleted objects of which no change is left.
@@ -164,6 +200,10 @@ class ChangeLog:
                 del self._newest[change.key]
         self._start = self._tail[count - 1].seq
         del self._tail[:count]
+
+
+def _number(change: Change) -> int:
+    return change.seq
 
 
 def _change(row: Any) -> Change:

@@ -12,8 +12,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from hub.delivery.audience import Receiver
-from hub.ocpi.party import Party, PartyRole
+from hub.delivery.audience import Receiver, party_on, platform_as_such
 from hub.store.database import Database
 from hub.store.dialects import dialect_of
 from hub.store.leases import THE_HUB, Leases
@@ -156,5 +155,5 @@ def _receiver(row: Any) -> Receiver:
 def receiver_in(platform_id: int, role: str, country_code: str, party_id: str) -> Receiver:
     """The receiver that stands so in the tables."""
     if not role:
-        return Receiver(platform_id)
-    return Receiver(platform_id, PartyRole(Party(country_code, party_id), Role(role)))
+        return platform_as_such(platform_id)
+    return party_on(platform_id, country_code, party_id, Role(role))

@@ -1,7 +1,7 @@
 """The newest states of objects, kept in memory for the many receivers that are sent the same one."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from hub.ocpi.description import ObjectKey
 from hub.store.database import Database
@@ -30,6 +30,16 @@ class NewestStates:
         while self._size > self._largest:
             _, dropped = self._states.popitem(last=False)
             self._size -= len(dropped.state.body)
+
+    def at_hand(self, keys: Collection[ObjectKey]) -> dict[ObjectKey, KeptState] | None:
+        """The states of these objects; None where one of them is not kept here."""
+        found: dict[ObjectKey, KeptState] = {}
+        for key in keys:
+            state = self._states.get(key)
+            if state is None:
+                return None
+            found[key] = state
+        return found
 
     async def read(
         self, database: Database, keys: Iterable[ObjectKey], newest: Mapping[ObjectKey, int]

@@ -13,20 +13,31 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from hub.delivery.audience import CLIENT_INFO, MayExchange, Receiver, concerns, is_owed, may_see, receivers
+from hub.delivery.addresses import Addresses
+from hub.delivery.audience import CLIENT_INFO, Hearing, MayExchange, Receiver, may_see, receivers
 from hub.delivery.changes import Change, ChangeLog
 from hub.delivery.collapse import Owed, collapsed, with_whole
 from hub.delivery.cursors import Cursors
 from hub.delivery.dead_letters import DeadLetter, DeadLetters
 from hub.delivery.partial import Patches
 from hub.delivery.resyncs import Batch, Resyncs
-from hub.delivery.round import HandedOver, Round, grouped, position_after, subjects, told_places, whole_keys
+from hub.delivery.round import (
+    Group,
+    HandedOver,
+    Round,
+    grouped,
+    position_after,
+    subjects,
+    told_places,
+    whole_keys,
+)
 from hub.delivery.sending import Attempt, Letter, Sending, as_it_came, shown_to, whole
+from hub.delivery.turns import Turns
 from hub.delivery.verdict import Verdict
 from hub.directory.directory import Directory, Platform, WhenUnreachable
 from hub.ocpi.backoff import Backoff
@@ -70,6 +81,8 @@ class PumpParts:
     attempts: int = 8
     #: Changes that each receiver takes in one round.
     largest_round: int = 200
+    #: When a pump may begin with something.
+    turns: Turns = field(default_factory=Turns)
 
 
 class PumpStatus(StrEnum):
@@ -125,6 +138,11 @@ class Pump:
         self._news = asyncio.Event()
         self._life = asyncio.Event()
         self._sending = asyncio.Lock()
+        self._addresses = Addresses(parts.sending.calls)
+        self._hearing = Hearing()
+        #: Whether it was woken, and waits for its turn; whether it is its turn.
+        self._is_called = False
+        self._has_turn = False
         self._handed_over = HandedOver()
         self._patches = Patches()
         #: Faulty answers, by receiver and object.
@@ -144,7 +162,14 @@ class Pump:
         return PumpReport(self.status, self.retry_at, self.last_failure)
 
     def wake(self) -> None:
-        """There may be something to deliver, or the platform is another one now."""
+        """There may be something to deliver, or the platform is another one now: look in turn."""
+        if not self._is_called:
+            self._is_called = True
+            self._parts.turns.later(self._called)
+
+    def _called(self) -> None:
+        self._is_called = False
+        self._has_turn = True
         self._news.set()
 
     def alive(self) -> None:
@@ -169,8 +194,11 @@ class Pump:
     async def run(self) -> None:
         """Deliver until cancelled."""
         while True:
+            if not self._has_turn:
+                await self._parts.turns.take()
             self._news.clear()
             self._life.clear()
+            self._has_turn = False
             try:
                 await self._round()
             except LeaseLost:
@@ -241,56 +269,63 @@ class Pump:
         self._faults.clear()
 
     async def _planned(self, platform: Platform) -> Round:
-        parts = self._parts
-        ahead: dict[Receiver, list[Change]] = {}
+        parts, most = self._parts, self._parts.largest_round
+        ahead: dict[Receiver, Sequence[Change]] = {}
         batches: dict[Receiver, Batch] = {}
-        for receiver in receivers(platform):
+        for receiver in self._hearing.receivers(platform):
             position = parts.cursors.position(receiver)
-            if position is not None:
-                batch = await parts.resyncs.next(receiver, parts.largest_round)
-                ahead[receiver] = await parts.log.after(position, parts.largest_round)
+            if position is None:
+                continue
+            if parts.resyncs.count(receiver):
+                batch = await parts.resyncs.next(receiver, most)
                 batches |= {} if batch is None else {receiver: batch}
+            at_hand = parts.log.at_hand(position, most)
+            ahead[receiver] = await parts.log.after(position, most) if at_hand is None else at_hand
         # No await from here: all receivers are planned for by the same end of the log.
-        groups = grouped(
-            {
-                receiver: with_whole(
-                    collapsed(
-                        self._still_owed(changes, receiver, platform),
-                        parts.log.newest,
-                        parts.dead_letters.of(receiver),
-                    ),
-                    self._resynced(batches.get(receiver), receiver, platform),
-                )
-                for receiver, changes in ahead.items()
-            }
-        )
+        groups = self._grouped(platform, ahead, batches)
         to_tell, hub = subjects(groups), parts.directory().hub
         states = await self._states(whole_keys(groups))
         return Round(platform, hub, ahead, deque(groups.values()), batches, to_tell, states)
 
-    def _resynced(self, batch: Batch | None, receiver: Receiver, platform: Platform) -> Iterable[Change]:
+    def _grouped(
+        self,
+        platform: Platform,
+        ahead: Mapping[Receiver, Sequence[Change]],
+        batches: Mapping[Receiver, Batch],
+    ) -> dict[ObjectKey, Group]:
+        """What is owed now, object by object."""
+        parts = self._parts
+        owed: dict[Receiver, dict[ObjectKey, Owed]] = {}
+        for receiver, changes in ahead.items():
+            new = [each for each in changes if self._is_open(each, receiver, platform)]
+            if new:
+                owed[receiver] = collapsed(new, parts.log.newest, parts.dead_letters.of(receiver))
+            if (batch := batches.get(receiver)) is not None:
+                resynced = self._resynced(batch, receiver, platform)
+                owed[receiver] = with_whole(owed.get(receiver, {}), resynced)
+        return grouped(owed) if owed else {}
+
+    def _resynced(self, batch: Batch, receiver: Receiver, platform: Platform) -> Iterable[Change]:
         """The objects of a batch that the receiver is to be told of."""
-        if batch is None:
-            return
         for place, change in batch.places:
-            is_open = place not in batch.told and concerns(change, receiver, platform)
+            is_open = place not in batch.told and self._hearing.concerns(change, receiver, platform)
             if is_open and (
                 _can_be_taken_back(change) or may_see(change, receiver, platform, self._parts.may_exchange)
             ):
                 yield change
 
-    def _still_owed(
-        self, changes: Iterable[Change], receiver: Receiver, platform: Platform
-    ) -> Iterable[Change]:
-        return (change for change in changes if self._is_open(change, receiver, platform))
-
     def _is_open(self, change: Change, receiver: Receiver, platform: Platform) -> bool:
         """Whether the receiver is owed the change, and has not got it."""
-        is_new = not self._handed_over.has(receiver, change)
-        return is_new and is_owed(change, receiver, platform, self._parts.may_exchange)
+        return (
+            self._hearing.concerns(change, receiver, platform)
+            and not self._handed_over.has(receiver, change)
+            and may_see(change, receiver, platform, self._parts.may_exchange)
+        )
 
-    async def _states(self, keys: Iterable[ObjectKey]) -> dict[ObjectKey, State]:
-        kept = await self._parts.log.states(keys)
+    async def _states(self, keys: Collection[ObjectKey]) -> dict[ObjectKey, State]:
+        kept = self._parts.log.states_at_hand(keys)
+        if kept is None:
+            kept = await self._parts.log.states(keys)
         return {key: each.state for key, each in kept.items()}
 
     async def _hand_over(self, current: Round) -> None:
@@ -305,6 +340,7 @@ class Pump:
     async def _work(self, current: Round) -> None:
         while current.waiting and self._goes_on(current):
             for receiver, owed in current.waiting.popleft():
+                await self._turn(current)
                 if self._goes_on(current):
                     try:
                         attempt = await self._attempt(current, receiver, owed)
@@ -315,6 +351,13 @@ class Pump:
                         current.open.discard((receiver, owed.change.key))
                     else:
                         self._note(current, attempt)
+
+    async def _turn(self, current: Round) -> None:
+        """Wait until it may begin with something; the first time, the turn is that of the round."""
+        if current.has_turn:
+            current.has_turn = False
+        else:
+            await self._parts.turns.take()
 
     def _goes_on(self, current: Round) -> bool:
         """Whether something more may be sent in this round."""
@@ -333,7 +376,8 @@ class Pump:
         if rest <= 0:
             raise LeaseLost(self._platform_id)
         within = timedelta.max if rest == math.inf else timedelta(seconds=rest)
-        return await self._parts.sending.send(hub, platform, receiver, change, letter, within)
+        address = self._addresses.of(hub, platform, receiver, change.key.module)
+        return await self._parts.sending.send(address, change, letter, within)
 
     async def _attempt(self, current: Round, receiver: Receiver, owed: Owed) -> Attempt | None:
         """The attempt that counts: a receiver that lacks the object is sent it whole (RT-41).
@@ -394,18 +438,24 @@ class Pump:
             self._handed_over.add(attempt.receiver, attempt.change)
         await self._parts.dead_letters.forget(attempt.subject for attempt in current.delivered)
         for attempt in (*current.delivered, *current.refused):
-            self._faults.pop(attempt.subject, None)
-        current.open -= {attempt.subject for attempt in (*current.delivered, *current.refused)}
+            subject = attempt.subject
+            self._faults.pop(subject, None)
+            current.open.discard(subject)
         for receiver, batch in current.batches.items():
             await self._parts.resyncs.told(batch, told_places(current, receiver, batch))
         for receiver, changes in current.ahead.items():
-            self._move(receiver, changes, current.platform)
+            if changes:
+                self._move(receiver, changes, current)
 
-    def _move(self, receiver: Receiver, changes: Iterable[Change], platform: Platform) -> None:
+    def _move(self, receiver: Receiver, changes: Sequence[Change], current: Round) -> None:
         position = self._parts.cursors.position(receiver)
         if position is None:
             return
-        position = position_after(position, changes, lambda each: self._is_open(each, receiver, platform))
+        if current.open:
+            platform = current.platform
+            position = position_after(position, changes, lambda each: self._is_open(each, receiver, platform))
+        else:
+            position = changes[-1].seq
         self._parts.cursors.move(receiver, position)
         self._handed_over.passed(receiver, position)
 

@@ -1,7 +1,7 @@
 """One round of a pump: what each receiver of a platform is to be told next, object by object."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hub.delivery.audience import Receiver
@@ -30,7 +30,8 @@ class HandedOver:
 
     def has(self, receiver: Receiver, change: Change) -> bool:
         """Whether the receiver got this change of the object, or a newer one."""
-        return self._seqs.get(receiver, {}).get(change.key, 0) >= change.seq
+        seqs = self._seqs.get(receiver)
+        return seqs is not None and seqs.get(change.key, 0) >= change.seq
 
     def add(self, receiver: Receiver, change: Change) -> None:
         """The receiver has the object as of this change."""
@@ -39,7 +40,9 @@ class HandedOver:
 
     def passed(self, receiver: Receiver, position: int) -> None:
         """The receiver's cursor is here now: what lies behind needs not be remembered."""
-        seqs = self._seqs.pop(receiver, {})
+        seqs = self._seqs.pop(receiver, None)
+        if not seqs:
+            return
         if ahead := {key: seq for key, seq in seqs.items() if seq > position}:
             self._seqs[receiver] = ahead
 
@@ -55,7 +58,7 @@ class Round:
     platform: Platform
     hub: Party
     #: What the log has for each receiver, owed or not, in order.
-    ahead: Mapping[Receiver, list[Change]]
+    ahead: Mapping[Receiver, Sequence[Change]]
     #: What is left to hand over.
     waiting: deque[Group]
     #: The next objects that receivers are to be told of beside the log.
@@ -66,6 +69,8 @@ class Round:
     states: dict[ObjectKey, State]
     delivered: list[Attempt] = field(default_factory=list)
     refused: list[Attempt] = field(default_factory=list)
+    #: Whether its first letter may go without another turn.
+    has_turn: bool = True
     #: Whether it ended early because this process must not go on.
     is_cut: bool = False
     #: The failure that ended the round early.

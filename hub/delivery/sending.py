@@ -5,30 +5,38 @@ whom it is (RT-35); each request has an id of its own, and the correlation id of
 ClientInfo carries no routing headers (HCI-07).
 """
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from hub.calling.calls import Calls
+from hub.calling.calls import UNAUTHORIZED, Calls, said_of
+from hub.calling.in_hand import AnswerInHand
+from hub.calling.moved import SAME_METHOD
+from hub.delivery.addresses import Address
 from hub.delivery.audience import Receiver
 from hub.delivery.changes import Change
 from hub.delivery.verdict import Verdict, verdict, verdict_on_failure
 from hub.directory.directory import Directory, Platform
-from hub.ocpi.client import Answer
+from hub.ocpi.client import read_answer
 from hub.ocpi.description import ObjectKey
-from hub.ocpi.headers import NO_ROUTING, Routing
+from hub.ocpi.envelope import SUCCESS_CODES, NotAnEnvelope, read_status_code
 from hub.ocpi.modules import MODULES
-from hub.ocpi.party import Party
-from hub.ocpi.retry_after import peace_wanted
-from hub.ocpi.transport import CallFailed
+from hub.ocpi.retry_after import ASK_TO_COME_AGAIN, peace_wanted
+from hub.ocpi.transport import CallFailed, HttpReply, HttpRequest, NotReached
 from hub.registry.hubclientinfo import acquaintance, as_known
 from hub.store.acceptance import State
-from hub.store.journal import Purpose
+from hub.store.journal import Direction, JournalEntry, Purpose
 from hub.store.object_rows import DELETABLE
-from schemas.v2_2_1 import ClientInfo, InterfaceRole
+from schemas.v2_2_1 import ClientInfo
+
+#: What a platform answers that has done nothing: it wants another token, or to be asked elsewhere.
+NOT_THE_LAST_WORD = frozenset({UNAUTHORIZED}) | SAME_METHOD
+HTTP_ERROR = 400
+NO_PEACE = timedelta()
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """What is sent to a receiver."""
 
     method: str
@@ -39,8 +47,7 @@ class Letter:
     is_partial: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """A letter that was sent, and how that ended."""
 
     receiver: Receiver
@@ -54,7 +61,7 @@ class Attempt:
     #: What was wrong; empty where nothing was.
     reason: str = ""
     #: For how long the platform wants to be left in peace.
-    retry_after: timedelta = timedelta()
+    retry_after: timedelta = NO_PEACE
 
     @property
     def subject(self) -> tuple[Receiver, ObjectKey]:
@@ -100,51 +107,114 @@ class Sending:
     timeout: timedelta
 
     async def send(
-        self,
-        hub: Party,
-        platform: Platform,
-        receiver: Receiver,
-        change: Change,
-        letter: Letter,
-        within: timedelta = timedelta.max,
+        self, address: Address, change: Change, letter: Letter, within: timedelta = timedelta.max
     ) -> Attempt:
         """Send the letter once, and judge the answer, which is not waited for longer than `within`."""
-        module = change.key.module
-        url = platform.url(module, InterfaceRole.RECEIVER, letter.tail, letter.query)
-        if url is None:
-            reason = f"{platform.name} offers no Receiver interface of {module} any more"
+        receiver = address.receiver
+        if address.endpoint is None:
+            reason = f"{address.platform.name} offers no Receiver interface of {address.module} any more"
             return Attempt(receiver, change, letter, Verdict.REFUSED, reason=reason)
-        client = self.calls.client(platform, Purpose.DELIVERY, min(self.timeout, within), module)
+        body = letter.body
+        request = HttpRequest(
+            letter.method,
+            address.url(letter.tail, letter.query),
+            address.headers(request_id := self.calls.new_id(), change.correlation_id, has_body=bool(body)),
+            body,
+            min(self.timeout, within),
+        )
         try:
-            answer = await client.call(
-                letter.method,
-                url,
-                body=letter.body,
-                routing=_routing(hub, receiver),
-                correlation_id=change.correlation_id,
-            )
+            reply, code = await self._answered(address, request, request_id, change.correlation_id)
         except CallFailed as failure:
-            reason = f"{type(failure).__name__}: {failure}"
+            reason = said_of(failure)
             return Attempt(receiver, change, letter, verdict_on_failure(failure), reason=reason)
-        attempt = _judged(receiver, change, letter, answer)
-        wait = peace_wanted(answer.reply.status, answer.reply.headers, self.calls.clock())
-        return replace(attempt, retry_after=wait) if wait else attempt
+        if code in SUCCESS_CODES and reply.status < HTTP_ERROR:
+            return Attempt(receiver, change, letter, Verdict.DELIVERED, reply.status, code)
+        return self._judged(receiver, change, letter, reply)
+
+    async def _answered(
+        self, address: Address, request: HttpRequest, request_id: str, correlation_id: str
+    ) -> tuple[HttpReply, int | None]:
+        """The platform's last word, and the status code of OCPI in it; each leg is in the journal."""
+        calls, way = self.calls, address.way
+        at = calls.clock()
+        try:
+            reply = await calls.transport.send(request)
+        except CallFailed as failure:
+            self._record(address, request, request_id, correlation_id, at, note=said_of(failure))
+            if isinstance(failure, NotReached):
+                way.not_reached(request)
+            raise
+        except asyncio.CancelledError:
+            note = "the answer was not waited for"
+            self._record(address, request, request_id, correlation_id, at, note=note)
+            raise
+        if reply.status in NOT_THE_LAST_WORD:
+            in_hand = AnswerInHand(reply, at, request_id, calls.transport, calls.clock, calls.new_id)
+            calls = replace(calls, transport=in_hand, clock=in_hand.clock)
+            patient = calls.way(Purpose.DELIVERY, address.platform, address.module)
+            reply = await patient.send(request)
+            return reply, _status_code(reply)
+        code = _status_code(reply)
+        self._record(address, request, request_id, correlation_id, at, reply=reply, status_code=code)
+        way.answered(request, request, reply)
+        return reply, code
+
+    def _record(
+        self,
+        address: Address,
+        request: HttpRequest,
+        request_id: str,
+        correlation_id: str,
+        at: datetime,
+        *,
+        reply: HttpReply | None = None,
+        status_code: int | None = None,
+        note: str = "",
+    ) -> None:
+        calls = self.calls
+        calls.journal.record(
+            JournalEntry(
+                at=at,
+                took=calls.clock() - at,
+                direction=Direction.OUT,
+                purpose=Purpose.DELIVERY,
+                correlation_id=correlation_id,
+                request_id=request_id,
+                method=request.method,
+                url=request.url,
+                platform_id=address.platform.id,
+                platform=address.platform.name,
+                module=address.module,
+                to_party=address.to_party,
+                from_party=address.from_party,
+                http_status=None if reply is None else reply.status,
+                status_code=status_code,
+                note=note,
+                request_body=request.body,
+                reply_body=b"" if reply is None else reply.body,
+            )
+        )
+
+    def _judged(self, receiver: Receiver, change: Change, letter: Letter, reply: HttpReply) -> Attempt:
+        answer = read_answer(reply, change.correlation_id)
+        found = verdict(letter.method, answer, is_partial=letter.is_partial)
+        wait = NO_PEACE
+        if reply.status in ASK_TO_COME_AGAIN:
+            wait = peace_wanted(reply.status, reply.headers, self.calls.clock())
+        return Attempt(
+            receiver,
+            change,
+            letter,
+            found,
+            http_status=reply.status,
+            status_code=None if answer.envelope is None else answer.envelope.status_code,
+            reason="" if found is Verdict.DELIVERED else answer.refusal().message,
+            retry_after=wait,
+        )
 
 
-def _judged(receiver: Receiver, change: Change, letter: Letter, answer: Answer) -> Attempt:
-    found = verdict(letter.method, answer, is_partial=letter.is_partial)
-    return Attempt(
-        receiver,
-        change,
-        letter,
-        found,
-        http_status=answer.reply.status,
-        status_code=None if answer.envelope is None else answer.envelope.status_code,
-        reason="" if found is Verdict.DELIVERED else answer.refusal().message,
-    )
-
-
-def _routing(hub: Party, receiver: Receiver) -> Routing:
-    if receiver.party_role is None:
-        return NO_ROUTING
-    return Routing(to=receiver.party_role.party, sender=hub)
+def _status_code(reply: HttpReply) -> int | None:
+    try:
+        return read_status_code(reply.body)
+    except NotAnEnvelope:
+        return None

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 
 from hub.calling.calls import Calls, said_of
+from hub.calling.in_hand import AnswerInHand
 from hub.calling.noticing import pushed
 from hub.directory.quirks import Observe
 from hub.http.client import HttpTransport
@@ -29,7 +30,6 @@ from hub.relay.leg import REDIRECTS, UNAUTHORIZED, Legs
 from hub.routing.destination import Direct
 from hub.web.edge import Passage, entry, refusal
 from hub.web.fast.answers import answer_bytes
-from hub.web.fast.in_hand import AnswerInHand
 from hub.web.looking import Looking
 from hub.web.routes import is_push
 

@@ -1,4 +1,4 @@
-"""An answer that is there already, and that the ordinary path shall go on with.
+"""An answer that is there already, and that calls shall go on with as if they had just asked.
 
 A redirect that may be followed, a token that was refused: what comes then is more than one request, and
 stands in `hub.calling`. It is handed the answer as if it had just asked.
