@@ -24,11 +24,16 @@ from hub.ocpi.transport import joined_url
 from hub.store.journal import Purpose
 from schemas.v2_2_1 import InterfaceRole
 
+#: The first successes that an address answers with are all looked at for quirks, and then one of so many:
+#: a platform does what it does each time, and looking costs as much as all of the judging.
+LOOKED_AT, THEN_ONE_OF = 64, 16
+
 
 class Address:
     """One receiver's interface of one module."""
 
     __slots__ = (
+        "_answers",
         "_ends_with_slash", "_routing_headers", "_stem", "_token", "endpoint", "from_party", "module",
         "platform", "receiver", "to_party", "way",
     )  # fmt: skip
@@ -54,6 +59,12 @@ class Address:
         slash = platform.quirks.value(Quirk.TRAILING_SLASH, about(module, InterfaceRole.RECEIVER))
         self._ends_with_slash: Final = slash == EVERYWHERE
         self._stem: Final = (self.endpoint or "").rstrip("/")
+        self._answers = 0
+
+    def is_looked_at(self) -> bool:
+        """Whether the success that just came is to be looked at for what it shows of the platform."""
+        self._answers += 1
+        return self._answers <= LOOKED_AT or self._answers % THEN_ONE_OF == 0
 
     def url(self, tail: str, query: str) -> str:
         """Of something below the interface."""

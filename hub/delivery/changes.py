@@ -155,8 +155,12 @@ class ChangeLog:
             return ()
         if seq < self._start:
             return None
-        place = bisect_right(self._tail, seq, key=_number)
-        return self._tail[place : place + limit]
+        tail = self._tail
+        # Numbers mostly follow each other without a gap: then it is known where a place is.
+        place = len(tail) - (self.end - seq)
+        if place < 0 or (tail[place - 1].seq if place else self._start) != seq:
+            place = bisect_right(tail, seq, key=_number)
+        return tail[place : place + limit]
 
     def newest(self, change: Change) -> int:
         """The number of the newest known change of the same object."""

@@ -7,12 +7,13 @@ something is sent twice, and nothing is lost.
 import asyncio
 from collections.abc import Collection, Mapping
 from datetime import timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import text
 
-from hub.delivery.audience import Receiver, party_on, platform_as_such
+from hub.delivery.audience import MOST_REMEMBERED, Receiver, party_on, platform_as_such
 from hub.store.database import Database
 from hub.store.dialects import dialect_of
 from hub.store.leases import THE_HUB, Leases
@@ -114,9 +115,7 @@ class Cursors:
             async with self._database.writing() as connection:
                 ours = await self._leases.kept(connection, {each.platform_id for each in moved})
                 rows = [
-                    (self._positions[each], *receiver_columns(each).values())
-                    for each in moved
-                    if each.platform_id in ours
+                    (self._positions[each], *_columns(each)) for each in moved if each.platform_id in ours
                 ]
                 if rows:
                     await dialect_of(connection).move_cursors(connection, rows)
@@ -136,16 +135,18 @@ class Cursors:
 
 def receiver_columns(receiver: Receiver) -> dict[str, Any]:
     """The receiver as it stands in the tables: folded, empty where it is a platform as such."""
+    return dict(zip(_NAMES, _columns(receiver), strict=True))
+
+
+_NAMES = ("platform_id", "role", "country_code", "party_id")
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _columns(receiver: Receiver) -> tuple[int, str, str, str]:
     if receiver.party_role is None:
-        return {"platform_id": receiver.platform_id, "role": "", "country_code": "", "party_id": ""}
+        return receiver.platform_id, "", "", ""
     party, role = receiver.party_role
-    country_code, party_id = party.folded
-    return {
-        "platform_id": receiver.platform_id,
-        "role": str(role),
-        "country_code": country_code,
-        "party_id": party_id,
-    }
+    return receiver.platform_id, str(role), *party.folded
 
 
 def _receiver(row: Any) -> Receiver:

@@ -20,7 +20,11 @@ from hub.directory.directory import Directory, Platform
 from hub.store.leases import THE_HUB, Lease, LeaseLost, Leases
 
 #: How often cursors are written, at most.
-FLUSH_EVERY = timedelta(seconds=0.2)
+FLUSH_EVERY = timedelta(seconds=0.5)
+#: How often leases are looked at when something was accepted, though nobody said that they are others.
+FOLLOW_EVERY = timedelta(seconds=0.5)
+#: How often the log is looked at, at most: what comes meanwhile is taken in together.
+LOOK_PAUSE = timedelta(milliseconds=10)
 #: How often the log is looked at even if nobody said that there is something.
 LOOK_EVERY = timedelta(seconds=10)
 #: The pause after a task of delivery failed, for example because the disk is full.
@@ -62,9 +66,15 @@ class Pumps:
         self._pumps: dict[int, _Running] = {}
         self._seen: dict[int, Platform] = {}
         self._seen_directory: Directory | None = None
+        #: The Directory in which the platforms are as seen.
+        self._followed: Directory | None = None
+        #: Whether leases may be others than those that pumps run by.
+        self._are_leases_new = True
+        #: When they are looked at in any case: they end by themselves.
+        self._follow_by = 0.0
         #: Whether it was this process's chore to forget who is gone, when that was last looked at.
         self._did_chores = False
-        leases.heard_by(self.wake)
+        leases.heard_by(self._leases_changed)
         leases.let_go_by(self._let_go)
         leases.reported_by(self._reports)
         leases.errands.done_by(RESEND, self._asked_elsewhere)
@@ -74,6 +84,10 @@ class Pumps:
     def wake(self) -> None:
         """Something was accepted, or the Directory is another one."""
         self._news.set()
+
+    def _leases_changed(self) -> None:
+        self._are_leases_new = True
+        self.wake()
 
     def alive(self, platform_id: int) -> None:
         """The platform gave a sign of life: its back-off ends."""
@@ -160,19 +174,30 @@ class Pumps:
         """Follow Directory and log, and wake the pumps."""
         while True:
             self._news.clear()
-            await self._follow_directory()
-            await self._follow_leases(tasks)
-            await self._follow_agreements()
+            await self._follow(tasks)
             await self.parts.log.read_on()
             for running in self._pumps.values():
                 running.pump.wake()
             while self._asked:
                 tasks.create_task(self._send_asked(self._asked.pop()))
+            await asyncio.sleep(LOOK_PAUSE.total_seconds())
             try:
                 async with asyncio.timeout(LOOK_EVERY.total_seconds()):
                     await self._news.wait()
             except TimeoutError:
                 log.debug("looking at the log although nobody said that there is something")
+
+    async def _follow(self, tasks: asyncio.TaskGroup) -> None:
+        """Follow Directory and leases; where neither is another one than before, that costs nothing."""
+        directory, now = self.parts.directory(), asyncio.get_running_loop().time()
+        if directory is self._followed and not self._are_leases_new and now < self._follow_by:
+            return
+        # Whatever fails or is new from here on is followed the next time.
+        self._followed, self._are_leases_new = None, False
+        await self._follow_directory()
+        await self._follow_leases(tasks)
+        await self._follow_agreements()
+        self._followed, self._follow_by = directory, now + FOLLOW_EVERY.total_seconds()
 
     async def _follow_directory(self) -> None:
         platforms = dict(self.parts.directory().platforms)
@@ -184,7 +209,8 @@ class Pumps:
         await self.parts.cursors.adopt(wanted, since=since, anew=does_chores and not self._did_chores)
         await self.parts.dead_letters.forget_all_but(wanted)
         for platform_id, running in self._pumps.items():
-            if platform_id in platforms and platforms[platform_id] != self._seen.get(platform_id):
+            # Who is as before is the same value.
+            if platform_id in platforms and platforms[platform_id] is not self._seen.get(platform_id):
                 running.pump.renewed()
         self._seen, self._did_chores = platforms, does_chores
 

@@ -156,7 +156,8 @@ class Sending:
             return reply, _status_code(reply)
         code = _status_code(reply)
         self._record(address, request, request_id, correlation_id, at, reply=reply, status_code=code)
-        way.answered(request, request, reply)
+        if code not in SUCCESS_CODES or address.is_looked_at():
+            way.answered(request, request, reply)
         return reply, code
 
     def _record(
