@@ -74,6 +74,11 @@ def receivers(platform: Platform) -> tuple[Receiver, ...]:
     return (platform_as_such(platform.id), *parties)
 
 
+def is_owed(change: Change, receiver: Receiver, platform: Platform, may_exchange: MayExchange) -> bool:
+    """Whether the receiver, who lives on this platform, is owed the change."""
+    return concerns(change, receiver, platform) and may_see(change, receiver, platform, may_exchange)
+
+
 class Hearing:
     """Who lives on a platform, and what concerns them: asked once a sort of change, while it is the same."""
 
@@ -95,12 +100,6 @@ class Hearing:
         if known is None:
             known = self._concerned[about] = concerns(change, receiver, platform)
         return known
-
-    def is_owed(
-        self, change: Change, receiver: Receiver, platform: Platform, may_exchange: MayExchange
-    ) -> bool:
-        """Whether the receiver, who lives on this platform, is owed the change."""
-        return self.concerns(change, receiver, platform) and may_see(change, receiver, platform, may_exchange)
 
     def _look(self, platform: Platform) -> None:
         if platform is not self._platform:

@@ -316,8 +316,11 @@ class Pump:
 
     def _is_open(self, change: Change, receiver: Receiver, platform: Platform) -> bool:
         """Whether the receiver is owed the change, and has not got it."""
-        is_new = not self._handed_over.has(receiver, change)
-        return is_new and self._hearing.is_owed(change, receiver, platform, self._parts.may_exchange)
+        return (
+            self._hearing.concerns(change, receiver, platform)
+            and not self._handed_over.has(receiver, change)
+            and may_see(change, receiver, platform, self._parts.may_exchange)
+        )
 
     async def _states(self, keys: Collection[ObjectKey]) -> dict[ObjectKey, State]:
         kept = self._parts.log.states_at_hand(keys)

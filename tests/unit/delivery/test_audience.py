@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from hub.delivery.audience import Hearing, Receiver, receivers
+from hub.delivery.audience import Receiver, is_owed, receivers
 from hub.delivery.changes import Change
 from hub.directory.directory import Platform
 from hub.ocpi.party import Party, PartyRole
@@ -29,7 +29,7 @@ def owed_to(change: Change, at: Platform) -> set[Role]:
     return {
         receiver.party_role.role
         for receiver in receivers(at)
-        if receiver.party_role is not None and Hearing().is_owed(change, receiver, at, everybody)
+        if receiver.party_role is not None and is_owed(change, receiver, at, everybody)
     }
 
 
@@ -70,7 +70,7 @@ def test_the_policy_decides_for_each_pair_and_module() -> None:
         asked.append((str(sender), str(receiver), module))
         return str(receiver) == "DE/ABC"
 
-    owed = [str(each) for each in receivers(at) if Hearing().is_owed(logged(), each, at, only_abc)]
+    owed = [str(each) for each in receivers(at) if is_owed(logged(), each, at, only_abc)]
     assert owed == ["DE/ABC EMSP"]
     assert asked == [("NL/TNM", "DE/ABC", "locations"), ("NL/TNM", "DE/XYZ", "locations")]
 
@@ -80,9 +80,7 @@ def test_client_info_goes_to_other_platforms_as_such() -> None:
     change = logged(module="hubclientinfo", role=Role.HUB, platform=1)
     for number, expected in ((1, []), (2, ["hubclientinfo"])):
         at = platform(number, (Role.EMSP, "DE/ABC"), (Role.CPO, "DE/ABC"))
-        assert [
-            str(each) for each in receivers(at) if Hearing().is_owed(change, each, at, everybody)
-        ] == expected
+        assert [str(each) for each in receivers(at) if is_owed(change, each, at, everybody)] == expected
 
 
 def test_client_info_is_only_for_those_who_may_exchange_something() -> None:
@@ -90,18 +88,14 @@ def test_client_info_is_only_for_those_who_may_exchange_something() -> None:
     change = logged(module="hubclientinfo", role=Role.HUB)
     at = platform(2, (Role.EMSP, "DE/ABC"), (Role.EMSP, "DE/XYZ"))
     as_such = Receiver(2)
-    assert Hearing().is_owed(change, as_such, at, lambda _s, receiver, _m: str(receiver) == "DE/XYZ")
-    assert not Hearing().is_owed(change, as_such, at, lambda *_: False)
+    assert is_owed(change, as_such, at, lambda _s, receiver, _m: str(receiver) == "DE/XYZ")
+    assert not is_owed(change, as_such, at, lambda *_: False)
 
 
 def test_platform_receivers_and_party_receivers_do_not_share_anything() -> None:
     at = platform(2, (Role.EMSP, "DE/ABC"))
     by_module = {
-        module: [
-            str(each)
-            for each in receivers(at)
-            if Hearing().is_owed(logged(module=module), each, at, everybody)
-        ]
+        module: [str(each) for each in receivers(at) if is_owed(logged(module=module), each, at, everybody)]
         for module in ("locations", "hubclientinfo")
     }
     assert by_module == {"locations": ["DE/ABC EMSP"], "hubclientinfo": ["hubclientinfo"]}
@@ -115,4 +109,4 @@ def test_a_platform_that_is_not_registered_has_no_receivers() -> None:
 def test_like_is_never_owed_to_like(sender: Role, receiver: Role) -> None:
     at = platform(2, (receiver, "DE/ABC"))
     as_party = Receiver(2, PartyRole(Party("DE", "ABC"), receiver))
-    assert Hearing().is_owed(logged(role=sender), as_party, at, everybody) is (sender is not receiver)
+    assert is_owed(logged(role=sender), as_party, at, everybody) is (sender is not receiver)
