@@ -246,4 +246,6 @@ class ChargerSimulator:
 def _configuration(settings: ChargerSettings) -> Configuration:
     """What can be set; what counts as a transaction, only where it can be chosen."""
     points = {"TxStartPoint": settings.tx_start.value, "TxStopPoint": settings.tx_stop.value}
-    return Configuration.standard(settings.connectors, **({} if settings.version == "1.6" else points))
+    made = Configuration.standard(settings.connectors, **({} if settings.version == "1.6" else points))
+    made.password = None if settings.password is None else settings.password.encode()
+    return made

@@ -74,6 +74,9 @@ def run(
     speed: Annotated[float, typer.Option(min=0.001, help="Simulated seconds in a real second.")] = 1,
     power_kw: Annotated[float, typer.Option(min=1, help="What each connector can give, kW.")] = 22,
     phases: Annotated[int, typer.Option(min=1, max=3, help="Phases of each connector.")] = 3,
+    password: Annotated[
+        str | None, typer.Option(help="What they show when they connect (basic authentication).")
+    ] = None,
     signed: Annotated[bool, typer.Option("--signed", help="The meters sign (OCMF, ECDSA).")] = False,
     battery_kwh: Annotated[float, typer.Option(min=1, help="Battery of the cars that come, kWh.")] = 60,
     soc: Annotated[int, typer.Option(min=0, max=99, help="State of charge on arrival, per cent.")] = 30,
@@ -121,6 +124,7 @@ def run(
         max_power_w=_thousands(power_kw),
         phases=phases,
         signs=signed,
+        password=password,
         vehicle=Vehicle(capacity_wh=_thousands(battery_kwh), soc=Decimal(soc) / 100),
         car_comes_on_remote_start=(tap, script, fleet_size) == (None, None, None),
     )

@@ -3,9 +3,11 @@
 2.x calls the same things variables of components: `dialects/v2_variables.py`.
 """
 
+import string
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from partners.charger.smart_charging import MAX_PERIODS, MAX_STACK_LEVEL
 from partners.charger.states import Outcome, TxStart, TxStop
@@ -52,6 +54,24 @@ _LISTS = {
 }
 
 
+def _bytes(value: str) -> bytes | None:
+    """What an AuthorizationKey stands for: 16 to 20 bytes, told in hexadecimal."""
+    is_key = set(value) <= set(string.hexdigits) and len(value) in range(32, 41, 2)
+    return bytes.fromhex(value) if is_key else None
+
+
+def _text(value: str) -> bytes | None:
+    """A BasicAuthPassword is what is sent, 16 to 40 characters."""
+    return value.encode() if len(value) in range(16, 41) else None
+
+
+#: How a password is set, which nobody can read: 1.6 with its security extension; 2.x.
+_PASSWORDS: Final[Mapping[str, Callable[[str], bytes | None]]] = {
+    "AuthorizationKey": _bytes,
+    "BasicAuthPassword": _text,
+}
+
+
 class Key(NamedTuple):
     """A key as it is read."""
 
@@ -65,6 +85,8 @@ class Configuration:
     """Keys and their values, as texts, as OCPP has them."""
 
     values: dict[str, str]
+    #: What it shows when it connects (basic authentication); None: nothing.
+    password: bytes | None = None
 
     @classmethod
     def standard(cls, connectors: int, **more: str) -> "Configuration":
@@ -119,6 +141,8 @@ class Configuration:
 
     def change(self, key: str, value: str) -> Outcome:
         """Take a new value, if the key exists, may be changed, and the value makes sense."""
+        if key in _PASSWORDS:
+            return self._take_password(_PASSWORDS[key](value))
         if key not in self.values:
             return Outcome.NOT_SUPPORTED
         text = value.strip()
@@ -129,6 +153,17 @@ class Configuration:
             return Outcome.REJECTED
         self.values[key] = text.lower() if is_truth else text
         return Outcome.ACCEPTED
+
+    def _take_password(self, password: bytes | None) -> Outcome:
+        if password is None:
+            return Outcome.REJECTED
+        self.password = password
+        return Outcome.ACCEPTED
+
+
+def is_password(key: str) -> bool:
+    """Whether a key can be changed and not be read."""
+    return key in _PASSWORDS
 
 
 def is_read_only(key: str) -> bool:

@@ -15,6 +15,8 @@ class ChargerSettings:
     #: Of OCPP: 1.6, 2.0.1 or 2.1.
     version: str = "1.6"
     connectors: int = 1
+    #: What it shows when it connects (basic authentication); None: nothing.
+    password: str | None = None
     #: What each connector can give, W.
     max_power_w: Decimal = Decimal(22_000)
     phases: int = 3

@@ -1,6 +1,7 @@
 """How a charge point stays in touch: connect, boot, beat, say what waits; and again when the link is lost."""
 
 import asyncio
+import base64
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -71,6 +72,8 @@ class Uplink:
         self._pause = owner.settings.reconnect_after
         self._is_switched_off = False
         self._is_known_unreachable = False
+        #: Set when the link is to be given up for a new one.
+        self._comes_back = asyncio.Event()
         #: Set while there may be a link.
         self._is_whole = asyncio.Event()
         self._is_whole.set()
@@ -115,6 +118,10 @@ class Uplink:
         self._boot_accepted = False
         self._boot_reason = reason
         await self._drop()
+
+    def come_back(self) -> None:
+        """Drop the link and connect again: what it shows when it connects is another thing now."""
+        self._comes_back.set()
 
     async def cut(self) -> None:
         """Have no link until it is mended."""
@@ -166,7 +173,11 @@ class Uplink:
     ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
         subprotocol = f"ocpp{self._owner.dialect.version}"
         async with session.ws_connect(
-            self._url, protocols=(subprotocol,), heartbeat=30, timeout=ClientWSTimeout(ws_close=2)
+            self._url,
+            protocols=(subprotocol,),
+            heartbeat=30,
+            timeout=ClientWSTimeout(ws_close=2),
+            headers=self._proof(),
         ) as websocket:
             if websocket.protocol != subprotocol:
                 raise LinkLost(f"the central system does not speak {subprotocol}")
@@ -185,6 +196,7 @@ class Uplink:
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(link.listen())
+            group.create_task(self._leave(websocket))
             after_boot = not self._boot_accepted
             if after_boot:
                 self._early = asyncio.Queue()
@@ -198,6 +210,19 @@ class Uplink:
             owner.connected(after_boot=after_boot)
             group.create_task(self._deliver(link))
             group.create_task(self._beat(link))
+
+    async def _leave(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
+        self._comes_back.clear()
+        await self._comes_back.wait()
+        await websocket.close()
+
+    def _proof(self) -> dict[str, str]:
+        """Basic authentication (security profiles 1 and 2), if it has a password."""
+        password = self._owner.configuration.password
+        if password is None:
+            return {}
+        shown = base64.b64encode(self._owner.charge_point.encode() + b":" + password).decode()
+        return {"Authorization": f"Basic {shown}"}
 
     async def _boot(self, link: CentralSystemLink) -> None:
         """Say who it is until it is accepted; nothing else may be said before."""

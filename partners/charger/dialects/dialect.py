@@ -30,6 +30,9 @@ class Speech(Protocol):
     def say(self, call: Call) -> None:
         """Say something that is worth nothing on a later link; nothing without a link."""
 
+    def come_back(self) -> None:
+        """Drop the link and connect again: what it shows when it connects is another thing now."""
+
     async def ask(self, call: Call) -> Mapping[str, Any]:
         """Ask something that cannot wait for a later link.
 

@@ -255,7 +255,10 @@ class Dialect16:
         return Reply({"configurationKey": [each._asdict() for each in known], "unknownKey": unknown})
 
     def _change_configuration(self, payload: _Payload) -> Reply:
-        return Reply({"status": self._station.configuration.change(payload["key"], payload["value"])})
+        known = self._station.configuration
+        before, status = known.password, known.change(payload["key"], payload["value"])
+        consequence = (self._speech.come_back,) if known.password != before else ()
+        return Reply({"status": status}, *consequence)
 
     def _clear_cache(self, _payload: _Payload) -> Reply:
         self._station.reader.tokens.forget()

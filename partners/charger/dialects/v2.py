@@ -366,8 +366,10 @@ class Dialect2:
 
     def _set_variables(self, payload: _Payload) -> Reply:
         known = self._station.configuration
+        before = known.password
         results = [variables.change(known, each) for each in payload["setVariableData"]]
-        return Reply({"setVariableResult": results})
+        consequence = (self._speech.come_back,) if known.password != before else ()
+        return Reply({"setVariableResult": results}, *consequence)
 
     def _get_base_report(self, payload: _Payload) -> Reply:
         if payload["reportBase"] == "SummaryInventory":

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from partners.charger.configuration import Configuration, is_read_only
+from partners.charger.configuration import Configuration, is_password, is_read_only
 from partners.charger.states import Outcome
 
 
@@ -32,6 +32,7 @@ VARIABLES = (
     Variable("ReservationCtrlr", "NonEvseSpecific", "ReserveConnectorZeroSupported", "boolean"),
     Variable("SampledDataCtrlr", "TxUpdatedInterval", "MeterValueSampleInterval", "integer", "s"),
     Variable("SampledDataCtrlr", "TxUpdatedMeasurands", "MeterValuesSampledData", "MemberList"),
+    Variable("SecurityCtrlr", "BasicAuthPassword", "BasicAuthPassword", "string"),
     Variable("SmartChargingCtrlr", "ProfileStackLevel", "ChargeProfileMaxStackLevel", "integer"),
     Variable("SmartChargingCtrlr", "PeriodsPerSchedule", "ChargingScheduleMaxPeriods", "integer"),
     Variable("TxCtrlr", "EVConnectionTimeOut", "ConnectionTimeOut", "integer", "s"),
@@ -52,6 +53,8 @@ def read(configuration: Configuration, wanted: Mapping[str, Any]) -> dict[str, A
         return result | {"attributeStatus": found}
     if wanted.get("attributeType", "Actual") != "Actual":
         return result | {"attributeStatus": "NotSupportedAttributeType"}
+    if is_password(found.key):
+        return result | {"attributeStatus": "Rejected"}
     return result | {"attributeStatus": "Accepted", "attributeValue": configuration.values[found.key]}
 
 
@@ -70,7 +73,7 @@ def change(configuration: Configuration, wanted: Mapping[str, Any]) -> dict[str,
 
 def report(configuration: Configuration) -> list[dict[str, Any]]:
     """All variables, as NotifyReport has them."""
-    return [_reported(each, configuration.values[each.key]) for each in VARIABLES]
+    return [_reported(each, configuration.values.get(each.key)) for each in VARIABLES]
 
 
 def rejected(wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,8 +94,11 @@ def _named(wanted: Mapping[str, Any]) -> dict[str, Any]:
     return named | {key: wanted[key] for key in ("attributeType",) if key in wanted}
 
 
-def _reported(variable: Variable, value: str) -> dict[str, Any]:
+def _reported(variable: Variable, value: str | None) -> dict[str, Any]:
     mutability = "ReadOnly" if is_read_only(variable.key) else "ReadWrite"
+    attribute = {"type": "Actual", "mutability": "WriteOnly" if value is None else mutability}
+    if value is not None:
+        attribute["value"] = value
     characteristics: dict[str, Any] = {"dataType": variable.data_type, "supportsMonitoring": False}
     if variable.unit is not None:
         characteristics["unit"] = variable.unit
@@ -102,6 +108,6 @@ def _reported(variable: Variable, value: str) -> dict[str, Any]:
     return {
         "component": {"name": variable.component},
         "variable": named,
-        "variableAttribute": [{"type": "Actual", "value": value, "mutability": mutability}],
+        "variableAttribute": [attribute],
         "variableCharacteristics": characteristics,
     }

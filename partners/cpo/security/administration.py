@@ -1,6 +1,7 @@
 """What the command line may ask about chargers as those who connect."""
 
-from typing import Any
+import string
+from typing import Any, Final
 
 from hub.ocpi.timestamps import format_timestamp
 from partners.administration import AdminHandlers, AdminRequest, NotPossible
@@ -9,11 +10,14 @@ from partners.cpo.questions import Setting
 from partners.cpo.security.charger_book import ChargerAccount, Standing
 from partners.cpo.security.doorkeeper import Doorkeeper
 from partners.cpo.security.passwords import LONGEST, SHORTEST, new_password
-from partners.ocpp.link import Unanswered
+from partners.ocpp.link import NoAnswer, Refused, Unanswered
 
 #: 1.6: hexadecimal digits of what is sent; 2.x: what is sent.
 _PASSWORD = Setting("AuthorizationKey", "SecurityCtrlr", "BasicAuthPassword")
-_LONGEST_NAME = 48
+_KEY_LENGTHS: Final = range(32, 41, 2)
+_LONGEST_NAME: Final = 48
+#: Passwords that a charger may have taken, or not.
+_MOST_OFFERED: Final = 3
 
 
 class SecurityAdministration:
@@ -56,25 +60,42 @@ class SecurityAdministration:
 
     async def _set_password(self, request: AdminRequest) -> Any:
         account, password = self._account(request), _password(request)
-        if request.value.get("tell_charger") is True:
-            await self._tell(account.id, password)
-        return {
-            **self._told(self._doorkeeper.book.set_password(account.id, password)),
-            "password": password,
-        }
+        if request.value.get("tell_charger") is not True:
+            told = self._told(self._doorkeeper.book.set_password(account.id, password))
+            return {**told, "password": password}
+        said = await self._tell(account, password)
+        return {**self._told(self._account(request)), "password": password, "charger": said}
 
-    async def _tell(self, charger: str, password: str) -> None:
-        """Set it at the charger first: what it does not take must not become right here."""
-        chargers = self._doorkeeper.chargers
+    async def _tell(self, account: ChargerAccount, password: str) -> str:
+        """Set it at the charger; what it said. Whatever happens, what it has then is right here."""
+        charger, book, chargers = account.id, self._doorkeeper.book, self._doorkeeper.chargers
+        if not chargers.is_connected(charger):
+            raise NotPossible(f"{charger} is not connected: nothing was changed")
+        if len(account.offered) >= _MOST_OFFERED:
+            raise NotPossible(
+                f"{charger} has shown none of the last {_MOST_OFFERED} passwords that it was told;"
+                " set one without --tell, and the same at the charger"
+            )
         version = chargers.version(charger)
-        is_hex = version is None or not version.is_1_6 or _is_hex(password)
-        sent = password if is_hex else password.encode().hex()
+        sent = _as_key(password) if version is not None and version.is_1_6 else password
+        # It may come back with it before its answer has been read here.
+        kept = book.offer_password(charger, password)
         try:
             word = await chargers.change_setting(charger, _PASSWORD, sent)
+        except NoAnswer:
+            return "has not answered: the old password and this one are right until it shows this one"
         except Unanswered as error:
+            # A fault of its own says nothing about what it has now: then this one stays right as well.
+            if not isinstance(error, Refused) or error.is_for_want_of_support:
+                book.refused_password(charger, kept)
             raise NotPossible(f"{charger} did not take the password: {error!r}") from error
-        if word not in {"Accepted", "RebootRequired"}:
+        if word == "RebootRequired":
+            return "takes it when it boots: the old password is right until then"
+        if word != "Accepted":
+            book.refused_password(charger, kept)
             raise NotPossible(f"{charger} did not take the password: {word}")
+        book.has_password(charger, kept)
+        return "has taken it"
 
     async def _stand(self, request: AdminRequest) -> Any:
         account = self._account(request)
@@ -136,5 +157,11 @@ def _password(request: AdminRequest) -> str:
     return str(password)
 
 
-def _is_hex(text: str) -> bool:
-    return len(text) % 2 == 0 and all(each in "0123456789abcdefABCDEF" for each in text)
+def _as_key(password: str) -> str:
+    """An AuthorizationKey: 16 to 20 bytes in hexadecimal, which stand for the text if it is none itself."""
+    if len(password) in _KEY_LENGTHS and set(password) <= set(string.hexdigits):
+        return password
+    key = password.encode().hex()
+    if len(key) not in _KEY_LENGTHS:
+        raise NotPossible("password: OCPP 1.6 takes 32 to 40 hexadecimal digits, or 16 to 20 characters")
+    return key

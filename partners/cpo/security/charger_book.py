@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from partners.cpo.security.passwords import hashed
+from partners.cpo.security.passwords import LENGTH, hashed
 from partners.database import Database
 from schemas import exact_json
 
@@ -16,7 +16,8 @@ CREATE TABLE IF NOT EXISTS charger_account (
     vendor TEXT,
     model TEXT,
     findings TEXT NOT NULL DEFAULT '[]',
-    onboarded_at TEXT
+    onboarded_at TEXT,
+    offered BLOB NOT NULL DEFAULT x''
 ) WITHOUT ROWID;
 """
 
@@ -45,6 +46,13 @@ class ChargerAccount(NamedTuple):
     #: What was wrong at the last onboarding, in words.
     findings: tuple[str, ...] = ()
     onboarded_at: str | None = None
+    #: Passwords that it was told and may have taken: right as well, until it shows one of them.
+    offered: tuple[bytes, ...] = ()
+
+    @property
+    def right(self) -> tuple[bytes, ...]:
+        """All passwords that are right."""
+        return (*(() if self.password is None else (self.password,)), *self.offered)
 
 
 class ChargerBook:
@@ -81,8 +89,23 @@ class ChargerBook:
         return self._put(self._of(charger, standing)._replace(standing=standing))
 
     def set_password(self, charger: str, password: str) -> ChargerAccount:
-        """From now on this one is right."""
-        return self._put(self._of(charger)._replace(password=hashed(password)))
+        """From now on this one is right, and no other."""
+        return self._put(self._of(charger)._replace(password=hashed(password), offered=()))
+
+    def offer_password(self, charger: str, password: str) -> bytes:
+        """The charger is told this one now, and it may be right from now on; how it is kept."""
+        account, kept = self._of(charger), hashed(password)
+        self._put(account._replace(offered=(*account.offered, kept)))
+        return kept
+
+    def has_password(self, charger: str, kept: bytes) -> ChargerAccount:
+        """The charger has this one: it is right, and no other."""
+        return self._put(self._of(charger)._replace(password=kept, offered=()))
+
+    def refused_password(self, charger: str, kept: bytes) -> None:
+        """The charger did not take this one."""
+        account = self._of(charger)
+        self._put(account._replace(offered=tuple(each for each in account.offered if each != kept)))
 
     def booted(self, charger: str, vendor: str, model: str) -> None:
         """What it says that it is."""
@@ -98,10 +121,16 @@ class ChargerBook:
         return self._accounts.get(charger) or ChargerAccount(charger, standing)
 
     def _put(self, account: ChargerAccount) -> ChargerAccount:
-        told = account._replace(findings=exact_json.encode(list(account.findings)).decode())  # type: ignore[arg-type]  # a column
+        told = (
+            *account[:5],
+            exact_json.encode(list(account.findings)).decode(),
+            account.onboarded_at,
+            b"".join(account.offered),
+        )
         self._database.execute(
             "INSERT OR REPLACE INTO charger_account"
-            " (id, standing, password, vendor, model, findings, onboarded_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            " (id, standing, password, vendor, model, findings, onboarded_at, offered)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             told,
         )
         self._accounts[account.id] = account
@@ -121,4 +150,5 @@ def _account(row: Any) -> ChargerAccount:
         row["model"],
         tuple(exact_json.decode(row["findings"])),
         row["onboarded_at"],
+        tuple(row["offered"][at : at + LENGTH] for at in range(0, len(row["offered"]), LENGTH)),
     )

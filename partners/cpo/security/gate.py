@@ -14,7 +14,7 @@ import asyncio
 import base64
 import binascii
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -95,7 +95,9 @@ class Gate:
         if self._settings.least >= TLS and not visitor.is_tls:
             raise TurnedAway(FORBIDDEN, "does not use TLS")
         if account.password is not None:
-            await self._ask(visitor, account.password)
+            await self._ask(visitor, account)
+        elif account.offered and await self._shows(visitor, account.offered):
+            pass
         elif self._settings.least >= BASIC:
             raise TurnedAway(UNAUTHORIZED, "has no password yet: ocpi-node cpo charger set-password")
 
@@ -105,19 +107,32 @@ class Gate:
             self._noted(visitor.identity, f"a certificate {refusal}, from {visitor.address}")
             raise TurnedAway(FORBIDDEN, f"its certificate {refusal}")
 
-    async def _ask(self, visitor: Visitor, kept: bytes) -> None:
-        sent = _password(visitor.authorization, visitor.identity)
-        if sent is not None and self._passwords.is_known(visitor.identity, sent, kept):
+    async def _ask(self, visitor: Visitor, account: ChargerAccount) -> None:
+        sent, kept = _password(visitor.authorization, visitor.identity), account.password
+        if sent is not None and kept is not None and self._passwords.is_known(visitor.identity, sent, kept):
             return
         attempt = (visitor.address, visitor.identity)
         await self._wait(self._wrong.pause(attempt))
-        if sent is not None and await self._passwords.is_right(visitor.identity, sent, kept):
+        if await self._shows(visitor, account.right):
             self._wrong.succeeded(attempt)
             return
         count = self._wrong.failed(attempt)
         if str(count).strip("0") == "1":  # 1, 10, 100, …: an attack shall not fill the log
             self._noted(visitor.identity, f"wrong password from {visitor.address}, {count} so far")
         raise TurnedAway(UNAUTHORIZED, f"wrong password, {count} so far")
+
+    async def _shows(self, visitor: Visitor, right: Iterable[bytes]) -> bool:
+        """Whether it shows a password that is right; one that it was only told counts alone from then on."""
+        sent = _password(visitor.authorization, visitor.identity)
+        if sent is None:
+            return False
+        for kept in right:
+            if await self._passwords.is_right(visitor.identity, sent, kept):
+                account = self._book.find(visitor.identity)
+                if account is not None and kept in account.offered:
+                    self._book.has_password(visitor.identity, kept)
+                return True
+        return False
 
     async def _wait(self, pause: timedelta) -> None:
         if not pause:

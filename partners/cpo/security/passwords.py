@@ -18,6 +18,9 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 SHORTEST: Final = 16
 LONGEST: Final = 40
 _SALT: Final = 16
+_HASH: Final = 32
+#: Of what is kept, bytes.
+LENGTH: Final = _SALT + _HASH
 _COST: Final = 2**12
 
 
@@ -75,4 +78,4 @@ def _is(password: bytes, salt: bytes, expected: bytes) -> bool:
 
 
 def _scrypt(salt: bytes) -> Scrypt:
-    return Scrypt(salt=salt, length=32, n=_COST, r=8, p=1)
+    return Scrypt(salt=salt, length=_HASH, n=_COST, r=8, p=1)
