@@ -92,7 +92,7 @@ class Doorkeeper:
         if account is None or account.standing is not Standing.ALLOWED:
             return Registration.PENDING
         profile = self._profile(charge_point)
-        if profile is None:
+        if profile is None or not self._wants(charge_point, profile):
             return Registration.ACCEPTED
         if charge_point in self._ready:
             self._ready.discard(charge_point)
@@ -173,6 +173,11 @@ class Doorkeeper:
         account = self.book.find(charge_point)
         vendor, model = (None, None) if account is None else (account.vendor, account.model)
         return fitting(self.onboarding.profiles, charge_point, vendor, model)
+
+    def _wants(self, charge_point: str, profile: SettingsProfile) -> bool:
+        """Whether there is anything to set; a profile may be there for its relaxations alone."""
+        version = self.chargers.version(charge_point)
+        return version is not None and bool(profile.wanted(is_1_6=version.is_1_6))
 
     async def _settle(self, charge_point: str, profile: SettingsProfile) -> None:
         try:

@@ -83,6 +83,57 @@ async def test_a_call_that_cannot_be_answered_is_refused_by_its_own_code(
     assert [event.name for event in node.cpo.events] == ["connected", "disconnected"]
 
 
+HASHED = {"hashAlgorithm": "SHA256", "issuerNameHash": "a", "issuerKeyHash": "b", "serialNumber": "c"}
+NAMESPACE = "urn:iso:15118:2:2013:MsgDef"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("action", "payload"),
+    [
+        (
+            "Get15118EVCertificate",
+            {"iso15118SchemaVersion": NAMESPACE, "action": "Install", "exiRequest": "gJgCAA=="},
+        ),
+        ("GetCertificateStatus", {"ocspRequestData": HASHED | {"responderURL": "http://ocsp.example"}}),
+        (
+            "NotifyEVChargingSchedule",
+            {
+                "timeBase": AT,
+                "evseId": 1,
+                "chargingSchedule": {
+                    "id": 1,
+                    "chargingRateUnit": "W",
+                    "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 1}],
+                },
+            },
+        ),
+    ],
+)
+async def test_what_we_do_not_offer_of_iso_15118_is_not_supported_and_the_link_stays(
+    version: str, action: str, payload: dict[str, Any]
+) -> None:
+    async with cpo_node() as node, raw_charge_point(node.url(), [version]) as station:
+        assert (await station.ask("1", action, payload))[:3] == [4, "1", "NotSupported"]
+        assert (await station.ask("2", "Heartbeat", {}))[:2] == [3, "2"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("action", "payload"),
+    [
+        ("FirmwareStatusNotification", {"status": "Downloading"}),
+        ("PublishFirmwareStatusNotification", {"status": "Downloading"}),
+        ("LogStatusNotification", {"status": "Uploading", "requestId": 1}),
+    ],
+)
+async def test_what_is_only_noted_of_firmware_and_logs_is_answered(
+    version: str, action: str, payload: dict[str, Any]
+) -> None:
+    async with cpo_node() as node, raw_charge_point(node.url(), [version]) as station:
+        assert await station.ask("1", action, payload) == [3, "1", {}]
+
+
 async def test_a_meter_value_list_without_end_is_refused_with_few_words() -> None:
     wrong = [{"timestamp": AT, "sampledValue": [{"value": "1"}]}] * 1000
     async with cpo_node() as node, raw_charge_point(node.url(), ["ocpp2.0.1"]) as station:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from hub.ocpi.timestamps import utc_now
 from partners.charger.charge_point import ChargerSimulator
+from partners.charger.settings import ChargerSettings
 from partners.charger.simulated_time import SimulatedTime
 from partners.cli import app
 from partners.configuration_file import SettingsWrong
@@ -23,6 +24,9 @@ from tests.fixtures.cpo_world import cpo_settings
 from tests.unit.partners.ocpp_world import patiently
 
 KEY = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334"
+
+
+each_version = pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
 
 
 class Terminal:
@@ -62,12 +66,17 @@ async def test_chargers_are_added_given_passwords_blocked_and_allowed() -> None:
         assert "BEGIN CERTIFICATE" in (await terminal.run("authority"))["certificate"]
 
 
-async def test_a_charger_asks_for_a_certificate_when_it_is_told_to_and_loses_it_when_it_is_revoked() -> None:
+@each_version
+async def test_a_charger_asks_for_a_certificate_when_it_is_told_to_and_loses_it_when_it_is_revoked(
+    version: str,
+) -> None:
     settings = cpo_settings()
     settings = replace(settings, security=replace(settings.security, organisation="ocpi-hub"))
     async with (
         CpoNode(settings) as node,
-        ChargerSimulator(f"{node.ocpp_url}/CP1", time=SimulatedTime(utc_now, 600)) as charger,
+        ChargerSimulator(
+            f"{node.ocpp_url}/CP1", ChargerSettings(version=version), time=SimulatedTime(utc_now, 600)
+        ) as charger,
     ):
         terminal = Terminal(node)
         await patiently(charger.until_connected())
@@ -77,6 +86,32 @@ async def test_a_charger_asks_for_a_certificate_when_it_is_told_to_and_loses_it_
         assert certificate["is_revoked"] is False
         assert (await terminal.run("revoke", "CP1"))["revoked"] == 1
         assert (await terminal.run("show", "CP1"))["certificates"][0]["is_revoked"] is True
+
+
+@each_version
+async def test_a_certificate_is_renewed_over_the_wire_before_it_ends(version: str) -> None:
+    """SignCertificate and CertificateSigned, in each version; whoever has time left is left alone."""
+    settings = cpo_settings()
+    ends_soon = replace(settings.security, organisation="ocpi-hub", life=timedelta(days=20))
+    async with (
+        CpoNode(replace(settings, security=ends_soon)) as node,
+        ChargerSimulator(
+            f"{node.ocpp_url}/CP1", ChargerSettings(version=version), time=SimulatedTime(utc_now, 600)
+        ) as charger,
+    ):
+        terminal = Terminal(node)
+        await patiently(charger.until_connected())
+        await terminal.run("renew", "CP1")
+        await patiently(charger.until(lambda: bool(charger.dialect.certificate.chain)))
+        first = charger.dialect.certificate.chain
+        await node.doorkeeper.renew()
+        await patiently(charger.until(lambda: charger.dialect.certificate.chain not in {"", first}))
+        assert len((await terminal.run("show", "CP1"))["certificates"]) == 2
+        # A certificate with more time than that is not renewed.
+        node.doorkeeper.security = replace(ends_soon, renew_before=timedelta(days=10))
+        await node.doorkeeper.renew()
+        await patiently(charger.until_told())
+        assert len((await terminal.run("show", "CP1"))["certificates"]) == 2
 
 
 def configured(folder: Path, text: str, host: str = "127.0.0.1") -> Path:
