@@ -6,6 +6,9 @@ STAMP  := $(VENV)/.installed
 # On a machine with few cores tests starve each other: what failed beside others is tried once more, alone.
 ALONE  := --last-failed --last-failed-no-failures none
 
+# Tests start hundreds of programs: each would compile the whole hub again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test interop check postgresql format lint types imports fuzz differential bench conformance lock clean help
 
 help:            ## Show what can be made
