@@ -51,6 +51,7 @@ async def test_a_platform_that_connects_is_pulled_to_the_full_and_others_are_tol
     found = [LOCATION | {"x_new": [1.50], "id": f"L{number}"} for number in range(5)]
     Shelf("locations", found).at(cpo)
     Shelf("tariffs", [TARIFF]).at(cpo)
+    await emsp.receives("GET", "/sender/tokens")
     Shelf("tokens", [TOKEN]).at(emsp)
     await joined(world.hub, cpo, "cpo")
     await emsp.receives("PUT", "/receiver/locations", 5)

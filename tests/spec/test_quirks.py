@@ -16,7 +16,7 @@ from hub.directory.quirks import QUIRKS, Quirk
 from hub.settings import Pulling
 from tests.fixtures.admin_hub import asked, run
 from tests.fixtures.recorder import VERSION, Received, Recorder, Reply
-from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, Roaming, joined, roaming, settings
+from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, Roaming, joined, registered, roaming, settings
 from tests.fixtures.waiting import soon
 
 PATCHED = {"name": "Renamed", "last_updated": "2026-01-02T10:00:00Z"}
@@ -111,7 +111,7 @@ def takes_only(encoding: str) -> Callable[[Received], Reply | None]:
 async def test_a_platform_that_wants_its_token_plain_is_registered_and_spoken_to_so(world: Roaming) -> None:
     async with Recorder([("CPO", "FR", "XYZ")]) as plain:
         plain.answers("*", "", takes_only("raw"))
-        await joined(world.hub, plain, "plain")
+        await registered(world.hub, plain, "plain")
         assert (await learns(world, "plain", "token", "raw"))["source"] == "observed"
         answer = await world.emsp.call("GET", world.url("locations", "SENDER"), to="FR/XYZ", sender=EMSP)
         assert answer.code == 1000
@@ -139,7 +139,7 @@ async def test_a_pinned_encoding_holds_and_no_other_is_tried(world: Roaming) -> 
     await pins(world, "cpo", token="base64")
     world.cpo.answers("*", "", takes_only("raw"))
     assert (await get_locations(world)).code == 4000
-    await world.cpo.receives("GET", "/versions", 2)  # asked whether it is alive
+    await world.cpo.receives("GET", "/versions")  # asked whether it is alive
     assert {each.headers["Authorization"] for each in world.cpo.all()} == {
         f"Token {base64.b64encode((each.token or '').encode()).decode()}" for each in world.cpo.all()
     }
@@ -273,7 +273,7 @@ async def test_versions_that_are_found_with_a_slash_only_are_found(world: Roamin
 
 async def test_small_letters_are_read_and_a_party_is_addressed_as_it_spells_itself(world: Roaming) -> None:
     async with Recorder([("cpo", "fr", "xyz")]) as small:
-        await joined(world.hub, small, "small")
+        await registered(world.hub, small, "small")
         await learns(world, "small", "lower-case", "yes")
         await world.emsp.call("GET", world.url("locations", "SENDER"), to="FR/XYZ", sender=EMSP)
         assert small.all("GET", "/sender/locations")[0].to == "fr/xyz"
