@@ -25,6 +25,8 @@ from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, OTHER_EMSP, TARIFF
 from tests.fixtures.waiting import until
 from tests.fixtures.workers import WorkersProgram, workers_program
 
+#: Processes are started, killed and waited for, each for as long as a busy machine takes.
+pytestmark = pytest.mark.timeout(240)
 Found = TypeVar("Found")
 WORKERS = 2
 RECEIVERS = (EMSP, OTHER_EMSP, "FR/EMS", "DE/EMS")
