@@ -51,8 +51,15 @@ class Exchange:
         Raises:
             OcpiError: it is refused; the class and the message say why.
         """
-        decided = await self.deciding.decision(message, caller)
-        message, value, sender = decided.message, decided.value, decided.sender
+        return await self.follow(await self.deciding.decision(message, caller))
+
+    async def follow(self, decided: Decision) -> Reply:
+        """The answer to a message of which is decided what becomes of it.
+
+        Raises:
+            OcpiError: it is refused all the same; the class and the message say why.
+        """
+        message, value, caller, sender = decided.message, decided.value, decided.caller, decided.sender
         from_hub = Routing(to=sender, sender=decided.hub)
         match decided.to:
             case Direct() as to:

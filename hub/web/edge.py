@@ -105,19 +105,24 @@ async def _answered(request: web.Request, handler: Handler, passage: Passage, cl
         return refused(error, clock(), passage)
     except web.HTTPException as error:
         return refused(_named(error), clock(), passage)
-    except Exception as error:
-        if is_away(error):
-            log.warning("correlation id %s: %s", passage.ids.correlation_id, error)
-            return refused(ServerError("the hub cannot reach its database now"), clock(), passage)
-        if is_without_means(error):
-            log.exception("correlation id %s: the database cannot write", passage.ids.correlation_id)
-            return refused(ServerError("it could not be stored"), clock(), passage)
-        # The edge where nothing may escape: the caller gets an envelope, the operator the trace.
-        log.exception("failed to answer correlation id %s", passage.ids.correlation_id)
-        return refused(InternalError(), clock(), passage)
+    except Exception as error:  # noqa: BLE001 the edge where nothing may escape
+        return refused(surprise(error, passage), clock(), passage)
     if not isinstance(answer, web.Response):
         raise TypeError("partners get whole responses")
     return answer
+
+
+def surprise(error: Exception, passage: Passage) -> OcpiError:
+    """What the caller is told of an error that is none of ours: the operator gets the trace."""
+    correlation_id = passage.ids.correlation_id
+    if is_away(error):
+        log.warning("correlation id %s: %s", correlation_id, error)
+        return ServerError("the hub cannot reach its database now")
+    if is_without_means(error):
+        log.error("correlation id %s: the database cannot write", correlation_id, exc_info=error)
+        return ServerError("it could not be stored")
+    log.error("failed to answer correlation id %s", correlation_id, exc_info=error)
+    return InternalError()
 
 
 def refused(error: OcpiError, now: datetime, passage: Passage) -> web.Response:

@@ -1,11 +1,14 @@
-"""Which requests the fast path takes: those for one party whose relay waits for nothing but its answer.
+"""Which requests the fast path takes.
+
+Those for one party whose relay waits for nothing but its answer; and those for the hub that it keeps, or
+answers from what it keeps: a push for everybody, a list, an object.
 
 | left to the ordinary path | because |
 |---|---|
-| what is no functional module, or not for a party | nothing is relayed, or more must be known |
+| what is no functional module, or names nobody | nothing is relayed, or more must be known |
 | commands, charging profiles | a `response_url` is replaced, which is stored first |
 | a CDR that is sent | it may be judged before; its answer waits for its copy, and has a `Location` |
-| a list | its next page gets a URL of the hub, which is stored first |
+| a party's list | its next page gets a URL of the hub, which is stored first |
 | whatever is refused | one place refuses |
 
 To find out changes nothing: what is not taken begins anew on the ordinary path.
@@ -28,11 +31,12 @@ from hub.ocpi.headers import Routing, read_ids, read_routing
 from hub.ocpi.message import Look, Message
 from hub.ocpi.modules import MODULES, VERSION
 from hub.relay.decision import Decision
-from hub.routing.destination import Direct
+from hub.routing.destination import Broadcast, Destination, Direct, GetAll, GetOne
 from hub.store.journal import Purpose
 from hub.web.authentication import Authentication
 from hub.web.conversion import tail_below, target_of
 from hub.web.edge import Passage
+from hub.web.fast.at_the_hub import answer_at_the_hub
 from hub.web.fast.crossing import Asker, Crossing, Parts
 from hub.web.fast.heads import Head
 from hub.web.routes import ABOVE_TAIL
@@ -53,7 +57,7 @@ class Understood(NamedTuple):
     #: The parties as the request names them.
     asked: Routing
     decided: Decision
-    to: Direct
+    to: Destination
     #: What finds out what the journal shall say of it.
     look: Look | None
 
@@ -95,7 +99,10 @@ class FastPath:
             body=body,
             look=found.look,
         )
-        Crossing(self.parts, asker, head.target, passage, found.decided, found.to).begin()
+        if isinstance(found.to, Direct):
+            Crossing(self.parts, asker, head.target, passage, found.decided, found.to).begin()
+        else:
+            self.parts.spawn(answer_at_the_hub(self.parts, asker, head.target, passage, found.decided))
         return True
 
     def _understood(self, head: Head, body: bytes) -> Understood | None:
@@ -118,15 +125,19 @@ class FastPath:
         target = target_of(head.target)
         tail = tail_below(target.path, ABOVE_TAIL)
         operation, parameters = module.match(_INTERFACES[match[1]], head.method, tail)
-        if waits(operation):
+        is_for_hub = routing.to == self.parts.exchange.deciding.directory.value.hub
+        if waits(operation) and not (is_for_hub and operation.paged):
             return None
         ids = read_ids(headers, self.parts.new_id)
         message = Message(module, operation, parameters, tail, target.query, ids, routing, head.headers, body)
         decided = self.parts.exchange.deciding.at_once(message, caller.platform)
         to = decided.to
-        if not isinstance(to, Direct):
+        if isinstance(to, Direct) and not operation.paged:
+            look = self.parts.exchange.look(decided, to)
+        elif isinstance(to, Broadcast | GetAll | GetOne):
+            look = None
+        else:
             return None
-        look = self.parts.exchange.look(decided, to)
         return Understood(headers, caller, routing, decided, to, look)
 
 
