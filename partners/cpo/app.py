@@ -36,6 +36,7 @@ from partners.cpo.energy.administration import EnergyAdministration
 from partners.cpo.energy.sites import Sites
 from partners.cpo.entries import Entries
 from partners.cpo.event_log import EventLog
+from partners.cpo.forgotten import Forgotten
 from partners.cpo.grants import Grants
 from partners.cpo.handover import Handover
 from partners.cpo.health.administration import HealthAdministration
@@ -238,6 +239,15 @@ class CpoNode(Platform):
             reception=self.doorkeeper,
             wiring=configuration.wiring,
         )
+        self.forgotten = Forgotten(
+            database=node.database,
+            charging_log=self.charging_log,
+            entries=self.entries,
+            stations=self.central_system,
+            clock=clock,
+            free_for=settings.free_for,
+            silent_for=settings.silent_for,
+        )
         exclusions = Exclusions(node.database)
         self.reports = Reports(node.database, configuration, self.care.log, exclusions, clock)
         self.doorkeeper.serves(self.central_system)
@@ -334,6 +344,7 @@ class CpoNode(Platform):
                 self.presence.watch(self.entries.refresh),
                 self.promises.watch(),
                 self.transactions.watch(),
+                self.forgotten.watch(),
                 self.reckoning.run(),
                 self.rounds.run(),
                 self.doorkeeper.watch(),

@@ -315,6 +315,14 @@ class ChargingLog:
             self._open[charge_point] = [_charging(row) for row in rows]
         return [each for each in self._open[charge_point] if connector in {None, each.plug.number}]
 
+    def running(self) -> list[Charging]:
+        """All transactions whose end nobody has told, oldest first."""
+        rows = self._database.rows(
+            # Found by its index, and sorted here: there are few, and all that was ever told beside them.
+            "SELECT * FROM charging INDEXED BY charging_open WHERE stopped IS NULL AND ends_by IS NULL"
+        )
+        return sorted((_charging(row) for row in rows), key=lambda each: (each.started, each.id))
+
     def stopped_by(self, stopped: StoppedTransaction) -> Charging | None:
         """The transaction that a stop is about: by its id, else by id tag if only one can be meant."""
         named = self.find(stopped.transaction_id, stopped.charge_point)

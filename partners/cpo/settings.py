@@ -67,6 +67,10 @@ class CpoSettings:
     start_within: timedelta = timedelta(seconds=150)
     #: How long the end of a transaction waits for what is missing before it (OCPP 2.x).
     gap_patience: Patience = field(default_factory=Patience)
+    #: A transaction whose connector has been free for so long is over, whatever was not told.
+    free_for: timedelta = timedelta(minutes=10)
+    #: The same, where its charge point is away and nothing was heard of it.
+    silent_for: timedelta = timedelta(hours=72)
     #: A second request about the charging profile of a session within this time is TOO_OFTEN.
     profile_pause: timedelta = timedelta(seconds=10)
     #: How often the eMSP hears of a running Session.
@@ -152,6 +156,8 @@ _OWN: Final[Mapping[str, Setting]] = {
     "longest_period_seconds": Setting("longest_period", SOME_SECONDS),
     "local_lists": Setting("local_lists", FLAG),
     "start_within_seconds": Setting("start_within", SOME_SECONDS),
+    "free_for_seconds": Setting("free_for", SOME_SECONDS),
+    "silent_for_seconds": Setting("silent_for", SOME_SECONDS),
     "profile_pause_seconds": Setting("profile_pause", SECONDS),
     "settle_seconds": Setting("settle", SECONDS),
     "pull_interval_seconds": Setting("pull_interval", SOME_SECONDS),

@@ -1,0 +1,140 @@
+"""Transactions whose end is never told: closed with the last that is known, so that no Session runs for ever.
+
+| how things stand                                                   | closed                             |
+|--------------------------------------------------------------------|------------------------------------|
+| connected, and its connector has been Available for a while        | 1.6: then                          |
+|                                                                    | 2.x: unless the station says that  |
+|                                                                    | it goes on (GetTransactionStatus)  |
+| no link, and nothing was heard of it for days                      | then; the station may come back    |
+| another one begins at the connector                                | at once (`Entries.left_open`)      |
+
+Not at a boot: many chargers go on after one. An end that is told later is kept, and `cdr correct` bills anew
+by it. Decision 0058.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+
+from hub.ocpi.timestamps import Clock
+from partners.cpo.charging_events import ConnectorStatus
+from partners.cpo.charging_log import Charging, ChargingLog
+from partners.cpo.entries import Entries
+from partners.database import Database
+from partners.ocpp.link import Refused, Unanswered
+from partners.ocpp.versions import Version
+
+log = logging.getLogger(__name__)
+
+#: How often it is looked, in seconds.
+_LOOK_EVERY: Final = 60.0
+
+
+class Stations(Protocol):
+    """What is needed of the central system."""
+
+    def is_connected(self, charge_point: str) -> bool:
+        """Whether there is a link."""
+
+    def version(self, charge_point: str) -> Version | None:
+        """Of its link."""
+
+    async def ask(self, charge_point: str, action: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Send any CALL, and wait for its result."""
+
+
+class Forgotten:
+    """Looks for them.
+
+    Args:
+        database: The node's.
+        charging_log: What was told.
+        entries: Closes them, and tells their eMSPs.
+        stations: Who can be asked.
+        clock: Tells the time.
+        free_for: How long a connector must have been free.
+        silent_for: How long nothing was heard of one without a link.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        charging_log: ChargingLog,
+        entries: Entries,
+        stations: Stations,
+        clock: Clock,
+        free_for: timedelta,
+        silent_for: timedelta,
+    ) -> None:
+        self._database = database
+        self._charging_log = charging_log
+        self._entries = entries
+        self._stations = stations
+        self._clock = clock
+        self._free_for = free_for
+        self._silent_for = silent_for
+        #: Since when its connector is seen to be free: by our own clock, a charger's may be wrong.
+        self._free_since: dict[int, datetime] = {}
+
+    async def watch(self) -> None:
+        """For ever: look now and then."""
+        while True:
+            await self.look()
+            await asyncio.sleep(_LOOK_EVERY)
+
+    async def look(self) -> None:
+        """Close what is forgotten."""
+        running, now = self._charging_log.running(), self._clock()
+        free = [each for each in running if self._is_free(each)]
+        self._free_since = {each.id: self._free_since.get(each.id, now) for each in free}
+        for charging in running:
+            if await self._is_forgotten(charging, now):
+                self._close(charging)
+
+    async def _is_forgotten(self, charging: Charging, now: datetime) -> bool:
+        if not self._stations.is_connected(charging.plug.charge_point):
+            return now - self._last_word(charging) >= self._silent_for
+        since = self._free_since.get(charging.id)
+        if since is None or now - since < self._free_for:
+            return False
+        return not await self._goes_on(charging)
+
+    def _is_free(self, charging: Charging) -> bool:
+        """Whether its connector was told to be free since it began, and it has said nothing after that."""
+        state = self._charging_log.connector(charging.plug)
+        if state is None or state.status is not ConnectorStatus.AVAILABLE or state.at < charging.started:
+            return False
+        return all(each.at <= state.at for each in self._charging_log.samples(charging))
+
+    async def _goes_on(self, charging: Charging) -> bool:
+        """Whether its station says so, or does not say; 1.6 cannot be asked."""
+        charge_point = charging.plug.charge_point
+        version = self._stations.version(charge_point)
+        if version is None or version.is_1_6:
+            return version is None
+        try:
+            told = await self._stations.ask(
+                charge_point, "GetTransactionStatus", {"transactionId": charging.name}
+            )
+        except Refused as refused:
+            return not refused.is_for_want_of_support
+        except Unanswered:
+            return True
+        return bool(told.get("ongoingIndicator") or told["messagesInQueue"])
+
+    def _last_word(self, charging: Charging) -> datetime:
+        told = [each.at for each in self._charging_log.samples(charging)]
+        told += [each.at for each in self._charging_log.states(charging)]
+        return max(told, default=charging.started)
+
+    def _close(self, charging: Charging) -> None:
+        still_open = self._charging_log.open_at(*charging.plug)
+        if charging.id not in [each.id for each in still_open]:
+            return  # its end came while its station was asked
+        with self._database.transaction():
+            emsp = self._entries.abandon(charging)
+        self._entries.owe(emsp)
+        self._entries.refresh(charging.plug.charge_point)
