@@ -1,7 +1,9 @@
 """Listening on a port, with an application behind it."""
 
+import asyncio
 import os
 import ssl
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -52,7 +54,32 @@ async def listen(
         await web.TCPSite(runner, host, port, backlog=_BACKLOG, ssl_context=tls).start()
     except OSError as error:
         raise CannotListen(f"{setting}: cannot listen on {host}:{port}: {_reason(error)}") from error
-    return f"{LOOPBACK if host in EVERYWHERE else host}:{runner.addresses[0][1]}"
+    return _place(host, runner.addresses[0][1])
+
+
+async def listen_with(
+    protocol: Callable[[], asyncio.BaseProtocol],
+    host: str,
+    port: int,
+    setting: str,
+    running: AsyncExitStack,
+    *,
+    tls: ssl.SSLContext | None = None,
+) -> str:
+    """Give each connection a protocol of its own, until the stack is closed; see `listen`."""
+    loop = asyncio.get_running_loop()
+    try:
+        server = await loop.create_server(
+            protocol, host or None, port, backlog=_BACKLOG, ssl=tls, reuse_address=True
+        )
+    except OSError as error:
+        raise CannotListen(f"{setting}: cannot listen on {host}:{port}: {_reason(error)}") from error
+    running.callback(server.close)
+    return _place(host, server.sockets[0].getsockname()[1])
+
+
+def _place(host: str, port: int) -> str:
+    return f"{LOOPBACK if host in EVERYWHERE else host}:{port}"
 
 
 def _reason(error: OSError) -> str:

@@ -363,6 +363,7 @@ class Station:
             verdict = await self.reader.verdict(token)
             if verdict is not Verdict.ACCEPTED:
                 connector.authorized = None
+                self._tell(f"card {token.id}: {verdict}", connector)
                 return
         if connector.vehicle is None and self.settings.car_comes_on_remote_start:
             self.plug_in(connector.connector_id)

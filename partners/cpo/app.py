@@ -14,8 +14,6 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, Self
 
-from aiohttp import web
-
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock, utc_now
 from partners.changes import DEFAULT_PATIENCE
@@ -67,7 +65,7 @@ from partners.cpo.sending import Sending
 from partners.cpo.settings import CpoSettings
 from partners.cpo.transactions import Transactions
 from partners.link import NO_SUCCESS
-from partners.listening import listen
+from partners.listening import listen_with
 from partners.node import Node, new_id
 from partners.platform import Platform
 from partners.pull_marks import PullMark, PullMarks
@@ -233,6 +231,7 @@ class CpoNode(Platform):
         self.central_system = CentralSystem(
             self.sites.watching(self.care.witness),
             heard=self.care.witness.heard,
+            noted=self.care.witness.noted,
             clock=clock,
             settings=settings.central_system,
             relaxed=self.doorkeeper.relaxed,
@@ -335,6 +334,8 @@ class CpoNode(Platform):
             await self._group.__aenter__()
             self._running.push_async_callback(self._end_tasks)
             # Last in, first out: the links of the charge points close before anything they rely on.
+            await self.central_system.open()
+            self._running.push_async_callback(self.central_system.close)
             self._ocpp_url = await self._listen()
             # Nobody hears of a node that cannot listen.
             for work in (
@@ -431,9 +432,8 @@ class CpoNode(Platform):
         return f"ws://{await self._listen_on(settings.ocpp_port, 'cpo.ocpp_port')}/ocpp"
 
     async def _listen_on(self, port: int, name: str, tls: ssl.SSLContext | None = None) -> str:
-        application = web.Application()
-        self.central_system.mount(application)
-        return await listen(application, self.settings.ocpp_host, port, name, self._running, tls=tls)
+        protocol, host = self.central_system.link, self.settings.ocpp_host
+        return await listen_with(protocol, host, port, name, self._running, tls=tls)
 
     # The hub.
 

@@ -11,13 +11,13 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from itertools import count
 from typing import Any, Final, NamedTuple, Protocol
-
-from aiohttp import WSCloseCode, web
+from urllib.parse import unquote
 
 from hub.ocpi.timestamps import Clock
 from partners.cpo import ocpp2_calls, ocpp16_calls
@@ -41,8 +41,12 @@ from partners.ocpp.link import (
     Refused,
     Unanswered,
 )
+from partners.ocpp.opening import Opening
+from partners.ocpp.opening import Refused as HandshakeRefused
 from partners.ocpp.payloads import Relaxation
 from partners.ocpp.versions import Version, chosen
+from partners.ocpp.websocket import WebSocket
+from partners.ocpp.websocket_frames import GOING_AWAY, NORMAL, POLICY_VIOLATION, PROTOCOL_ERROR
 from schemas.v2_2_1 import TokenType
 
 _log = logging.getLogger(__name__)
@@ -147,6 +151,7 @@ class CentralSystem:
         known: Whether a charge point of this identity belongs to us; others get HTTP 404.
         wiring: How the connectors of a charge point are numbered (2.x).
         heard: Told that a charge point has said something, whatever it is.
+        noted: Told in words what a charge point said that OCPP does not allow.
         relaxed: Rules of OCPP's schemas that are not held against a charge point.
         reception: Decides who may connect, and who is accepted.
         new_message_id: For the CALLs we send.
@@ -161,6 +166,7 @@ class CentralSystem:
         known: Callable[[str], bool] = lambda _: True,
         wiring: Callable[[str], Wiring] = lambda _: Wiring({}),
         heard: Callable[[str], None] = lambda _: None,
+        noted: Callable[[str, str], None] = lambda _, __: None,
         relaxed: Callable[[str], Collection[Relaxation]] = lambda _: (),
         reception: Reception | None = None,
         new_message_id: Callable[[], str] = lambda: str(uuid.uuid4()),
@@ -171,20 +177,43 @@ class CentralSystem:
         self._known = known
         self._wiring = wiring
         self._heard = heard
+        self._noted = noted
         self._relaxed = relaxed
         self._reception = reception or OpenHouse()
         self._new_message_id = new_message_id
         self._requests = count(1)
         self._stations: dict[str, _Station] = {}
         self._spellings: dict[str, str] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closing = False
 
-    def mount(self, app: web.Application, prefix: str = "/ocpp") -> None:
-        """Serve charge points in this application, and close their links first when it shuts down."""
+    async def open(self) -> None:
+        """Be ready for charge points, which come by `link`."""
         ocpp16_calls.ROUTER.warm_up()
         for router in ocpp2_calls.ROUTERS.values():
             router.warm_up()
-        app.router.add_get(prefix + "/{charge_point_id}", self._connect)
-        app.on_shutdown.append(self._shut_down)
+        self._group = await asyncio.TaskGroup().__aenter__()
+
+    def link(self) -> WebSocket:
+        """What a connection of a charge point is: a protocol of asyncio."""
+        settings = self._settings
+        ping, farewell = settings.ping_interval.total_seconds(), settings.close_within.total_seconds()
+        return WebSocket(self._asked, LARGEST_FRAME, ping, farewell)
+
+    async def close(self) -> None:
+        """Close every link; returns when what was received by then is worked off, or after a while."""
+        self._is_closing = True
+        for station in self._stations.values():
+            if station.link is not None:
+                station.link.part(GOING_AWAY, b"the central system stops")
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._settings.close_within.total_seconds() + _AT_THE_END)
+        for task in self._tasks:
+            task.cancel()
+        if self._group is not None:
+            await self._group.__aexit__(None, None, None)
+            self._group = None
 
     def is_connected(self, charge_point: str) -> bool:
         """Whether there is a link to this charge point now."""
@@ -331,7 +360,7 @@ class CentralSystem:
         station = self._stations.get(charge_point)
         if station is None or station.link is None:
             return False
-        await station.link.close(WSCloseCode.POLICY_VIOLATION, why.encode())
+        await station.link.close(POLICY_VIOLATION, why.encode())
         return True
 
     async def ask(self, charge_point: str, action: str, payload: Payload) -> Payload:
@@ -375,37 +404,59 @@ class CentralSystem:
             return RemoteOutcome.NOT_SUPPORTED if unknown else RemoteOutcome.FAILED, {}
         return outcome_of(result), result
 
-    async def _connect(self, request: web.Request) -> web.StreamResponse:
-        charge_point = request.match_info["charge_point_id"]
+    def _asked(self, socket: WebSocket, opening: Opening) -> None:
+        """Somebody wants to come in."""
+        if self._group is None or self._is_closing:
+            socket.refuse(HandshakeRefused(HTTPStatus.SERVICE_UNAVAILABLE))
+            return
+        task = self._group.create_task(self._receive(socket, opening))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _receive(self, socket: WebSocket, opening: Opening) -> None:
+        try:
+            charge_point, version, key = await self._admitted(socket, opening)
+            if version is None:
+                _refuse_for_its_subprotocol(socket, key)
+                return
+            station = self._station(charge_point, version)
+            link = self._link(station, version, socket)
+            socket.accept(key, version.value, link)
+            await self._serve(station, link)
+        except HandshakeRefused as refused:
+            socket.refuse(refused)
+        except Exception:  # noqa: BLE001 one link that goes wrong must not end the others
+            _log.exception("a link failed")
+            socket.abort()
+
+    async def _admitted(self, socket: WebSocket, opening: Opening) -> tuple[str, Version | None, bytes]:
+        """Who may come in, what it speaks, and the key of its handshake.
+
+        Raises:
+            HandshakeRefused: It may not.
+        """
+        charge_point = _identity(opening.path)
         # Ids that differ only in case are refused: sooner or later somebody mixes them up.
         spelling = self._spellings.get(charge_point.casefold(), charge_point)
-        if spelling != charge_point or not self._known(charge_point):
-            _log.warning("%s is not one of our charge points: refused", charge_point)
-            raise web.HTTPNotFound
-        offered = request.headers.getall("Sec-WebSocket-Protocol", ())
+        if not charge_point or spelling != charge_point or not self._known(charge_point):
+            _log.warning("%.48s is not one of our charge points: refused", charge_point)
+            raise HandshakeRefused(HTTPStatus.NOT_FOUND)
+        offered = opening.headers.get("sec-websocket-protocol", "")
         if not offered:
-            _log.warning("%s offers no subprotocol: refused", charge_point)
-            raise web.HTTPBadRequest(text="offer a subprotocol: " + ", ".join(Version))
+            _log.warning("%.48s offers no subprotocol: refused", charge_point)
+            raise HandshakeRefused(HTTPStatus.BAD_REQUEST, "offer a subprotocol: " + ", ".join(Version))
+        key = opening.key()
         try:
-            await self._reception.admit(_visitor(charge_point, request))
+            await self._reception.admit(_visitor(charge_point, socket, opening))
         except TurnedAway as refused:
             challenge = {"WWW-Authenticate": 'Basic realm="ocpp"'} if refused.status == _UNAUTHORIZED else {}
-            return web.Response(status=refused.status, headers=challenge)
-        version = chosen(offered)
+            raise HandshakeRefused(refused.status, "", challenge) from refused
+        version = chosen([offered])
         if version is None:
             _log.warning("%s offers no version of OCPP that is spoken here: refused", charge_point)
-            return await _refused_for_its_subprotocol(request)
-        self._spellings[charge_point.casefold()] = charge_point
-        socket = web.WebSocketResponse(
-            protocols=(version.value,),
-            heartbeat=self._settings.ping_interval.total_seconds(),
-            timeout=self._settings.close_within.total_seconds(),
-            max_msg_size=LARGEST_FRAME,
-            compress=False,  # its window would take more memory than all the rest of a link
-        )
-        await socket.prepare(request)
-        await self._serve(self._station(charge_point, version), version, socket)
-        return socket
+        else:
+            self._spellings[charge_point.casefold()] = charge_point
+        return charge_point, version, key
 
     def _station(self, charge_point: str, version: Version) -> _Station:
         """The station, in the words of the version that its newest link speaks."""
@@ -445,18 +496,25 @@ class CentralSystem:
             settings.boot_again_after,
         )
 
-    async def _serve(self, station: _Station, version: Version, socket: web.WebSocketResponse) -> None:
-        charge_point, relaxed = station.charge_point, self._relaxed(station.charge_point)
+    def _link(self, station: _Station, version: Version, socket: WebSocket) -> OcppLink:
+        charge_point = station.charge_point
 
-        async def answer(call: Call | Send) -> Payload:
-            return await station.answer(call, self._relaxed(charge_point))
+        def answer(call: Call | Send) -> Coroutine[Any, Any, Payload]:
+            return station.answer(call, self._relaxed(charge_point))
 
-        link = OcppLink(charge_point, version, socket, answer, self._new_message_id, relaxed)
+        def noted(what: str) -> None:
+            self._noted(charge_point, what)
+
+        relaxed = self._relaxed(charge_point)
+        return OcppLink(charge_point, version, socket, answer, self._new_message_id, relaxed, noted)
+
+    async def _serve(self, station: _Station, link: OcppLink) -> None:
+        charge_point = station.charge_point
         older, station.link = station.link, link
         try:
             async with asyncio.TaskGroup() as group:
                 if older is not None:
-                    group.create_task(older.close(WSCloseCode.OK, b"a newer connection took over"))
+                    older.part(NORMAL, b"a newer connection took over")
                 async with station.turn:
                     station.answers.forget_the_link()
                     station.told_status.clear()
@@ -497,33 +555,43 @@ class CentralSystem:
         else:
             yield station.questions.trigger("StatusNotification")
 
-    async def _shut_down(self, _: web.Application) -> None:
-        links = [station.link for station in self._stations.values() if station.link]
-        async with asyncio.TaskGroup() as group:
-            for link in links:
-                group.create_task(link.close(WSCloseCode.GOING_AWAY, b"the central system stops"))
-
 
 _UNAUTHORIZED: Final = 401
+_PREFIX: Final = "/ocpp/"
+#: Seconds that what was received may take at the end, beyond the goodbyes.
+_AT_THE_END: Final = 2.0
 _OF_1_6: Final = Ocpp16Questions()
 
 
-def _visitor(charge_point: str, request: web.Request) -> Visitor:
-    transport = request.transport
-    tls = None if transport is None else transport.get_extra_info("ssl_object")
+def _identity(path: str) -> str:
+    """Who the charge point says it is; empty where it says nothing."""
+    name = path.removeprefix(_PREFIX)
+    return "" if name == path or "/" in name else unquote(name)
+
+
+def _visitor(charge_point: str, socket: WebSocket, opening: Opening) -> Visitor:
+    tls = socket.tls
     return Visitor(
         charge_point,
-        request.remote or "",
-        request.headers.get("Authorization"),
+        socket.address,
+        opening.headers.get("authorization"),
         tls is not None,
         None if tls is None else tls.getpeercert(binary_form=True),
     )
 
 
-async def _refused_for_its_subprotocol(request: web.Request) -> web.WebSocketResponse:
+class _Nobody:
+    """The owner of a link on which nothing is said."""
+
+    def heard(self, text: str) -> None:
+        """Nothing that matters."""
+
+    def complained(self, code: int, reason: str) -> None:
+        """It is being closed anyway."""
+
+
+def _refuse_for_its_subprotocol(socket: WebSocket, key: bytes) -> None:
     """OCPP-J, 3.3 (2.0.1: 3.1): complete the handshake without a subprotocol, and close at once."""
-    socket = web.WebSocketResponse()
-    await socket.prepare(request)
+    socket.accept(key, None, _Nobody())
     offer = ", ".join(version.value for version in Version)
-    await socket.close(code=WSCloseCode.PROTOCOL_ERROR, message=f"offer one of {offer}".encode())
-    return socket
+    socket.close(PROTOCOL_ERROR, f"offer one of {offer}".encode())

@@ -15,6 +15,7 @@
 Sources: 2.2.1, Sessions; CDR-01, CDR-06, CDR-07, SES-12.
 """
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
@@ -85,6 +86,8 @@ class Transactions:
         plug = self._plug(event, known)
         verdict = None
         if id_tag is not None and not _is_settled(known, id_tag):
+            # An event is begun without a task (`partners.ocpp.beginning`); whoever asks others needs one.
+            await asyncio.sleep(0)
             verdict = await self._verdict(event, plug, id_tag)
         if known is not None and event.phase is Phase.UPDATED and id_tag is None:
             await self._go_on(known, event)

@@ -2,17 +2,17 @@
 
 Reading never waits for what is done with a frame: CALLs are worked off one by one beside it, an answer goes
 to whoever asked. So a slow authorization does not hold up the answer to a remote stop, and the CALLs of one
-station keep their order. A link on which nothing happens costs one task, which reads.
+station keep their order. What can be answered at once is, from within the event loop; only what must wait for
+something has a task.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any, Final, Protocol
 
-from aiohttp import WSCloseCode, WSMessage, WSMsgType
-
 from partners.ocpp import frames
+from partners.ocpp.beginning import begin
 from partners.ocpp.errors import CallRefused, ErrorCode, meant
 from partners.ocpp.frames import Call, CallError, CallResult, CallResultError, MalformedCall, Send
 from partners.ocpp.payloads import Relaxation, check_call, check_result
@@ -26,6 +26,8 @@ Payload = Mapping[str, Any]
 LARGEST_FRAME: Final = 128 * 1024
 #: CALLs that wait for their turn; more are not read until there is room.
 _MOST_WAITING: Final = 100
+#: What is said often, and answered without asking anybody else first.
+_ANSWERED_AT_ONCE: Final = frozenset({"Heartbeat", "StatusNotification", "MeterValues", "TransactionEvent"})
 
 
 class Unanswered(Exception):
@@ -65,16 +67,20 @@ class Refused(Unanswered):
 
 
 class Socket(Protocol):
-    """Either end of a WebSocket."""
+    """Our end of a WebSocket."""
 
-    def __aiter__(self) -> AsyncIterator[WSMessage]:
-        """Messages, until it is closed."""
+    @property
+    def ended(self) -> "asyncio.Future[None]":
+        """Done when the connection is no more."""
 
-    async def send_str(self, data: str) -> None:
-        """Send a text message."""
+    def send(self, text: str) -> bool:
+        """Send a text message; False if the link is lost, or being closed."""
 
-    async def close(self, *, code: int, message: bytes) -> bool:
-        """Close it, and say why."""
+    def hold(self, *, back: bool) -> None:
+        """Read nothing more for now, or go on."""
+
+    def close(self, code: int, reason: bytes) -> None:
+        """Say goodbye, and why."""
 
 
 class OcppLink:
@@ -92,10 +98,11 @@ class OcppLink:
         "_group",
         "_inbox",
         "_is_answering",
+        "_is_held",
         "_lost",
         "_new_message_id",
+        "_noted",
         "_one_at_a_time",
-        "_room",
         "_socket",
         "relaxed",
         "station",
@@ -107,9 +114,10 @@ class OcppLink:
         station: str,
         version: Version,
         socket: Socket,
-        answer: Callable[[Call | Send], Awaitable[Payload]],
+        answer: Callable[[Call | Send], Coroutine[Any, Any, Payload]],
         new_message_id: Callable[[], str],
         relaxed: Collection[Relaxation] = (),
+        noted: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.station = station
         self.version = version
@@ -117,22 +125,25 @@ class OcppLink:
         self._socket = socket
         self._answer = answer
         self._new_message_id = new_message_id
+        self._noted = noted
         self._inbox: list[Call | Send] = []
         self._is_answering = False
-        self._room: asyncio.Event | None = None
+        self._is_held = False
         self._asked: tuple[str, asyncio.Future[CallResult | CallError]] | None = None
         self._one_at_a_time = asyncio.Lock()
         self._group: asyncio.TaskGroup | None = None
         self._lost = False
 
     async def serve(self) -> None:
-        """Read and answer until the link is lost; what was received by then is still worked off."""
+        """Answer until the link is lost; what was received by then is still worked off."""
         try:
             async with asyncio.TaskGroup() as self._group:
                 try:
-                    await self._read()
+                    self._answer_next()
+                    await asyncio.shield(self._socket.ended)
                 finally:
                     self.give_up()
+                    self._answer_next()
         finally:
             # The group knows the task that runs this: a circle that only the collector would find.
             self._group = None
@@ -168,23 +179,23 @@ class OcppLink:
         answered: asyncio.Future[CallResult | CallError] = asyncio.get_running_loop().create_future()
         self._asked = (message_id, answered)
         try:
-            await self._send(frames.call(message_id, action, payload))
+            self._send(frames.call(message_id, action, payload))
             match await answered:
                 case CallResult(payload=result):
-                    await self._check_answer(message_id, action, result)
+                    self._check_answer(message_id, action, result)
                     return result
                 case CallError(code=code, description=description):
                     raise Refused(code, description)
         finally:
             self._asked = None
 
-    async def _check_answer(self, message_id: str, action: str, result: Payload) -> None:
+    def _check_answer(self, message_id: str, action: str, result: Payload) -> None:
         try:
             check_result(self.version, action, result, self.relaxed)
         except CallRefused as invalid:
             _log.warning("%s: its answer to %s is not valid: %s", self.station, action, invalid.description)
             if self.version is Version.V2_1:
-                await self._send(frames.call_result_error(message_id, invalid, self.version))
+                self._send(frames.call_result_error(message_id, invalid, self.version))
             raise Refused(invalid.code, invalid.description) from invalid
 
     def give_up(self) -> None:
@@ -193,32 +204,35 @@ class OcppLink:
         if self._asked is not None and not self._asked[1].done():
             self._asked[1].set_exception(NoAnswer(self.station, "the link was lost"))
 
-    async def close(self, code: WSCloseCode, reason: bytes) -> None:
-        """Close the socket, and say why."""
+    async def close(self, code: int, reason: bytes) -> None:
+        """Close the socket, and say why; returns when the connection is no more."""
+        self.part(code, reason)
+        # Shared by all who wait for it: one who waits no longer must not end it for the others.
+        await asyncio.shield(self._socket.ended)
+
+    def part(self, code: int, reason: bytes) -> None:
+        """Begin to close the socket; nothing is said any more."""
         self.give_up()
-        await self._socket.close(code=code, message=reason)
+        self._socket.close(code, reason)
 
-    async def _read(self) -> None:
-        async for message in self._socket:
-            if message.type is WSMsgType.TEXT:
-                await self._take(message.data)
-            elif message.type is WSMsgType.BINARY:
-                _log.warning("%s sent a binary message: the link is closed", self.station)
-                await self.close(WSCloseCode.UNSUPPORTED_DATA, b"OCPP-J is text")
+    # What the socket tells.
 
-    async def _take(self, text: str) -> None:
+    def heard(self, text: str) -> None:
+        """A message has come."""
         try:
             frame = frames.read(text, self.version)
         except MalformedCall as refusal:
             _log.warning("%s sent a frame that is refused: %s", self.station, refusal.description)
-            await self._send(frames.call_error(refusal.message_id, refusal, self.version))
+            self._noted(f"a frame was refused: {refusal.description}")
+            self._send(frames.call_error(refusal.message_id, refusal, self.version))
             return
         except frames.NotAFrame as error:
             # No reason to break the link: a charger would come back and send it again.
             _log.warning("%s sent no OCPP frame (%s): ignored", self.station, error)
+            self._noted(f"a message that is no OCPP frame was passed over: {error}")
             return
         if isinstance(frame, Call | Send):
-            await self._put(frame)
+            self._put(frame)
         elif isinstance(frame, CallResultError):
             _log.error("%s cannot read our answer %s: %s", self.station, frame.message_id, frame.code)
         elif self._asked is None or self._asked[0] != frame.message_id or self._asked[1].done():
@@ -226,43 +240,66 @@ class OcppLink:
         else:
             self._asked[1].set_result(frame)
 
-    async def _put(self, call: Call | Send) -> None:
+    def complained(self, code: int, reason: str) -> None:
+        """The far end broke the WebSocket's protocol, and the link is being closed for it."""
+        _log.warning("%s: the link is closed (%s): %s", self.station, code, reason)
+        self._noted(f"the link was closed ({code}): {reason}")
+
+    # Inside.
+
+    def _put(self, call: Call | Send) -> None:
         """Let a CALL be answered, after those before it."""
-        while len(self._inbox) >= _MOST_WAITING:
-            self._room = asyncio.Event()
-            await self._room.wait()
         self._inbox.append(call)
-        if not self._is_answering and self._group is not None:
+        if self._is_answering:
+            if len(self._inbox) >= _MOST_WAITING and not self._is_held:
+                self._is_held = True
+                self._socket.hold(back=True)
+        else:
+            self._answer_next()
+
+    def _answer_next(self) -> None:
+        while self._inbox and not self._is_answering and self._group is not None:
+            call = self._inbox.pop(0)
+            if self._is_held and len(self._inbox) < _MOST_WAITING:
+                self._is_held = False
+                self._socket.hold(back=False)
             self._is_answering = True
-            self._group.create_task(self._answer_calls())
+            if call.action in _ANSWERED_AT_ONCE:
+                begin(self._answered(call), self._say, self._later)
+            else:
+                self._later(self._answer_later(call))
 
-    async def _answer_calls(self) -> None:
-        try:
-            while self._inbox:
-                call = self._inbox.pop(0)
-                if self._room is not None:
-                    self._room.set()
-                    self._room = None
-                answer = await self._answer_text(call)
-                if isinstance(call, Call):
-                    await self._send(answer)
-        finally:
-            self._is_answering = False
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._group is not None:
+            self._group.create_task(self._go_on_after(work))
 
-    async def _answer_text(self, call: Call | Send) -> str:
+    async def _go_on_after(self, work: Coroutine[Any, Any, None]) -> None:
+        await work
+        self._answer_next()
+
+    async def _answer_later(self, call: Call | Send) -> None:
+        self._say(await self._answered(call))
+
+    def _say(self, answer: str | None) -> None:
+        self._is_answering = False
+        if answer is not None:
+            self._send(answer)
+
+    async def _answered(self, call: Call | Send) -> str | None:
+        """The answer, None where none is wanted."""
         try:
-            return frames.call_result(call.message_id, await self._answer(call))
+            answer = frames.call_result(call.message_id, await self._answer(call))
         except CallRefused as refusal:
             _log.warning("%s: %s refused: %s %s", self.station, call.action, *refusal.args)
-            return frames.call_error(call.message_id, refusal, self.version)
+            self._noted(f"{call.action} was refused: {refusal.code} {refusal.description}".rstrip())
+            answer = frames.call_error(call.message_id, refusal, self.version)
         except Exception:  # noqa: BLE001 - the edge: the station shall try again, the operator see why
             _log.exception("%s: %s failed", self.station, call.action)
             failure = CallRefused(ErrorCode.INTERNAL_ERROR)
-            return frames.call_error(call.message_id, failure, self.version)
+            answer = frames.call_error(call.message_id, failure, self.version)
+        return answer if isinstance(call, Call) else None
 
-    async def _send(self, text: str) -> None:
-        try:
-            await self._socket.send_str(text)
-        except ConnectionError:
-            # The reader finds out as well, and ends the link; the far end will say it again.
+    def _send(self, text: str) -> None:
+        if not self._socket.send(text):
+            # The far end will say it again.
             _log.info("%s: the link was lost before a frame could be sent", self.station)

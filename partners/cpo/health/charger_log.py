@@ -56,6 +56,8 @@ class Kind(StrEnum):
     UNMETERED = "energy without session"
     #: Somebody who could not prove to be this charger; a certificate, a setting that it does not take.
     SECURITY = "security"
+    #: It said something that OCPP does not allow; the 1st, 10th, 100th … since the node's start.
+    BAD_FRAME = "bad frame"
     ALERT = "alert"
     REPAIR = "repair"
 

@@ -53,6 +53,8 @@ class Witness:
         self._seen = observations
         self._clock = clock
         self._silent_after = silent_after
+        #: How often each charger has said something that is not allowed.
+        self._bad: dict[str, int] = {}
         charging_log.onlookers.append(self._session)
 
     def heard(self, charge_point: str) -> None:
@@ -62,6 +64,12 @@ class Witness:
         if before is not None and now - before >= self._silent_after:
             seconds = int((now - before).total_seconds())
             self._write(Plug(charge_point, WHOLE), Kind.SILENT, seconds=seconds)
+
+    def noted(self, charge_point: str, what: str) -> None:
+        """It said something that OCPP does not allow; one that goes on and on shall not fill the log."""
+        count = self._bad[charge_point] = self._bad.get(charge_point, 0) + 1
+        if str(count).strip("0") == "1":  # 1, 10, 100, …
+            self._write(Plug(charge_point, WHOLE), Kind.BAD_FRAME, what=what, count=count)
 
     # What chargers tell.
 

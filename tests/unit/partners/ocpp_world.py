@@ -166,7 +166,7 @@ class CpoNode:
     wiring: Callable[[str], Wiring] = lambda _: Wiring({1: Outlet(1, 1), 2: Outlet(2, 1)})
     port: int = 0
     central: CentralSystem = field(init=False)
-    _runner: web.AppRunner | None = None
+    _server: asyncio.Server | None = None
 
     def url(self, charge_point: str = "CP001") -> str:
         return f"ws://127.0.0.1:{self.port}/ocpp/{charge_point}"
@@ -180,14 +180,16 @@ class CpoNode:
             relaxed=self.relaxed,
             wiring=self.wiring,
         )
-        app = web.Application()
-        self.central.mount(app)
-        self._runner, self.port = await _listening(app, self.port)
+        await self.central.open()
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self.central.link, "127.0.0.1", self.port, reuse_address=True)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        if self._server is not None:
+            self._server.close()
+            await self.central.close()
+            self._server = None
 
 
 @asynccontextmanager
@@ -204,10 +206,10 @@ async def cpo_node(
         await node.stop()
 
 
-async def _listening(app: web.Application, port: int = 0) -> tuple[web.AppRunner, int]:
+async def _listening(app: web.Application) -> tuple[web.AppRunner, int]:
     runner = web.AppRunner(app)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port, reuse_address=True).start()
+    await web.TCPSite(runner, "127.0.0.1", 0, reuse_address=True).start()
     return runner, runner.addresses[0][1]
 
 

@@ -81,7 +81,8 @@ async def test_remote_starts_are_authorized_where_the_configuration_says_so() ->
         assert changed == {"status": "Accepted"}
         assert await node.central.remote_start("CP001", 1, "THIEF") is RemoteOutcome.ACCEPTED
         assert await node.cpo.until_told("authorize") == "THIEF"
-        await patiently(charger.until_told())
+        # The connector is the thief's until the answer has come back.
+        await patiently(charger.until(lambda: charger.station.connector(1).is_free))
         assert node.cpo.told("transaction_started") == []
         assert await charger.tap(1, "TAG") == "Accepted"
 
