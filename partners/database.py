@@ -4,6 +4,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +24,7 @@ class Database:
 
     What is written in a `transaction`, or alone, is on disk when that is over. What is written in `grouped`
     is so a few milliseconds later, with all else that was grouped meanwhile: one wait for the disk serves
-    many. Who must not speak before waits for `on_disk`.
+    many, and a thread of its own does the waiting. Who must not speak before waits for `on_disk`.
 
     Args:
         path: the file, made where it is missing and readable by its owner only (it holds tokens); None
@@ -38,17 +39,24 @@ class Database:
             self._connection = _opened(path)
         except (OSError, sqlite3.Error) as error:
             raise NotUsable(f"node.database: cannot use {path}: {error}") from error
-        self._depth = 0
+        #: Waits for the disk; there is nothing to wait for in memory.
+        self._waiter = None if path is None else ThreadPoolExecutor(1, "disk")
+        #: Rows that nobody has looked at yet: they are written together, before anything else is done.
+        self._queue: list[tuple[str, tuple[Any, ...]]] = []
+        self._blocks: list[_Block] = []
         self._has_begun = False
         self._must_commit = False
         #: Whether a commit is going to come by itself.
         self._is_grouping = False
-        self._waiting: list[asyncio.Future[None]] = []
+        #: Done when the present group is on disk; made when somebody waits for it.
+        self._group: asyncio.Future[None] | None = None
+        self._under_way: _Commit | None = None
         #: Told when what was written is undone, and with it what anybody remembers of it.
         self.undone: list[Callable[[], None]] = []
 
     def define(self, tables: str) -> None:
         """Create what is missing, all at once; the script has only CREATE ... IF NOT EXISTS."""
+        self._ready()
         self._connection.executescript(f"BEGIN IMMEDIATE;{tables};COMMIT;")
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -62,7 +70,7 @@ class Database:
     @property
     def is_behind(self) -> bool:
         """Whether something that was written is not on disk yet."""
-        return self._has_begun
+        return self._has_begun or bool(self._queue)
 
     async def on_disk(self) -> None:
         """Return when everything that was written so far is on disk.
@@ -71,26 +79,43 @@ class Database:
             sqlite3.Error: It could not be written; none of it was.
         """
         if self._is_grouping:
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(waiter)
-            await waiter
+            if self._group is None:
+                self._group = asyncio.get_running_loop().create_future()
+            await _shared(self._group)
+        elif self._under_way is not None:
+            await _shared(self._under_way.done)
 
     def execute(self, statement: str, parameters: Iterable[Any] = ()) -> int:
         """Carry out one statement; the number of rows that it changed."""
+        self._ready()
         changed = self._connection.execute(statement, tuple(parameters)).rowcount
         self._alone()
         return changed
 
     def execute_many(self, statement: str, parameters: Iterable[tuple[Any, ...]]) -> None:
         """Carry out one statement for each of these."""
-        if self._depth:
+        if self._blocks:
+            self._ready()
             self._connection.executemany(statement, parameters)
             return
         with self.transaction():
+            self._ready()
             self._connection.executemany(statement, parameters)
+
+    def put(self, statement: str, row: tuple[Any, ...]) -> None:
+        """Carry out a statement that nobody asks for its result, together with others like it.
+
+        It is done before anything else is read or written; outside of any block it is grouped.
+        """
+        if self._blocks:
+            self._queue.append((statement, row))
+            return
+        with self.grouped():
+            self._queue.append((statement, row))
 
     def insert(self, statement: str, parameters: Iterable[Any] = ()) -> int:
         """Carry out one INSERT; the rowid of the new row."""
+        self._ready()
         rowid = self._connection.execute(statement, tuple(parameters)).lastrowid
         if rowid is None:
             raise RuntimeError("nothing was inserted")
@@ -99,81 +124,218 @@ class Database:
 
     def rows(self, query: str, parameters: Iterable[Any] = ()) -> list[sqlite3.Row]:
         """All rows of a query."""
+        self._ready()
         return self._connection.execute(query, tuple(parameters)).fetchall()
 
     def row(self, query: str, parameters: Iterable[Any] = ()) -> sqlite3.Row | None:
         """The first row of a query, None where there is none."""
+        self._ready()
         found: sqlite3.Row | None = self._connection.execute(query, tuple(parameters)).fetchone()
         return found
 
     def close(self) -> None:
         """Close the file; what was grouped is on disk."""
-        self._commit()
-        self._connection.close()
+        try:
+            self._commit()
+        finally:
+            if self._waiter is not None:
+                self._waiter.shutdown()
+            self._connection.close()
 
     def enter(self, *, must_commit: bool) -> None:
         """Begin a block, inside of another one or of a group."""
-        if not self._has_begun:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._has_begun = True
-        self._connection.execute("SAVEPOINT whole")
-        self._depth += 1
+        self._blocks.append(_Block(len(self._queue)))
         self._must_commit = self._must_commit or must_commit
 
     def leave(self, *, has_failed: bool) -> None:
         """End a block, and undo it if it failed."""
-        self._depth -= 1
+        block = self._blocks.pop()
         if has_failed:
-            self._connection.execute("ROLLBACK TO whole")
+            del self._queue[block.mark :]
+        if block.is_open:
+            if has_failed:
+                self._connection.execute("ROLLBACK TO whole")
+            self._connection.execute("RELEASE whole")
+        if has_failed:
             self._forget()
-        self._connection.execute("RELEASE whole")
-        if self._depth == 0:
+        if not self._blocks:
             self._leave()
+
+    # Inside.
 
     def _forget(self) -> None:
         for undone in self.undone:
             undone()
 
+    def _ready(self) -> None:
+        """Before a statement: nothing else uses the connection, and all that came before is done."""
+        if self._under_way is not None and (error := self._settle()) is not None:
+            # What is queued relied on it, also what this block has queued so far.
+            raise error
+        if self._blocks and not self._blocks[-1].is_open:
+            self._begin()
+            done = 0
+            for block in self._blocks:
+                if not block.is_open:
+                    self._write(self._queue[done : block.mark])
+                    done = max(done, block.mark)
+                    self._connection.execute("SAVEPOINT whole")
+                    block.is_open = True
+                block.mark = 0
+            rest, self._queue = self._queue[done:], []
+            self._write(rest)
+        elif self._queue:
+            self._begin()
+            rest, self._queue = self._queue, []
+            self._write(rest)
+
+    def _begin(self) -> None:
+        if not self._has_begun:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._has_begun = True
+
+    def _write(self, queued: list[tuple[str, tuple[Any, ...]]]) -> None:
+        """Those of one statement together, in their order."""
+        by_statement: dict[str, list[tuple[Any, ...]]] = {}
+        for statement, row in queued:
+            by_statement.setdefault(statement, []).append(row)
+        for statement, rows in by_statement.items():
+            self._connection.executemany(statement, rows)
+
     def _leave(self) -> None:
         """The outermost block is over: commit, or let others join."""
-        if self._must_commit or not self._is_grouping:
+        if not self.is_behind:  # nothing was written
+            self._must_commit = False
+            return
+        if not self._must_commit and not self._is_grouping:
             try:
                 loop = asyncio.get_running_loop()
             except RuntimeError:  # nobody would commit later
                 self._must_commit = True
             else:
-                if not self._must_commit:
-                    self._is_grouping = True
-                    loop.call_later(_GROUPING, self._commit_group)
+                self._is_grouping = True
+                loop.call_later(_GROUPING, self._commit_group)
         if self._must_commit:
             self._commit()
 
     def _alone(self) -> None:
         """A statement outside of any block is on disk when it is over, and so is what was grouped before."""
-        if self._depth == 0 and self._has_begun:
+        if not self._blocks and self._has_begun:
             self._commit()
 
     def _commit_group(self) -> None:
-        with suppress(sqlite3.Error):  # told to whoever waits
-            self._commit()
+        """Let the thread wait for the disk; what is written meanwhile is the next group."""
+        if not self._is_grouping:
+            return
+        if not self.is_behind:
+            _answer(self._taken(), None)
+            return
+        if self._under_way is not None:
+            self._under_way.has_successor = True
+            return
+        if self._waiter is None:
+            with suppress(sqlite3.Error):  # told to whoever waits
+                self._commit()
+            return
+        try:
+            self._ready()
+        except Exception as error:  # noqa: BLE001 told to whoever waits
+            self._failed(error, self._taken())
+            return
+        loop, done = asyncio.get_running_loop(), self._taken()
+        commit = self._under_way = _Commit(self._waiter.submit(self._connection.execute, "COMMIT"), done)
+        commit.on_disk.add_done_callback(lambda _: _told(loop, self._committed, commit))
+
+    def _committed(self, commit: "_Commit") -> None:
+        if self._under_way is commit:
+            self._settle()
+        if commit.has_successor:
+            self._commit_group()
+
+    def _settle(self) -> BaseException | None:
+        """Wait for the commit that is under way, if there is one; what went wrong with it."""
+        commit, self._under_way = self._under_way, None
+        if commit is None:
+            return None
+        error = commit.on_disk.exception()
+        if error is None:
+            self._has_begun = False
+            _answer(commit.done, None)
+            return None
+        present = self._taken()
+        self._failed(error, commit.done)
+        _answer(present, error)
+        return error
+
+    def _taken(self) -> "asyncio.Future[None] | None":
+        """The future of the present group, which is none any more."""
+        group, self._group = self._group, None
+        self._is_grouping = False
+        return group
 
     def _commit(self) -> None:
-        if not self._has_begun:
-            return
-        waiting, self._waiting = self._waiting, []
-        self._has_begun = self._must_commit = self._is_grouping = False
+        self._must_commit = False
+        group = self._taken()
         try:
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._connection.execute("ROLLBACK")
-            self._forget()
-            for waiter in waiting:
-                if not waiter.done():
-                    waiter.set_exception(error)
+            self._ready()
+            if self._has_begun:
+                self._connection.execute("COMMIT")
+        except Exception as error:
+            self._failed(error, group)
             raise
-        for waiter in waiting:
-            if not waiter.done():
-                waiter.set_result(None)
+        self._has_begun = False
+        _answer(group, None)
+
+    def _failed(self, error: BaseException, group: "asyncio.Future[None] | None") -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        self._has_begun = False
+        self._queue.clear()
+        self._forget()
+        _answer(group, error)
+
+
+class _Block:
+    """A block whose writes are kept together; the disk knows of it once something is really written."""
+
+    __slots__ = ("is_open", "mark")
+
+    def __init__(self, mark: int) -> None:
+        #: What is queued from here on belongs to it.
+        self.mark = mark
+        self.is_open = False
+
+
+class _Commit:
+    """A commit on which the thread waits."""
+
+    __slots__ = ("done", "has_successor", "on_disk")
+
+    def __init__(self, on_disk: "Future[sqlite3.Cursor]", done: "asyncio.Future[None] | None") -> None:
+        self.on_disk = on_disk
+        self.done: asyncio.Future[None] = done or asyncio.get_running_loop().create_future()
+        #: The next group is due already.
+        self.has_successor = False
+
+
+def _shared(future: "asyncio.Future[None]") -> "asyncio.Future[None]":
+    """For one of many who wait: a task that is cancelled must not cancel it for the others."""
+    return future if asyncio.current_task() is None else asyncio.shield(future)
+
+
+def _answer(group: "asyncio.Future[None] | None", error: BaseException | None) -> None:
+    if group is None or group.done():
+        return
+    if error is None:
+        group.set_result(None)
+    else:
+        group.set_exception(error)
+        group.exception()  # if nobody waits, nobody needs to know
+
+
+def _told(loop: asyncio.AbstractEventLoop, what: Callable[[_Commit], None], commit: _Commit) -> None:
+    with suppress(RuntimeError):  # the loop is over; `close` looks for itself
+        loop.call_soon_threadsafe(what, commit)
 
 
 class _AllOrNothing:
@@ -196,7 +358,7 @@ def _opened(path: Path | None) -> sqlite3.Connection:
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    connection = sqlite3.connect(str(path or IN_MEMORY), isolation_level=None)
+    connection = sqlite3.connect(str(path or IN_MEMORY), isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     try:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):

@@ -176,7 +176,7 @@ class ChargingLog:
 
     def booted(self, charge_point: str, boot: BootInfo) -> None:
         """Keep what a charge point says of itself."""
-        self._database.execute(
+        self._database.put(
             "INSERT OR REPLACE INTO charge_point (id, model, meter_id) VALUES (?, ?, ?)",
             (charge_point, f"{boot.vendor} {boot.model}", boot.meter_serial_number),
         )
@@ -195,7 +195,7 @@ class ChargingLog:
         """Keep a connector's state; False if what is known is newer."""
         if known is not None and known.at > state.at:
             return False
-        self._database.execute(
+        self._database.put(
             "INSERT OR REPLACE INTO connector (charge_point, number, status, error_code, at)"
             " VALUES (?, ?, ?, ?, ?)",
             (*state.plug, state.status.value, state.error_code, _text(state.at)),
@@ -380,10 +380,10 @@ class ChargingLog:
         for sample in samples:
             for signed in sample.signed:
                 self._signed(charging, sample, signed)
-        self._database.execute_many(
-            "INSERT OR REPLACE INTO meter_sample"
-            " (charging, at, context, energy_wh, power_w, current_a, soc) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
+        for sample in samples:
+            self._database.put(
+                "INSERT OR REPLACE INTO meter_sample"
+                " (charging, at, context, energy_wh, power_w, current_a, soc) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
                     charging.id,
                     _text(sample.at),
@@ -392,13 +392,11 @@ class ChargingLog:
                     _written(sample.power_w),
                     _written(sample.current_a),
                     _written(sample.soc),
-                )
-                for sample in samples
-            ],
-        )
+                ),
+            )
 
     def _signed(self, charging: Charging, sample: MeterSample, signed: Signed) -> None:
-        self._database.execute(
+        self._database.put(
             "INSERT OR IGNORE INTO signed_value"
             " (charging, at, context, data, encoding, signing, public_key, energy_wh)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -442,7 +440,7 @@ class ChargingLog:
 
     def changed_state(self, charging: Charging, change: StateChange) -> None:
         """Keep a state of the connector."""
-        self._database.execute(
+        self._database.put(
             "INSERT OR IGNORE INTO state_change (charging, at, status) VALUES (?, ?, ?)",
             (charging.id, _text(change.at), change.status.value),
         )
@@ -529,7 +527,8 @@ def _charging(row: Any) -> Charging:
 
 def _text(moment: datetime) -> str:
     """All of one width, so that texts sort as instants do."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+    in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return in_utc.isoformat(timespec="microseconds")
 
 
 def _moment(text: str) -> datetime:

@@ -7,7 +7,7 @@ since many stations do not count (0 for ever, or the same number several times).
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from partners.cpo.charging_events import ConnectorStatus, Phase, TransactionEvent
 from partners.database import Database
@@ -26,6 +26,13 @@ CREATE TABLE IF NOT EXISTS transaction_event (
     PRIMARY KEY (charge_point, transaction_id, sequence, phase, at)
 ) WITHOUT ROWID;
 """
+
+
+_PUT: Final = (
+    "INSERT OR IGNORE INTO transaction_event"
+    " (charge_point, transaction_id, sequence, phase, at, id_tag, state, reason, is_offline)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 class Told(NamedTuple):
@@ -54,24 +61,11 @@ class EventLog:
             event: As it was told.
             id_tag: Whose it is, by what the event says or by the remote start that it follows.
         """
-        return bool(
-            self._database.execute(
-                "INSERT OR IGNORE INTO transaction_event"
-                " (charge_point, transaction_id, sequence, phase, at, id_tag, state, reason, is_offline)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    event.charge_point,
-                    event.transaction_id,
-                    event.sequence,
-                    event.phase.value,
-                    _text(event.at),
-                    id_tag,
-                    None if event.state is None else event.state.value,
-                    event.reason,
-                    event.is_offline,
-                ),
-            )
-        )
+        return bool(self._database.execute(_PUT, _row(event, id_tag)))
+
+    def keep(self, event: TransactionEvent) -> None:
+        """Keep an event that says nothing of id tags, where nobody needs to know whether it is new."""
+        self._database.put(_PUT, _row(event, None))
 
     def of(self, charge_point: str, transaction_id: str) -> list[Told]:
         """All that was told of a transaction, in order of time."""
@@ -121,6 +115,21 @@ def _told(row: Any) -> Told:
     )
 
 
+def _row(event: TransactionEvent, id_tag: str | None) -> tuple[Any, ...]:
+    return (
+        event.charge_point,
+        event.transaction_id,
+        event.sequence,
+        event.phase.value,
+        _text(event.at),
+        id_tag,
+        None if event.state is None else event.state.value,
+        event.reason,
+        event.is_offline,
+    )
+
+
 def _text(moment: datetime) -> str:
     """All of one width, so that texts sort as instants do."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+    in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return in_utc.isoformat(timespec="microseconds")

@@ -1,13 +1,12 @@
 """A charge point that says the same message again gets the same answer, and nothing happens twice.
 
-The same message is one with the same id, action and payload: many chargers count their ids from one
+The same message is one that is the same character by character: many chargers count their ids from one
 again after every start, so that the id alone says nothing. Only transaction messages carry an instant
 that makes them unique for good; their answers are kept across links, those to the others only as long
 as the link on which they were given. The answer to Heartbeat and BootNotification is the present time,
 and is never given again.
 """
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -39,16 +38,16 @@ class RecentAnswers:
         self.kept_for = kept_for
         self.most = most
         self._clock = clock
-        self._given: dict[bytes, _Given] = {}
+        self._given: dict[int, _Given] = {}
 
-    def recall(self, call: Call | Send, known_as: bytes | None = None) -> Mapping[str, Any] | None:
+    def recall(self, call: Call | Send, known_as: int | None = None) -> Mapping[str, Any] | None:
         """The answer that this very message got before, if it did."""
         given = self._given.get(known_as or fingerprint(call))
         if given is None or self._clock() - given.at > self.kept_for:
             return None
         return given.payload
 
-    def remember(self, call: Call | Send, payload: Mapping[str, Any], known_as: bytes | None = None) -> None:
+    def remember(self, call: Call | Send, payload: Mapping[str, Any], known_as: int | None = None) -> None:
         """Keep an answer. A refusal is not kept: said again, the message is to be tried again."""
         if call.action in NEVER_AGAIN:
             return
@@ -63,6 +62,6 @@ class RecentAnswers:
             del self._given[fingerprint]
 
 
-def fingerprint(call: Call | Send) -> bytes:
-    """By what a message is known again."""
-    return hashlib.blake2b(exact_json.encode(call), digest_size=16).digest()
+def fingerprint(call: Call | Send) -> int:
+    """By what a message is known again: 64 bits of what nobody outside can foresee."""
+    return hash((call.message_id, call.action, call.text or exact_json.encode(call.payload)))

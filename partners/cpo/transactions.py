@@ -112,14 +112,16 @@ class Transactions:
     async def _go_on(self, known: Charging, event: TransactionEvent) -> None:
         """Keep an event that says how a transaction goes on: it may be on disk together with others."""
         with self.database.grouped():
-            is_new = self.event_log.put(event, None)
+            is_new_and_late = known.stopped is not None and self.event_log.put(event, None)
+            if known.stopped is None:
+                self.event_log.keep(event)
             charging = self._enter(known, event)
             if charging.stopped is None:
                 self.entries.reckoning.soon(charging)
             else:
                 self.entries.owe(self.entries.bookkeeping.enter(charging))
         self.entries.owe()
-        if is_new and known.stopped is not None:
+        if is_new_and_late:
             self._correct(charging)
         if charging.stopped is not known.stopped:
             self.entries.refresh(event.charge_point)

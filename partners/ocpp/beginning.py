@@ -1,4 +1,4 @@
-"""Work that is done at once as far as it goes, and has a task only if it must wait for something."""
+"""Work that is done at once as far as it goes; only what must wait twice has a task."""
 
 from collections.abc import Callable, Coroutine, Generator
 from types import coroutine
@@ -10,23 +10,40 @@ T = TypeVar("T")
 def begin(
     work: Coroutine[Any, Any, T],
     done: Callable[[T], None],
+    done_later: Callable[[T], None],
     spawn: Callable[[Coroutine[Any, Any, None]], object],
 ) -> None:
-    """Do what can be done now; the rest later, in a task of its own.
+    """Do what can be done now; go on after the first wait; what waits twice has a task of its own.
 
-    Until it first waits, the work has no current task: `asyncio.timeout` and the like may not come before.
+    Until it waits for the second time the work has no current task: `asyncio.timeout` and the like may not
+    come before, and raise.
 
     Args:
         work: Must not raise.
-        done: Told of the result.
-        spawn: Makes the task.
+        done: Told of the result if it is there at once.
+        done_later: Told of it if it comes later.
+        spawn: Makes a task.
     """
     try:
         waits_for = work.send(None)
     except StopIteration as over:
         done(over.value)
         return
-    spawn(_then(work, waits_for, done))
+    if not getattr(waits_for, "_asyncio_future_blocking", False):  # no more than a breath
+        spawn(_then(work, waits_for, done_later))
+        return
+
+    def go_on(_: object) -> None:
+        try:
+            next_wait = work.send(None)  # which looks at the future's result by itself
+        except StopIteration as over:
+            done_later(over.value)
+        else:
+            spawn(_then(work, next_wait, done_later))
+
+    # What a task does with a future that its coroutine waits for.
+    waits_for._asyncio_future_blocking = False  # noqa: SLF001 the protocol between futures and tasks
+    waits_for.add_done_callback(go_on)
 
 
 async def _then(work: Coroutine[Any, Any, T], waits_for: object, done: Callable[[T], None]) -> None:

@@ -32,6 +32,8 @@ class Call(NamedTuple):
     message_id: str
     action: str
     payload: Mapping[str, Any]
+    #: As it came.
+    text: str = ""
 
 
 class CallResult(NamedTuple):
@@ -63,6 +65,8 @@ class Send(NamedTuple):
     message_id: str
     action: str
     payload: Mapping[str, Any]
+    #: As it came.
+    text: str = ""
 
 
 Frame = Call | CallResult | CallError | CallResultError | Send
@@ -95,9 +99,16 @@ def read(text: str, version: Version) -> Frame:
         frame = exact_json.decode(text)
     except exact_json.NotJson as error:
         raise _unreadable("not JSON", version) from error
+    if type(frame) is list and len(frame) == 4 and frame[0] == CALL:  # noqa: PLR2004 nearly all of them
+        _, message_id, action, payload = frame
+        if (
+            type(message_id) is str
+            and type(action) is str
+            and type(payload) is dict
+            and len(message_id) <= LONGEST_MESSAGE_ID
+        ):
+            return Call(message_id, action, payload, text)
     match frame:
-        case [2, str(message_id), str(action), dict(payload)] if len(message_id) <= LONGEST_MESSAGE_ID:
-            return Call(message_id, action, payload)
         case [3, str(message_id), dict(payload)]:
             return CallResult(message_id, payload)
         case [4, str(message_id), str(code), *rest]:
@@ -105,7 +116,7 @@ def read(text: str, version: Version) -> Frame:
         case [5, str(message_id), str(code), *rest] if version is Version.V2_1:
             return CallResultError(message_id, code, str(rest[0]) if rest else "")
         case [6, str(message_id), str(action), dict(payload)] if version is Version.V2_1:
-            return Send(message_id, action, payload)
+            return Send(message_id, action, payload, text)
         case _:
             raise _refused(frame, version)
 

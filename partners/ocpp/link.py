@@ -95,6 +95,7 @@ class OcppLink:
     __slots__ = (
         "_answer",
         "_asked",
+        "_at_rest",
         "_group",
         "_inbox",
         "_is_answering",
@@ -128,6 +129,8 @@ class OcppLink:
         self._noted = noted
         self._inbox: list[Call | Send] = []
         self._is_answering = False
+        #: Somebody waits until all is worked off.
+        self._at_rest: asyncio.Future[None] | None = None
         self._is_held = False
         self._asked: tuple[str, asyncio.Future[CallResult | CallError]] | None = None
         self._one_at_a_time = asyncio.Lock()
@@ -143,7 +146,7 @@ class OcppLink:
                     await asyncio.shield(self._socket.ended)
                 finally:
                     self.give_up()
-                    self._answer_next()
+                    await self._work_off()
         finally:
             # The group knows the task that runs this: a circle that only the collector would find.
             self._group = None
@@ -265,20 +268,25 @@ class OcppLink:
                 self._socket.hold(back=False)
             self._is_answering = True
             if call.action in _ANSWERED_AT_ONCE:
-                begin(self._answered(call), self._say, self._later)
+                begin(self._answered(call), self._say, self._say_and_go_on, self._group.create_task)
             else:
-                self._later(self._answer_later(call))
-
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        if self._group is not None:
-            self._group.create_task(self._go_on_after(work))
-
-    async def _go_on_after(self, work: Coroutine[Any, Any, None]) -> None:
-        await work
-        self._answer_next()
+                self._group.create_task(self._answer_later(call))
+        if self._at_rest is not None and not self._is_answering and not self._at_rest.done():
+            self._at_rest.set_result(None)
 
     async def _answer_later(self, call: Call | Send) -> None:
-        self._say(await self._answered(call))
+        self._say_and_go_on(await self._answered(call))
+
+    async def _work_off(self) -> None:
+        """Return when everything that was received is answered."""
+        self._answer_next()
+        if self._is_answering:
+            self._at_rest = asyncio.get_running_loop().create_future()
+            await self._at_rest
+
+    def _say_and_go_on(self, answer: str | None) -> None:
+        self._say(answer)
+        self._answer_next()
 
     def _say(self, answer: str | None) -> None:
         self._is_answering = False

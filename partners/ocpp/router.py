@@ -39,14 +39,15 @@ class Router(Generic[Station]):
             CallRefused: The action is unknown or not offered, or its payload is not valid.
             Exception: Whatever the answerer raises.
         """
-        answerer = self._answerers.get(call.action)
+        action = call.action
+        answerer = self._answerers.get(action)
         if answerer is None:
-            known = is_action(self.version, call.action)
+            known = is_action(self.version, action)
             raise CallRefused(ErrorCode.NOT_SUPPORTED if known else ErrorCode.NOT_IMPLEMENTED)
-        check_call(self.version, call.action, call.payload, relaxed)
+        check_call(self.version, action, call.payload, relaxed)
         result = await answerer(station, call.payload)
-        if isinstance(call, Call):
-            self._check_own(call.action, result)
+        if type(call) is Call:
+            self._check_own(action, result)
         return result
 
     def _check_own(self, action: str, result: Payload) -> None:

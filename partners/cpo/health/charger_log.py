@@ -81,7 +81,7 @@ class ChargerLog:
     def put(self, plug: Plug, at: datetime, kind: Kind, **detail: Any) -> None:
         """Write a line; within `grouped` it goes to disk together with what it is about."""
         told = {name: value for name, value in detail.items() if value is not None}
-        self._database.execute(
+        self._database.put(
             "INSERT INTO charger_event (charge_point, connector, at, kind, detail) VALUES (?, ?, ?, ?, ?)",
             (*plug, microseconds(at), kind.value, exact_json.encode(told).decode()),
         )

@@ -106,3 +106,95 @@ def test_without_a_loop_nothing_waits(database: Database, tmp_path: Path) -> Non
     with database.grouped():
         put(database, "one")
     assert on_disk(tmp_path) == {"one"}
+
+
+STATEMENT = "INSERT INTO thing (name) VALUES (?)"
+
+
+async def test_what_is_queued_is_seen_by_whoever_reads_and_is_on_disk_with_its_group(
+    database: Database, tmp_path: Path
+) -> None:
+    with database.grouped():
+        database.put(STATEMENT, ("one",))
+    database.put(STATEMENT, ("two",))
+    assert on_disk(tmp_path) == set()
+    assert len(database.rows("SELECT * FROM thing")) == 2
+    await database.on_disk()
+    assert on_disk(tmp_path) == {"one", "two"}
+    assert not database.is_behind
+
+
+@pytest.mark.parametrize("reads", [False, True])
+async def test_what_a_block_has_queued_goes_with_it(
+    database: Database, tmp_path: Path, *, reads: bool
+) -> None:
+    with database.grouped():
+        database.put(STATEMENT, ("one",))
+    with suppress(KeyError), database.grouped():
+        database.put(STATEMENT, ("two",))
+        with database.grouped():
+            database.put(STATEMENT, ("three",))
+            if reads:
+                assert len(database.rows("SELECT * FROM thing")) == 3
+            database.put(STATEMENT, ("four",))
+        database.put(STATEMENT, ("five",))
+        raise KeyError
+    with database.grouped():
+        with suppress(KeyError), database.grouped():
+            database.put(STATEMENT, ("six",))
+            if reads:
+                put(database, "seven")
+            raise KeyError
+        database.put(STATEMENT, ("eight",))
+    await database.on_disk()
+    assert on_disk(tmp_path) == {"one", "eight"}
+
+
+async def test_what_cannot_be_written_fails_its_group_and_nothing_after_it(
+    database: Database, tmp_path: Path
+) -> None:
+    undone = []
+    database.undone.append(lambda: undone.append("told"))
+    database.put(STATEMENT, ("one",))
+    database.put(STATEMENT, (object(),))
+    with pytest.raises(sqlite3.Error):
+        await database.on_disk()
+    assert undone == ["told"]
+    database.put(STATEMENT, ("two",))
+    await database.on_disk()
+    assert on_disk(tmp_path) == {"two"}
+
+
+async def test_a_statement_during_a_commit_waits_for_it_and_is_in_the_next_group(
+    database: Database, tmp_path: Path
+) -> None:
+    for number in range(20):
+        database.put(STATEMENT, (f"first {number}",))
+        on_its_way = asyncio.ensure_future(database.on_disk())  # noqa: TID251 - awaited below
+        # Somewhere between the first and the last millisecond of its commit.
+        await asyncio.sleep(0.004 + number / 5000)
+        database.put(STATEMENT, (f"second {number}",))
+        assert database.row("SELECT name FROM thing WHERE name = ?", (f"second {number}",)) is not None
+        await database.on_disk()
+        await on_its_way
+        assert {f"first {number}", f"second {number}"} <= on_disk(tmp_path)
+
+
+async def test_one_who_waits_no_longer_does_not_end_it_for_the_others(database: Database) -> None:
+    database.put(STATEMENT, ("one",))
+    impatient = asyncio.ensure_future(database.on_disk())  # noqa: TID251 - cancelled below
+    patient = asyncio.ensure_future(database.on_disk())  # noqa: TID251 - awaited below
+    await asyncio.sleep(0)
+    impatient.cancel()
+    await patient
+
+
+def test_what_is_grouped_when_it_is_closed_is_on_disk(tmp_path: Path) -> None:
+    async def writes() -> None:
+        made = Database(tmp_path / "node.sqlite")
+        made.define("CREATE TABLE IF NOT EXISTS thing (name TEXT PRIMARY KEY)")
+        made.put(STATEMENT, ("one",))
+        made.close()
+
+    asyncio.run(writes())
+    assert on_disk(tmp_path) == {"one"}

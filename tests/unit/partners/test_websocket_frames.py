@@ -1,4 +1,4 @@
-"""WebSocket frames as our server reads them (RFC 6455, 5), however they are cut, and what is wrong with them."""
+"""WebSocket frames as our server reads them (RFC 6455, 5): however they are cut, whatever is wrong in them."""
 
 from itertools import cycle, pairwise
 from operator import xor
