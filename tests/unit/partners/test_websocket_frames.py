@@ -1,4 +1,4 @@
-"""WebSocket frames as our server reads them (RFC 6455, 5): however they are cut, whatever is wrong in them."""
+"""WebSocket frames as our server reads them (RFC 6455, 5): however they are cut, and what is wrong then."""
 
 from itertools import cycle, pairwise
 from operator import xor
