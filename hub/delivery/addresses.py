@@ -26,7 +26,7 @@ from schemas.v2_2_1 import InterfaceRole
 
 #: The first successes that an address answers with are all looked at for quirks, and then one of so many:
 #: a platform does what it does each time, and looking costs as much as all of the judging.
-LOOKED_AT, THEN_ONE_OF = 64, 16
+LOOKED_AT, THEN_ONE_OF = 16, 16
 
 
 class Address:

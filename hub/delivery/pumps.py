@@ -72,6 +72,8 @@ class Pumps:
         self._are_leases_new = True
         #: When they are looked at in any case: they end by themselves.
         self._follow_by = 0.0
+        #: The end of the log when all pumps were woken.
+        self._told_of = 0
         #: Whether it was this process's chore to forget who is gone, when that was last looked at.
         self._did_chores = False
         leases.heard_by(self._leases_changed)
@@ -176,8 +178,7 @@ class Pumps:
             self._news.clear()
             await self._follow(tasks)
             await self.parts.log.read_on()
-            for running in self._pumps.values():
-                running.pump.wake()
+            self._wake_pumps()
             while self._asked:
                 tasks.create_task(self._send_asked(self._asked.pop()))
             await asyncio.sleep(LOOK_PAUSE.total_seconds())
@@ -186,6 +187,18 @@ class Pumps:
                     await self._news.wait()
             except TimeoutError:
                 log.debug("looking at the log although nobody said that there is something")
+
+    def _wake_pumps(self) -> None:
+        """Those for which there may be something: all, if the log is longer than before."""
+        end = self.parts.log.end
+        if end == self._told_of:
+            waiting = self.parts.resyncs.platforms() & self._pumps.keys()
+            woken = [self._pumps[platform_id] for platform_id in waiting]
+        else:
+            woken = list(self._pumps.values())
+        self._told_of = end
+        for running in woken:
+            running.pump.wake()
 
     async def _follow(self, tasks: asyncio.TaskGroup) -> None:
         """Follow Directory and leases; where neither is another one than before, that costs nothing."""

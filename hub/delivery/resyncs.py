@@ -84,7 +84,11 @@ class Resyncs:
         self._changing = asyncio.Lock()
 
     async def read(self) -> None:
-        """Take in what is owed now."""
+        """Take in what is owed now, as far as the Directory in force knows of it.
+
+        Whose agreement is not in it would be told of nothing, and that would be the end of it.
+        """
+        known = self._directory().last_resync
         async with self._changing:
             forgotten = frozenset(self._dropped)
             await self._forget(forgotten)
@@ -93,7 +97,7 @@ class Resyncs:
                 rows = (await connection.execute(_READ)).all()
             owed: dict[Receiver, dict[int, Resync]] = {}
             for row in rows:
-                if row.id in self._dropped:
+                if row.id in self._dropped or row.id > known:
                     continue
                 each = _resync(row)
                 owed.setdefault(each.receiver, {})[each.id] = each
@@ -103,6 +107,10 @@ class Resyncs:
     def count(self, receiver: Receiver) -> int:
         """How many resyncs the receiver is owed."""
         return len(self._owed.get(receiver, ()))
+
+    def platforms(self) -> set[int]:
+        """Those of which a receiver is owed a resync."""
+        return {receiver.platform_id for receiver in self._owed}
 
     async def next(self, receiver: Receiver, limit: int) -> Batch | None:
         """The next objects that the receiver is to be told of; None where there is nothing to tell."""

@@ -27,6 +27,8 @@ from hub.ocpi.transport import joined_url
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole, Role
 
 Endpoint = tuple[str, InterfaceRole]
+#: Newer than all.
+ANY_RESYNC = 2**62
 
 
 class WhenUnreachable(StrEnum):
@@ -234,6 +236,8 @@ class Directory:
     rotating: frozenset[int] = frozenset()
     #: Who may exchange what with whom.
     agreements: Agreements = EVERYBODY
+    #: The newest resync that was owed when it was read: what is owed since is by an agreement not in it.
+    last_resync: int = ANY_RESYNC
 
     @classmethod
     def of(
@@ -242,6 +246,8 @@ class Directory:
         platforms: Iterable[Platform],
         inbound_tokens: Mapping[str, InboundToken],
         agreements: Agreements = EVERYBODY,
+        *,
+        last_resync: int = ANY_RESYNC,
     ) -> "Directory":
         """The directory of these platforms."""
         known = {platform.id: platform for platform in platforms}
@@ -260,6 +266,7 @@ class Directory:
             MappingProxyType({party: tuple(found) for party, found in beyond.items()}),
             frozenset(token.platform_id for token in inbound_tokens.values() if token.retires_at),
             agreements,
+            last_resync,
         )
 
     def caller(self, shown: Iterable[tuple[str, TokenEncoding]], now: datetime) -> Caller | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 from hub.directory.directory import HubRole
 from hub.handshake.versions import version_details, versions_url
@@ -37,6 +38,12 @@ class HubIdentity:
 
     def looks(self, hub_role: HubRole) -> str:
         """What a platform sees of the hub, as a fingerprint: URLs, endpoints, party and name (VE-09)."""
-        details = version_details(self.public_url, for_a_hub=hub_role is HubRole.ALLOWED)
-        seen = self.credentials("-").to_json() + details.to_json()
-        return hashlib.sha256(seen).hexdigest()[:FINGERPRINT_LENGTH]
+        return _looks(self, hub_role)
+
+
+@lru_cache(maxsize=64)
+def _looks(identity: HubIdentity, hub_role: HubRole) -> str:
+    """Each platform is compared with it after each change of one; a process has one identity."""
+    details = version_details(identity.public_url, for_a_hub=hub_role is HubRole.ALLOWED)
+    seen = identity.credentials("-").to_json() + details.to_json()
+    return hashlib.sha256(seen).hexdigest()[:FINGERPRINT_LENGTH]

@@ -6,6 +6,7 @@ ClientInfo objects that it changes, and no others: `last_updated` moves only wit
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from sqlmodel import col, select
@@ -18,6 +19,9 @@ from hub.ocpi.party import Party, PartyRole
 from hub.store.pages import Page
 from hub.store.tables import DistantPartyRow, PlatformRoleRow, PlatformRow
 from schemas.v2_2_1 import ClientInfo, ConnectionStatus, Role
+
+#: Parties of which the values are kept.
+MOST_REMEMBERED = 50_000
 
 
 class Told(NamedTuple):
@@ -37,18 +41,37 @@ class Connected(NamedTuple):
 
 async def connections(session: AsyncSession) -> dict[PartyRole, Connected]:
     """How each party is connected in each role, as the tables say it now."""
-    rows = await session.exec(
-        select(PlatformRoleRow, PlatformRow.status)
-        .join(PlatformRow, col(PlatformRow.id) == PlatformRoleRow.platform_id)
-        .order_by(col(PlatformRoleRow.id))
-    )
+    rows = await (await session.connection()).execute(_REGISTERED)
     registered = {
-        PartyRole(Party(row.country_code, row.party_id), Role(row.role)): Connected(
-            Told(row.platform_id), ConnectionStatus(status)
-        )
-        for row, status in rows
+        _party_role(country_code, party_id, role): _connected(platform_id, status)
+        for country_code, party_id, role, platform_id, status in rows
     }
     return {**await _distant(session), **registered}
+
+
+# There are thousands of them, looked through before and after each change: columns, not instances, and one
+# value for each, so that two looks are compared in no time.
+_REGISTERED = (
+    select(  # type: ignore[call-overload]  # no overload for so many columns
+        PlatformRoleRow.country_code,
+        PlatformRoleRow.party_id,
+        PlatformRoleRow.role,
+        PlatformRoleRow.platform_id,
+        PlatformRow.status,
+    )
+    .join(PlatformRow, col(PlatformRow.id) == PlatformRoleRow.platform_id)
+    .order_by(col(PlatformRoleRow.id))
+)
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _party_role(country_code: str, party_id: str, role: str) -> PartyRole:
+    return PartyRole(Party(country_code, party_id), Role(role))
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _connected(platform_id: int, status: str) -> Connected:
+    return Connected(Told(platform_id), ConnectionStatus(status))
 
 
 def newcomers(before: Mapping[PartyRole, Connected], after: Mapping[PartyRole, Connected]) -> frozenset[int]:

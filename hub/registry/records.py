@@ -61,8 +61,10 @@ class Records:
                 await session.flush()
                 now = self._clock()
                 after = await connections(session)
-                await _begin_to_hear(session, newcomers(before, after))
-                for told, infos in changed_infos(before, after, now).items():
+                is_new = before != after
+                await _begin_to_hear(session, newcomers(before, after) if is_new else frozenset())
+                infos_of = changed_infos(before, after, now) if is_new else {}
+                for told, infos in infos_of.items():
                     await append_client_infos(
                         await session.connection(),
                         infos,

@@ -1,6 +1,6 @@
 """Resyncs: what is owed beside the log when an agreement begins or ends, seen where it arrives."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -64,6 +64,23 @@ async def test_a_first_sync_walks_over_everything_in_the_order_of_creation(
     assert ids(msp) == [f"L{each}" for each in range(20)]
     assert {(each.to, each.sender) for each in msp.received} == {("DE/ABC", "HU/HUB")}
     assert {each.correlation_id for each in msp.received} == {"corr-resync"}
+
+
+async def test_a_first_sync_waits_for_the_directory_that_has_its_agreement(
+    path: Path, people: People, transport: HttpTransport, msp: Recorder, paper: Paper
+) -> None:
+    """Else nothing could be seen by the one in force, and that would have been all."""
+    platform = people.recorded(msp, ABC)
+    async with delivering(path, people, transport, may_exchange=paper) as hub:
+        await hub.accept(*locations(3))
+        await hub.at_rest()
+        people.directory = replace(people.directory, last_resync=0)
+        await hub.resync(owed(platform))
+        await hub.at_rest()
+        paper.is_signed = True
+        people.directory = replace(people.directory, last_resync=1)
+        hub.pumps.wake()
+        await hub.until(lambda: len(ids(msp)) == 3)
 
 
 async def test_several_owners_are_walked_over_together(
