@@ -9,7 +9,11 @@ ALONE  := --last-failed --last-failed-no-failures none
 # Tests start hundreds of programs: each would compile the whole hub again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test interop check postgresql format lint types imports fuzz differential bench conformance lock clean help
+# What the fast path takes part in: `make check` runs it on the ordinary path, too, `make ordinary` all of it.
+ROUTING := $(addprefix tests/spec/test_,$(addsuffix .py,direct_routing direct_requests open_routing \
+           odd_requests limits links_back))
+
+.PHONY: setup demo test interop check ordinary postgresql format lint types imports fuzz differential bench conformance lock clean help
 
 help:            ## Show what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
@@ -36,8 +40,12 @@ check: setup     ## Everything that CI runs: format, lint, types, imports, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m tests.conformance --check
+	$(BIN)/python -m pytest -n 3 --no-fast-path $(ROUTING) || $(BIN)/python -m pytest --no-fast-path $(ALONE)
 	$(BIN)/python -m pytest -n 3 || $(BIN)/python -m pytest $(ALONE)
 	$(BIN)/python -m pytest -n 3 --database postgresql || $(BIN)/python -m pytest --database postgresql $(ALONE)
+
+ordinary: setup  ## All tests that run a hub, without the fast path
+	$(BIN)/python -m pytest -n 3 --no-fast-path tests/spec tests/journeys tests/unit
 
 postgresql: setup  ## The hub's tests, on a real PostgreSQL that comes with a package
 	$(BIN)/python -m pytest -n 3 --database postgresql
@@ -59,8 +67,9 @@ imports: setup   ## The import ladder
 interop: setup   ## Chargers and checkers that others wrote, at our CPO (npm packages go to .interop/)
 	$(BIN)/python -m tests.interop
 
-fuzz: setup      ## Two minutes of mutated messages at every route
-	$(BIN)/python -m tests.fuzz --seconds 120
+fuzz: setup      ## Two minutes of mutated messages at every route, half of it without the fast path
+	$(BIN)/python -m tests.fuzz --seconds 60
+	$(BIN)/python -m tests.fuzz --seconds 60 --no-fast-path
 
 differential: setup  ## The same 100,000 requests to a hub with the fast path and one without
 	$(BIN)/python -m tests.differential --requests 100000

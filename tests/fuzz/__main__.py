@@ -17,11 +17,15 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=120.0, help="how long (default 120)")
     parser.add_argument("--requests", type=int, default=10**9, help="how many at most")
     parser.add_argument("--seed", type=int, default=None, help="repeats a run's messages")
+    parser.add_argument(
+        "--no-fast-path", action="store_true", help="let the hub relay on the ordinary path alone"
+    )
     given = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     seed = secrets.randbelow(2**32) if given.seed is None else given.seed
     with tempfile.TemporaryDirectory() as data:
-        outcome = asyncio.run(fuzz(Path(data), seed=seed, seconds=given.seconds, limit=given.requests))
+        wanted = {"seconds": given.seconds, "limit": given.requests, "fast_path": not given.no_fast_path}
+        outcome = asyncio.run(fuzz(Path(data), seed=seed, **wanted))
     sys.stdout.writelines(f"{line}\n" for line in lines(outcome))
     return 1 if outcome.failures else 0
 

@@ -154,11 +154,14 @@ class Fuzz:
             self.outcome.fails("the hub is not alive")
 
 
-async def fuzz(data: Path, *, seed: int, seconds: float, limit: int, workers: int = 8) -> Outcome:
+async def fuzz(
+    data: Path, *, seed: int, seconds: float, limit: int, fast_path: bool, workers: int = 8
+) -> Outcome:
     """Throw messages at a hub for so long, or so many, and judge what becomes of them."""
     outcome = Outcome(seed)
     given = settings(data)
-    given = replace(given, limits=replace(given.limits, requests_per_second=1_000_000))
+    limits = replace(given.limits, requests_per_second=1_000_000)
+    given = replace(given, limits=limits, fast_path=fast_path)
     async with roaming(data, given) as world, Recorder([("EMSP", *RIVAL.split("/"))]) as rival:
         await joined(world.hub, rival, "rival")
         one = Fuzz(world, rival, Random(seed), outcome)  # noqa: S311 a run must be repeatable
