@@ -135,6 +135,12 @@ class Circuits:
         if wait := peace_wanted(reply.status, reply.headers, self._clock()):
             circuit.peace[module] = self._clock() + wait
 
+    def well(self, platform_id: int) -> None:
+        """The platform has answered, and asks for nothing."""
+        circuit = self._circuits[platform_id]
+        circuit.failures = 0
+        circuit.open_until = None
+
     def failed(self, platform_id: int) -> None:
         """The platform has not answered. Of requests that were under way together, one opens the circuit."""
         circuit, now = self._circuits.setdefault(platform_id, _Circuit()), self._clock()

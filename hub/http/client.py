@@ -95,7 +95,7 @@ class HttpTransport:
         Raises:
             CallFailed: nothing was sent; the subclass says why.
         """
-        pool, head = self._head(request)
+        pool, head = self.prepared(request)
         begun = self._loop.time()
         timeout = request.timeout.total_seconds()
         connection = pool.take()
@@ -109,14 +109,39 @@ class HttpTransport:
         Raises:
             CallFailed: nothing was sent; the subclass says why.
         """
-        pool, head = self._head(request)
+        pool, head = self.prepared(request)
         connection = pool.take()
         if connection is None:
             return False
         _asked(connection, request, head, sink, self._loop.time() + request.timeout.total_seconds())
         return True
 
-    def _head(self, request: HttpRequest) -> tuple[Pool, bytes]:
+    def at_hand(self, origin: Origin) -> Connection | None:
+        """A connection to a server that nobody uses, None where there is none."""
+        pool = self._pools.get(origin)
+        return None if pool is None else pool.take()
+
+    def give_back(self, origin: Origin, connection: Connection) -> None:
+        """Let somebody else use a connection that was at hand, on which nothing was asked."""
+        self._pools[origin].released(connection)
+
+    def ask_on(
+        self, connection: Connection, head: bytes, body: bytes, sink: AnswerSink, timeout: float
+    ) -> None:
+        """Send a request on a connection that was at hand; it must be whole within so many seconds."""
+        whole_by = self._loop.time() + timeout
+        if len(body) <= SMALL_BODY:
+            connection.ask(head + body, sink, whole_by=whole_by)
+        else:
+            connection.ask(head, sink, whole_by=whole_by, source=WholeBody(connection, body))
+
+    def prepared(self, request: HttpRequest) -> tuple[Pool, bytes]:
+        """Where a request goes, and its head.
+
+        Raises:
+            UrlNotAllowed, HeaderNotAllowed: it must not, or cannot, be sent.
+            NotReached: the transport is closed.
+        """
         method, body = request.method, request.body
         pool, target = self.pool(request.url)
         length = len(body) if body or method not in WITHOUT_BODY else None

@@ -1,13 +1,14 @@
 """A leg as it is written down: cut to size, readable, and without secrets (design D10)."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
+
+import msgspec
 
 from hub.ocpi.timestamps import format_timestamp
 from hub.store.journal import JournalEntry, Purpose
 from hub.store.redaction import shown_body, shown_url
-from schemas import exact_json
 
 #: The module whose bodies hold credentials tokens.
 CREDENTIALS = "credentials"
@@ -15,7 +16,6 @@ CREDENTIALS = "credentials"
 _UNWELCOME = dict.fromkeys((0, *range(0x80, 0xA0)), "\ufffd")
 #: Bodies up to so many bytes are remembered as they are written down.
 SMALL = 4096
-_HALF_A_MILLISECOND = timedelta(microseconds=500)
 
 
 class Leg(NamedTuple):
@@ -49,54 +49,94 @@ def written(entry: JournalEntry, body_bytes: int) -> Leg:
 
     Bodies of handshakes hold tokens and are not kept at all.
     """
+    texts = (entry.correlation_id, entry.request_id, entry.method, entry.url, entry.note)
+    correlation_id, request_id, method, url, note = texts
+    if not _is_plain("".join(texts)):
+        correlation_id, request_id, method, url, note = map(_storable, texts)
+        url, note = shown_url(url), shown_url(note)
     secret = entry.purpose is Purpose.HANDSHAKE or entry.module == CREDENTIALS
+    # Nothing took less than no time, though the clock was set back meanwhile.
+    milliseconds = max(0, int(entry.took.total_seconds() * 1000 + 0.5))
     return Leg(
-        at=entry.at,
-        correlation_id=_storable(entry.correlation_id),
-        request_id=_storable(entry.request_id),
-        direction=entry.direction,
-        purpose=entry.purpose,
-        platform_id=entry.platform_id,
-        platform=entry.platform,
-        method=_storable(entry.method),
-        url=shown_url(_storable(entry.url)),
-        module=entry.module,
-        to_party=entry.to_party,
-        from_party=entry.from_party,
-        http_status=entry.http_status,
-        status_code=entry.status_code,
-        # Nothing took less than no time, though the clock was set back meanwhile.
-        milliseconds=max(0, (entry.took + _HALF_A_MILLISECOND) // timedelta(milliseconds=1)),
-        note=shown_url(_storable(entry.note)),
-        request_body=None if secret else _body(entry.request_body, body_bytes),
-        reply_body=None if secret else _body(entry.reply_body, body_bytes),
+        entry.at,
+        correlation_id,
+        request_id,
+        entry.direction,
+        entry.purpose,
+        entry.platform_id,
+        entry.platform,
+        method,
+        url,
+        entry.module,
+        entry.to_party,
+        entry.from_party,
+        entry.http_status,
+        entry.status_code,
+        milliseconds,
+        note,
+        None if secret else _body(entry.request_body, body_bytes),
+        None if secret else _body(entry.reply_body, body_bytes),
     )
+
+
+class _Line(msgspec.Struct):
+    """A line of the log; `from` is no name in Python."""
+
+    at: str
+    correlation_id: str
+    platform: str | None
+    purpose: str
+    direction: str
+    method: str
+    url: str
+    to: str | None
+    sender: str | None = msgspec.field(name="from")
+    http: int | None
+    ocpi: int | None
+    ms: int
+    note: str
+
+
+_line = msgspec.json.Encoder().encode
 
 
 def log_line(leg: Leg) -> str:
     """The leg as one line of JSON, without bodies, for whoever collects what programs print."""
-    line = {
-        "at": format_timestamp(leg.at),
-        "correlation_id": leg.correlation_id,
-        "platform": leg.platform,
-        "purpose": leg.purpose,
-        "direction": leg.direction,
-        "method": leg.method,
-        "url": leg.url,
-        "to": leg.to_party,
-        "from": leg.from_party,
-        "http": leg.http_status,
-        "ocpi": leg.status_code,
-        "ms": leg.milliseconds,
-        "note": leg.note,
-    }
-    return exact_json.encode(line).decode()
+    return _line(
+        _Line(
+            format_timestamp(leg.at),
+            leg.correlation_id,
+            leg.platform,
+            leg.purpose,
+            leg.direction,
+            leg.method,
+            leg.url,
+            leg.to_party,
+            leg.from_party,
+            leg.http_status,
+            leg.status_code,
+            leg.milliseconds,
+            leg.note,
+        )
+    ).decode()
+
+
+class _Shown:
+    """The large body that was shown last: the legs of an exchange, one after the other, have the same."""
+
+    newest: tuple[bytes, int, str] = (b"", 0, "")
 
 
 def _body(body: bytes, limit: int) -> str | None:
     if not body:
         return None
-    return _small_body(body, limit) if len(body) <= SMALL else _shown(body, limit)
+    if len(body) <= SMALL:
+        return _small_body(body, limit)
+    newest, its_limit, text = _Shown.newest
+    if newest is not body or its_limit != limit:
+        text = _shown(body, limit)
+        _Shown.newest = body, limit, text
+    return text
 
 
 @lru_cache(maxsize=256)
@@ -108,6 +148,17 @@ def _small_body(body: bytes, limit: int) -> str:
 def _shown(body: bytes, limit: int) -> str:
     text = shown_body(_storable(body[:limit].decode("utf-8", "replace")))
     return text if len(body) <= limit else f"{text}… [{len(body)} bytes in all]"
+
+
+def _is_plain(texts: str) -> bool:
+    """Whether texts can be written down as they are: true of nearly all, and found out at one go."""
+    return (
+        texts.isascii()
+        and "\x00" not in texts
+        and "via" not in texts
+        and "@" not in texts
+        and "=" not in texts
+    )
 
 
 def _storable(text: str) -> str:

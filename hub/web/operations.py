@@ -20,17 +20,17 @@ Reading = Callable[[], float]
 class LegCounts(Collector):
     """Counts legs of exchanges in a plain dictionary, which costs a request next to nothing."""
 
-    counts: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
-    seconds: dict[tuple[str, str], float] = field(default_factory=dict)
+    counts: dict[tuple[str, str | None, int | None, int | None], int] = field(default_factory=dict)
+    seconds: dict[tuple[str, str | None], float] = field(default_factory=dict)
 
     def count(self, entry: JournalEntry) -> None:
         """One leg has ended."""
-        module = entry.module or ""
-        key = (entry.direction, module, str(entry.http_status or ""), str(entry.status_code or ""))
+        direction, module = entry.direction, entry.module
+        key = (direction, module, entry.http_status, entry.status_code)
         self.counts[key] = self.counts.get(key, 0) + 1
-        spent = self.seconds.get((entry.direction, module), 0.0)
+        pair = (direction, module)
         # A counter never falls, though the clock be set back.
-        self.seconds[entry.direction, module] = spent + max(0.0, entry.took.total_seconds())
+        self.seconds[pair] = self.seconds.get(pair, 0.0) + max(0.0, entry.took.total_seconds())
 
     def collect(self) -> Iterator[Metric]:
         """The counts as Prometheus wants them."""
@@ -38,13 +38,13 @@ class LegCounts(Collector):
             "ocpi_hub_legs", "Legs of exchanges", labels=("direction", "module", "http_status", "status_code")
         )
         for labels, count in self.counts.items():
-            legs.add_metric(labels, count)
+            legs.add_metric([str(label or "") for label in labels], count)
         yield legs
         seconds = CounterMetricFamily(
             "ocpi_hub_leg_seconds", "Time spent in legs of exchanges", labels=("direction", "module")
         )
         for pair, spent in self.seconds.items():
-            seconds.add_metric(pair, spent)
+            seconds.add_metric([label or "" for label in pair], spent)
         yield seconds
 
 

@@ -20,6 +20,8 @@ from hub.http.upstream.bounds import Bounds
 from hub.ocpi.transport import BrokenAnswer
 
 LEAST_STATUS, SWITCHING_PROTOCOLS, FIRST_FINAL = 100, 101, 200
+#: Of an answer that was not read here.
+_KNOWN: Final[list[RawHeader]] = [(b"content-length", b"")]
 _FRAMED = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -67,6 +69,17 @@ class AnswerParser:
         self.is_complete = False
         #: Whether another one may follow on the same connection.
         self.keeps_alive = False
+
+    def leave(self) -> None:
+        """An answer that is known at a glance has begun: its head is well, and it has a length."""
+        self._left_for_head -= 1
+        self._status = FIRST_FINAL
+        self.headers = _KNOWN
+
+    def left(self, *, keeps_alive: bool) -> None:
+        """That answer is whole; the next one is read here again, if the connection stays."""
+        self.is_complete = True
+        self.keeps_alive = keeps_alive
 
     def ignore(self) -> None:
         """Let nobody be told of the rest."""

@@ -6,13 +6,21 @@ from hub.ocpi.transport import CallFailed
 
 #: A header line as it came: name and value.
 RawHeader = tuple[bytes, bytes]
+#: What a glance says of an answer that the parser must read.
+UNREAD = -1
 
 
 class AnswerSink(Protocol):
     """Is told of an answer in this order: head, body in pieces, end; `on_failed` ends it at any point.
 
+    Whoever knows an answer at a glance is told of the rest of its body and the end, and of no head.
+
     It is called while bytes are being read, so it must not wait.
     """
+
+    def glance(self, data: bytes) -> int:
+        """The first bytes of the answer: how many of its body are missing, or `UNREAD`."""
+        ...
 
     def on_head(self, status: int, reason: bytes, headers: list[RawHeader]) -> None:
         """The final answer has begun."""
@@ -33,6 +41,11 @@ class AnswerSink(Protocol):
 
 class Nobody:
     """Takes what nobody waits for any longer."""
+
+    def glance(self, data: bytes) -> int:
+        """Not wanted."""
+        del data
+        return UNREAD
 
     def on_head(self, status: int, reason: bytes, headers: list[RawHeader]) -> None:
         """Not wanted."""

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from hub.http.upstream.answer_sink import RawHeader
+from hub.http.upstream.answer_sink import UNREAD, RawHeader
 from hub.http.upstream.decoding import decoded
 from hub.http.upstream.header_text import header_texts
 from hub.ocpi.transport import CallFailed, HttpReply
@@ -25,6 +25,11 @@ class CollectedAnswer:
         self._status = 0
         self._headers: list[RawHeader] = []
         self._pieces: list[bytes] = []
+
+    def glance(self, data: bytes) -> int:
+        """Let the parser read it."""
+        del data
+        return UNREAD
 
     def on_head(self, status: int, reason: bytes, headers: list[RawHeader]) -> None:
         """Keep it."""

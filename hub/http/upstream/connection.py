@@ -16,7 +16,7 @@ import time
 from typing import Final, Protocol, cast
 
 from hub.http.upstream.answer_parser import AnswerParser
-from hub.http.upstream.answer_sink import NOBODY, AnswerSink
+from hub.http.upstream.answer_sink import NOBODY, UNREAD, AnswerSink
 from hub.http.upstream.body_source import BodySource
 from hub.http.upstream.bounds import Bounds
 from hub.http.upstream.deadline import Deadline
@@ -62,6 +62,8 @@ class Connection(asyncio.Protocol):
         self._is_full = False
         self._is_paused = False
         self._whole_by = 0.0
+        #: What is missing of an answer that is known at a glance; UNREAD of one that the parser reads.
+        self._missing = UNREAD
 
     # What the pool asks.
 
@@ -127,6 +129,7 @@ class Connection(asyncio.Protocol):
             sink.on_failed(NotReached("the time was over before anything was sent"))
             return
         self._sink = sink
+        self._missing = UNREAD
         self._parser.expect(sink, to_head=to_head)
         self._whole_by = whole_by
         self._deadline.set(whole_by)
@@ -185,8 +188,15 @@ class Connection(asyncio.Protocol):
             self.close()
             return
         parser = self._parser
-        if self._first_byte is not None and not parser.has_begun:
-            self._deadline.set(self._whole_by)
+        if self._missing > 0:
+            self._read_on(data)
+            return
+        if not parser.has_begun:
+            if self._first_byte is not None:
+                self._deadline.set(self._whole_by)
+            # What the server says of itself, it says in its first answer.
+            if not self._is_new and self._glanced(data):
+                return
         try:
             parser.feed(data)
         except BrokenAnswer as failure:
@@ -194,6 +204,33 @@ class Connection(asyncio.Protocol):
             return
         if parser.is_complete:
             self._completed()
+
+    def _glanced(self, data: bytes) -> bool:
+        """Whether whoever asked knows the answer by its first bytes."""
+        missing = UNREAD if self._sink is None else self._sink.glance(data)
+        if missing == UNREAD:
+            return False
+        self._parser.leave()
+        self._missing = missing
+        if not missing:
+            self._known_to_the_end(keeps_alive=True)
+        return True
+
+    def _read_on(self, data: bytes) -> None:
+        """More of the body of an answer that was known at a glance."""
+        missing, sink = self._missing, self._sink
+        if sink is None:
+            return
+        sink.on_body(data[:missing])
+        self._missing = max(0, missing - len(data))
+        if not self._missing:
+            # Nobody asked for what follows.
+            self._known_to_the_end(keeps_alive=len(data) == missing)
+
+    def _known_to_the_end(self, *, keeps_alive: bool) -> None:
+        self._missing = UNREAD
+        self._parser.left(keeps_alive=keeps_alive)
+        self._completed()
 
     def eof_received(self) -> None:
         """The platform closes it; some answers end so."""

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from hub.http.upstream.answer_sink import RawHeader
+from hub.http.upstream.answer_sink import UNREAD, RawHeader
 from hub.http.upstream.header_text import header_texts
 from hub.ocpi.headers import Header
 from hub.ocpi.transport import CallFailed
@@ -84,6 +84,11 @@ class StreamedAnswer:
             self._news.set_result(None)
 
     # What the connection calls.
+
+    def glance(self, data: bytes) -> int:
+        """Let the parser read it."""
+        del data
+        return UNREAD
 
     def on_head(self, status: int, reason: bytes, headers: list[RawHeader]) -> None:
         """It has begun."""

@@ -11,6 +11,7 @@ from hub.web.composition.written import Written
 from hub.web.fast.crossing import Parts
 from hub.web.fast.entrances import Entrances, Errands
 from hub.web.fast.fast_path import FastPath
+from hub.web.fast.ways import Ways
 
 
 @asynccontextmanager
@@ -33,4 +34,5 @@ async def fast_path(
         spawn=errands.spawn,
     )
     async with errands.running():
-        yield Entrances(FastPath(parts, authentication, now.traffic.rates).take, ground.callers)
+        path = FastPath(parts, authentication, now.traffic.rates, Ways(now.exchange, ground.transport))
+        yield Entrances(path.take, ground.callers, path.replay)

@@ -14,9 +14,9 @@ _JSON: Final = "{}: {}\r\n".format(*JSON_CONTENT_TYPE)
 
 
 class _Date:
-    """The Date header, made once a second."""
+    """The Date header and what follows, made once a second."""
 
-    newest: tuple[int, str] = (0, "")
+    newest: tuple[int, bytes] = (0, b"")
 
 
 def answer_bytes(reply: Reply, ids: MessageIds) -> bytes:
@@ -29,20 +29,28 @@ def answer_bytes(reply: Reply, ids: MessageIds) -> bytes:
     Raises:
         UnicodeEncodeError: a header cannot be sent.
     """
+    return b"%b%b%b" % (head_before_length(reply, ids), end_of_head(len(reply.body)), reply.body)
+
+
+def head_before_length(reply: Reply, ids: MessageIds) -> bytes:
+    """The head of an answer up to what says how long its body is.
+
+    Raises:
+        UnicodeEncodeError: a header cannot be sent.
+    """
     routing = reply.routing.headers()
     headers = (*reply.headers, *routing, *ids.headers())
     lines = [f"{name}: {value}\r\n" for name, value in headers]
     if not any(name.lower() == CONTENT_TYPE.lower() for name, _ in reply.headers):
         lines.insert(len(reply.headers) + len(routing), _JSON)
-    head = (
-        f"{_STATUS_LINES.get(reply.status) or f'HTTP/1.1 {reply.status} {chr(13)}{chr(10)}'}{''.join(lines)}"
-        f"Content-Length: {len(reply.body)}\r\nDate: {_date()}\r\nServer: {SERVER_SOFTWARE}\r\n\r\n"
-    )
-    return head.encode() + reply.body
+    status = _STATUS_LINES.get(reply.status) or f"HTTP/1.1 {reply.status} {chr(13)}{chr(10)}"
+    return f"{status}{''.join(lines)}".encode()
 
 
-def _date() -> str:
+def end_of_head(length: int) -> bytes:
+    """The rest of the head: the length of the body, and what is the same for all answers of a second."""
     second = int(time.time())
     if _Date.newest[0] != second:
-        _Date.newest = second, formatdate(second, usegmt=True)
-    return _Date.newest[1]
+        date = formatdate(second, usegmt=True)
+        _Date.newest = second, f"\r\nDate: {date}\r\nServer: {SERVER_SOFTWARE}\r\n\r\n".encode()
+    return b"Content-Length: %d%b" % (length, _Date.newest[1])

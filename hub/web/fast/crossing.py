@@ -15,7 +15,7 @@ from hub.calling.in_hand import AnswerInHand
 from hub.calling.noticing import pushed
 from hub.directory.quirks import Observe
 from hub.http.client import HttpTransport
-from hub.http.upstream.answer_sink import RawHeader
+from hub.http.upstream.answer_sink import UNREAD, RawHeader
 from hub.http.upstream.decoding import decoded
 from hub.http.upstream.header_text import header_texts
 from hub.ocpi.errors import InternalError, OcpiError
@@ -60,6 +60,11 @@ class Parts:
     #: The largest body of an answer, in bytes.
     largest_answer: int
     spawn: Spawn
+
+    @property
+    def patience(self) -> float:
+        """For the answer of the addressee, in seconds."""
+        return self.legs.timeout.total_seconds()
 
     @property
     def legs(self) -> Legs:
@@ -107,6 +112,19 @@ class Crossing:
         self._headers: list[RawHeader] = []
         self._pieces: list[bytes] = []
 
+    @property
+    def request(self) -> HttpRequest:
+        """As it was sent."""
+        return self._request
+
+    def take_over(self, request_id: str, sent_at: datetime, *, is_trial: bool) -> None:
+        """Go on with a request that was sent with this id, and has passed the circuit breaker."""
+        legs = self._parts.legs
+        legs = replace(legs, calls=replace(legs.calls, new_id=lambda: request_id))
+        self._request = legs.request(self._onward)
+        self._sent_at = sent_at
+        self._is_trial, self._leg_is_open = is_trial, True
+
     def begin(self) -> None:
         """Send it on."""
         parts, onward = self._parts, self._onward
@@ -122,9 +140,14 @@ class Crossing:
         except CallFailed as failure:
             self.on_failed(failure)
         except Exception as error:  # noqa: BLE001 whoever asked is told, whatever happens
-            self._refuse(error)
+            self.refuse(error)
 
     # The addressee's answer.
+
+    def glance(self, data: bytes) -> int:
+        """Let the parser read it."""
+        del data
+        return UNREAD
 
     def on_head(self, status: int, reason: bytes, headers: list[RawHeader]) -> None:
         """It has begun."""
@@ -158,14 +181,14 @@ class Crossing:
             else:
                 self._hand_back(handed)
         except Exception as error:  # noqa: BLE001 as above
-            self._refuse(error)
+            self.refuse(error)
 
     def on_failed(self, failure: CallFailed) -> None:
         """There is none."""
         self._way.leg.record(self._request, self._sent_at, None, said_of(failure))
         if isinstance(failure, NotReached):
             self._way.not_reached(self._request)
-        self._refuse(self._parts.legs.failed(self._onward, failure))
+        self.refuse(self._parts.legs.failed(self._onward, failure))
 
     # Errands.
 
@@ -176,7 +199,7 @@ class Crossing:
         except CallFailed as failure:
             self.on_failed(failure)
         except Exception as error:  # noqa: BLE001 as above
-            self._refuse(error)
+            self.refuse(error)
 
     async def _go_on(self, reply: HttpReply) -> None:
         """Let the ordinary path make of the answer what is to be made."""
@@ -195,7 +218,7 @@ class Crossing:
             self._close_leg()
             await self._lead_back(handed)
         except Exception as error:  # noqa: BLE001 as above
-            self._refuse(error)
+            self.refuse(error)
 
     async def _lead_back(self, reply: Reply) -> None:
         """Replace URLs that would lead past the hub."""
@@ -205,7 +228,7 @@ class Crossing:
             reply = await forwarding.led_back(reply, self._onward, decided.message, decided.caller)
             self._hand_back(reply)
         except Exception as error:  # noqa: BLE001 as above
-            self._refuse(error)
+            self.refuse(error)
 
     # How it ends.
 
@@ -219,7 +242,8 @@ class Crossing:
                 parts.observe(decided.caller.id, seen)
         self._write_down(reply)
 
-    def _refuse(self, error: Exception) -> None:
+    def refuse(self, error: Exception) -> None:
+        """Say no; whoever asked is told, whatever happened."""
         self._close_leg()
         if not isinstance(error, OcpiError):
             # The edge where nothing may escape: the caller gets an envelope, the operator the trace.

@@ -19,6 +19,7 @@ from hub.http.protocol import Protocol
 from hub.http.upstream.deadline import Deadline
 from hub.web.fast.crossing import Asker
 from hub.web.fast.heads import Head, HeadReader
+from hub.web.fast.outline import Outline, Outlines
 
 #: A larger head, or body, is for the ordinary path, in bytes.
 LARGEST_HEAD: Final = 8 * 1024
@@ -31,6 +32,13 @@ _END_OF_HEAD: Final = b"\r\n\r\n"
 
 #: Takes a request, or does not.
 Take = Callable[[Head, bytes, Asker], bool]
+#: Takes a request of which the bytes alone tell what it means, or does not.
+Replay = Callable[[Outline, bytes, Asker], bool]
+
+
+def nothing_known(_request: Outline, _body: bytes, _asker: Asker) -> bool:
+    """Where nothing is remembered."""
+    return False
 
 
 class Entrance(asyncio.Protocol):
@@ -39,6 +47,7 @@ class Entrance(asyncio.Protocol):
     def __init__(
         self,
         take: Take,
+        replay: Replay,
         behind: Callable[[], Protocol],
         callers: Callers,
         others: "set[Entrance]",
@@ -48,12 +57,17 @@ class Entrance(asyncio.Protocol):
 
         Args:
             take: The fast path.
+            replay: The same for requests like others before.
             behind: Makes aiohttp's handler of a connection.
             callers: Lets go of whoever keeps the hub waiting.
             others: Where it is known as long as the connection is there.
             loop: The event loop.
         """
         self._take: Final = take
+        self._replay: Final = replay
+        self._outlines: Final = Outlines()
+        #: So many bytes must have come before the request is looked at again.
+        self._awaited = 0
         self._make_behind: Final = behind
         self._callers: Final = callers
         self._others: Final = others
@@ -177,6 +191,13 @@ class Entrance(asyncio.Protocol):
 
     def _look_at_one(self) -> bool:
         """Go on with the request that waits first; whether there may be another one."""
+        if self._head is None:
+            if len(self._waiting) < self._awaited:
+                return False
+            self._awaited = 0
+            whole = self._replayed()
+            if whole:
+                return whole > 0
         head = self._head or self._whole_head()
         if head is None:
             return False
@@ -204,6 +225,45 @@ class Entrance(asyncio.Protocol):
         self._hand_over()
         return False
 
+    def _replayed(self) -> int:
+        """The bytes of the request that waits first, if it was replayed.
+
+        0 if it is for the parser, less if it is not whole.
+        """
+        end = self._waiting.find(_END_OF_HEAD, 0, LARGEST_HEAD)
+        if end < 0 or not self._reader.at_boundary or self._callers.is_over:
+            return 0
+        head = self._waiting[:end]
+        request = self._outlines.of(head)
+        done = 0 if request is None else self._replayed_as(request, end + len(_END_OF_HEAD))
+        if done or request is None:
+            return done
+        again = self._outlines.anew(head)
+        if again is None or again == request:
+            return 0
+        return self._replayed_as(again, end + len(_END_OF_HEAD))
+
+    def _replayed_as(self, request: Outline, begins: int) -> int:
+        """The same for a request with this outline, whose body begins there."""
+        length = int(request.values[2] or b"0")
+        if length > LARGEST_BODY:
+            return 0
+        self._callers.asks(self._caller)
+        whole = begins + length
+        if len(self._waiting) < whole:
+            self._awaited = whole
+            if not self._deadline.is_set:
+                self._deadline.set(self._loop.time() + SOON)
+            return -whole
+        self.is_crossing = True
+        if not self._replay(request, self._waiting[begins:whole], self):
+            self.is_crossing = False
+            return 0
+        self._deadline.clear()
+        self._callers.fast_requests += 1
+        self._waiting = self._waiting[whole:]
+        return whole
+
     def _whole_head(self) -> Head | None:
         """The head of the request that waits first; None if it is not whole, or was handed over."""
         waiting = self._waiting
@@ -226,7 +286,7 @@ class Entrance(asyncio.Protocol):
     def _hand_over(self) -> None:
         """Let aiohttp's handler go on with what waits."""
         data, seen = self._waiting, self._seen
-        self._waiting, self._seen, self._head = b"", 0, None
+        self._waiting, self._seen, self._head, self._awaited = b"", 0, None, 0
         self._is_handed_over = True
         self._deadline.clear()
         if self._behind is None:

@@ -17,7 +17,7 @@ To find out changes nothing: what is not taken begins anew on the ordinary path.
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from multidict import CIMultiDict
@@ -39,6 +39,10 @@ from hub.web.edge import Passage
 from hub.web.fast.at_the_hub import answer_at_the_hub
 from hub.web.fast.crossing import Asker, Crossing, Parts
 from hub.web.fast.heads import Head
+from hub.web.fast.outline import Outline
+from hub.web.fast.replay import Replay
+from hub.web.fast.ways import Parts as Pieces
+from hub.web.fast.ways import Way, Ways, parts_of
 from hub.web.routes import ABOVE_TAIL
 from schemas.v2_2_1 import InterfaceRole
 
@@ -62,6 +66,26 @@ class Understood(NamedTuple):
     look: Look | None
 
 
+class Missed:
+    """The request that was looked at last and whose way is not known: it may be learnt when it is taken."""
+
+    __slots__ = ("_asker", "_pieces")
+
+    def __init__(self) -> None:
+        self._asker: Asker | None = None
+        self._pieces: Pieces | None = None
+
+    def of(self, asker: Asker, pieces: Pieces | None) -> None:
+        """It is this one."""
+        self._asker, self._pieces = asker, pieces
+
+    def by(self, asker: Asker) -> Pieces | None:
+        """It, if it is this one's; it is forgotten."""
+        pieces = self._pieces if self._asker is asker else None
+        self._asker = self._pieces = None
+        return pieces
+
+
 @dataclass(frozen=True, slots=True)
 class FastPath:
     """What the fast path stands on."""
@@ -69,6 +93,55 @@ class FastPath:
     parts: Parts
     authentication: Authentication
     rates: RateLimits
+    ways: Ways
+    _missed: Missed = field(default_factory=Missed)
+
+    def replay(self, request: Outline, body: bytes, asker: Asker) -> bool:
+        """Begin to relay a request whose way is known; whether it is.
+
+        Nothing has changed if it is not: `take` begins anew.
+        """
+        pieces = parts_of(request)
+        self._missed.of(asker, pieces)
+        if pieces is None or len(body) != (pieces.length or 0):
+            return False
+        way = self.ways.find(pieces.key, self.authentication.directory.value)
+        if way is None or not way.names(pieces.tail, body) or not self._may_pass(way):
+            return False
+        connection = self.parts.transport.at_hand(way.origin)
+        if connection is None:
+            return False
+        try:
+            is_trial = self._admitted(way)
+        except OcpiError:
+            self.parts.transport.give_back(way.origin, connection)
+            return False
+        platform, correlation_id = way.caller.platform, pieces.correlation_id.decode("ascii")
+        for seen in way.seen:
+            self.authentication.observe(platform.id, seen._replace(correlation_id=correlation_id))
+        self.authentication.seen(platform.id)
+        replay = Replay(self.parts, asker, way, pieces, body, self.parts.clock())
+        replay.begin(connection, pieces, self.parts.patience, is_trial=is_trial)
+        return True
+
+    def _may_pass(self, way: Way) -> bool:
+        sender, to, module = way.decided.sender, way.to.party, way.module
+        return not way.asks_policy or self.parts.exchange.deciding.may_exchange(sender, to, module)
+
+    def _admitted(self, way: Way) -> bool:
+        """Count a request in at the circuit breaker and the rate limit; whether it is a trial.
+
+        Raises:
+            OcpiError: one of them refuses; nothing is counted.
+        """
+        circuits, to, module = self.parts.legs.circuits, way.to, way.module
+        is_trial = circuits.begin(to.platform.id, module, str(to.party))
+        try:
+            self.rates.take(way.caller.platform, module)
+        except OcpiError:
+            circuits.end(to.platform.id, is_trial=is_trial)
+            raise
+        return is_trial
 
     def take(self, head: Head, body: bytes, asker: Asker) -> bool:
         """Begin to relay a request; whether it is taken."""
@@ -99,10 +172,14 @@ class FastPath:
             body=body,
             look=found.look,
         )
-        if isinstance(found.to, Direct):
-            Crossing(self.parts, asker, head.target, passage, found.decided, found.to).begin()
-        else:
+        missed = self._missed.by(asker)
+        if not isinstance(found.to, Direct):
             self.parts.spawn(answer_at_the_hub(self.parts, asker, head.target, passage, found.decided))
+            return True
+        if missed is not None:
+            directory = self.authentication.directory.value
+            self.ways.learn(missed, found.decided, found.to, found.caller, found.asked, directory)
+        Crossing(self.parts, asker, head.target, passage, found.decided, found.to).begin()
         return True
 
     def _understood(self, head: Head, body: bytes) -> Understood | None:

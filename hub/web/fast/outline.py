@@ -1,0 +1,115 @@
+"""What two heads have in common: their lines, but for the few that differ from message to message.
+
+A platform writes the same head again and again; only ids, lengths and dates change. Its outline is all the
+other lines, and blanks where those stand. Two heads with one outline mean the same, so what was found out
+about one holds for the other. What stands in the blanks is read more strictly than HTTP asks for: whatever is
+odd there makes a head unlike all others.
+"""
+
+import re
+from typing import Final, NamedTuple
+
+#: Stands for a line that may differ.
+BLANK: Final = b""
+#: The value of an id: visible, and no space in it.
+_ID: Final = re.compile(rb"[!-~]{1,200}")
+_DATE: Final = re.compile(rb"[A-Za-z0-9 ,:+-]{1,64}")
+_LENGTH: Final = re.compile(rb"[0-9]{1,9}")
+_VARYING: Final = {
+    b"x-request-id": (0, _ID),
+    b"x-correlation-id": (1, _ID),
+    b"content-length": (2, _LENGTH),
+    b"date": (3, _DATE),
+}
+END_OF_LINE: Final = b"\r\n"
+#: In a head of which the places are remembered.
+MOST_LINES: Final = 64
+
+
+class Varying(NamedTuple):
+    """A line that may differ: which one, how it begins, and what may follow."""
+
+    line: int
+    #: Which of the values it is.
+    value: int
+    begins: bytes
+    follows: re.Pattern[bytes]
+
+
+#: Where the lines are that may differ.
+Places = tuple[Varying, ...]
+
+
+class Outline(NamedTuple):
+    """A head, with blanks."""
+
+    lines: tuple[bytes, ...]
+    #: Request id, correlation id, length and date; empty where there is no such line.
+    values: tuple[bytes, bytes, bytes, bytes]
+
+
+def is_whole(lines: tuple[bytes, ...]) -> bool:
+    """Whether no line that may differ was left in an outline."""
+    return not any(_name_of(line) in _VARYING for line in lines)
+
+
+def _name_of(line: bytes) -> bytes:
+    return line.partition(b":")[0].strip().lower()
+
+
+class Outlines:
+    """Makes the outlines of what one connection, or one platform, writes.
+
+    Where the lines are that differ is remembered for each number of lines, and may be wrong for the next
+    head: then a line that may differ is left in its outline, and nobody may learn that.
+    """
+
+    __slots__ = ("_places",)
+
+    def __init__(self) -> None:
+        self._places: dict[int, Places | None] = {}
+
+    def of(self, head: bytes) -> Outline | None:
+        """The outline of a head; None if it is odd.
+
+        Args:
+            head: Without the empty line at its end.
+        """
+        lines = head.split(END_OF_LINE)
+        places = self._places.get(len(lines))
+        return self.anew(head) if places is None else _outlined(lines, places) or self.anew(head)
+
+    def anew(self, head: bytes) -> Outline | None:
+        """The same, and nothing is taken from heads before."""
+        lines = head.split(END_OF_LINE)
+        places = _places_in(lines)
+        if len(lines) <= MOST_LINES:
+            self._places[len(lines)] = places
+        return None if places is None else _outlined(lines, places)
+
+
+def _places_in(lines: list[bytes]) -> Places | None:
+    """The places of the lines that may differ; None where one of them stands twice."""
+    found: list[Varying] = []
+    for number, line in enumerate(lines):
+        known = _VARYING.get(_name_of(line)) if number else None
+        if known is None:
+            continue
+        value, follows = known
+        if any(each.value == value for each in found):
+            return None
+        found.append(Varying(number, value, line.partition(b":")[0] + b": ", follows))
+    return tuple(found)
+
+
+def _outlined(lines: list[bytes], places: Places) -> Outline | None:
+    """The outline of a head, None if those at these places are other ones, or odd."""
+    lines = lines.copy()
+    values = [b"", b"", b"", b""]
+    for number, value, begins, follows in places:
+        line = lines[number]
+        if not line.startswith(begins) or follows.fullmatch(line, len(begins)) is None:
+            return None
+        values[value] = line[len(begins) :]
+        lines[number] = BLANK
+    return Outline(tuple(lines), (values[0], values[1], values[2], values[3]))

@@ -1,0 +1,397 @@
+"""Ways: what was decided about a request, remembered for those that differ in object, ids and body alone.
+
+Who calls, who may, where to, which headers go on: none of that depends on which object a request is about.
+It is decided once, by the same functions as ever; a way holds what came of it, down to the bytes of the head
+that goes on. The next request with the same outline is replayed (`replay.py`). So there is one set of
+decisions, and this is its memory: a Directory that has changed, in whatever way, empties it.
+
+| not remembered | because |
+|---|---|
+| Sessions and CDRs | their bodies are kept, and judged |
+| a platform that refuses what is wrong | each body is compared with the schema first |
+| a platform of which is known that URLs are elsewhere | its answers tell where |
+| a caller with several tokens | which one stays depends on the time |
+| a path with a query, or with anything to decode | nobody shall have to think about what it means |
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from multidict import CIMultiDict
+
+from hub.calling.noticing import in_answer, in_functional_request, in_request, pushed
+from hub.directory.directory import BadBodies, Caller, Directory
+from hub.directory.quirks import Seen
+from hub.http.client import HttpTransport
+from hub.http.upstream.origin import Origin
+from hub.ocpi.description import REST, Operation
+from hub.ocpi.headers import RELAYED_REPLY_HEADERS, Header, MessageIds, Routing, kept, read_routing
+from hub.ocpi.identity import COUNTRY_CODE, PARTY_ID
+from hub.ocpi.message import Look, Message, Reply
+from hub.ocpi.modules import VERSION
+from hub.ocpi.transport import HttpReply, HttpRequest
+from hub.relay.decision import Decision
+from hub.relay.exchange import Exchange
+from hub.relay.forward import onward_to
+from hub.relay.leg import Onward
+from hub.routing.destination import Direct
+from hub.web.fast.answers import head_before_length
+from hub.web.fast.outline import Outline, Outlines, is_whole
+from hub.web.routes import is_push
+from schemas import exact_json
+
+#: Ways and forms of answers that are remembered at most.
+MOST_WAYS: Final = 4096
+MOST_FORMS: Final = 16
+#: A body up to so many bytes is decoded whole; of a larger one only what names it.
+SMALL_BODY: Final = 4096
+_SEGMENT: Final = rb"[0-9A-Za-z_*~@:+-][0-9A-Za-z_*~@:+.-]*"
+_REQUEST_LINE: Final = re.compile(
+    rb"((?:GET|PUT|PATCH|POST|DELETE) /ocpi/%b/(?:sender|receiver)/[a-z]+/)(%b(?:/%b)*) HTTP/1\.1"
+    % (re.escape(VERSION.encode()), _SEGMENT, _SEGMENT)
+)
+#: What stands in the place of what differs while the general code makes the bytes of a way.
+_TAIL, _REQUEST_ID, _CORRELATION_ID = "0tail0of0a0way0", "0request0of0a0way0", "0correlation0of0a0way0"
+_BLANK_NAMES: Final = (_TAIL, _REQUEST_ID, _CORRELATION_ID)
+_BLANKS: Final = re.compile("({}|{}|{})".format(*_BLANK_NAMES).encode())
+_WITH_BODY: Final = frozenset({"PUT", "PATCH", "POST"})
+#: Answers that are taken by their form: these statuses, and no header that means more to the hub.
+_PLAIN_STATUSES: Final = frozenset({200, 201, 202})
+_NOT_PLAIN: Final = frozenset(
+    {"transfer-encoding", "content-encoding", "trailer", "upgrade", "link", "location", "retry-after"}
+)
+
+#: The first line up to the tail, the number of slashes in that, and the outline of all other lines.
+Key = tuple[bytes, int, tuple[bytes, ...]]
+#: The outline of an answer, and whether it has the ids of the request.
+FormKey = tuple[tuple[bytes, ...], bool]
+
+
+class Parts(NamedTuple):
+    """A request in pieces."""
+
+    key: Key
+    #: The path below that of the module, without a slash before it.
+    tail: bytes
+    request_id: bytes
+    correlation_id: bytes
+    #: Of the body, in bytes; None where nothing is said of one.
+    length: int | None
+
+
+def parts_of(outline: Outline) -> Parts | None:
+    """The pieces of a request; None if it is not one that may go a way that is known."""
+    match = _REQUEST_LINE.fullmatch(outline.lines[0])
+    request_id, correlation_id, length, _ = outline.values
+    if match is None or not request_id or not correlation_id:
+        return None
+    begins, tail = match.groups()
+    key = (begins, tail.count(b"/"), outline.lines[1:])
+    return Parts(key, tail, request_id, correlation_id, int(length) if length else None)
+
+
+class Form(NamedTuple):
+    """How a platform answers on a way: all but ids, body and date."""
+
+    status: int
+    #: Of the answer as it came, with those of the answer from which it was learnt.
+    headers: tuple[Header, ...]
+    #: The head of the answer as it goes out: up to the request id, between the ids, and up to the length.
+    head: tuple[bytes, bytes, bytes]
+    #: What it shows of the platform's quirks.
+    seen: tuple[Seen, ...]
+
+
+@dataclass(slots=True)
+class Way:
+    """From one platform to one party, for one operation."""
+
+    caller: Caller
+    decided: Decision
+    to: Direct
+    exchange: Exchange
+    origin: Origin
+    #: The head as it goes on: up to the tail, between tail and request id, between the ids, up to the length
+    #: of the body; to its end where there is none.
+    head: tuple[bytes, bytes, bytes, bytes]
+    #: The URL as it goes on, before and behind the tail.
+    url: tuple[str, str]
+    #: The path that was asked for, up to the tail.
+    asked: str
+    #: With what the tail must begin: the party whose object it is.
+    owner: bytes
+    #: Which fields of the body must be which segments of the tail.
+    identity: tuple[tuple[str, int], ...]
+    #: A field with the only value that the path does not name.
+    variant: tuple[str, str] | None
+    #: The parties as the request names them, for the journal.
+    journaled: tuple[str | None, str | None]
+    #: The parties as they go on, for the journal.
+    sent: tuple[str | None, str | None]
+    #: What each request shows of its sender's quirks.
+    seen: tuple[Seen, ...]
+    #: What one shows besides that its receiver has answered.
+    pushed: tuple[Seen, ...]
+    #: Whether the policy is to be asked each time.
+    asks_policy: bool
+    #: The parties as the request names them.
+    asked_routing: Routing
+    forms: dict[FormKey, Form] = field(default_factory=dict)
+    answers: Outlines = field(default_factory=Outlines)
+    module: str = field(init=False)
+    method: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.module = self.decided.message.module.id
+        self.method = self.decided.message.method
+
+    @property
+    def message(self) -> Message:
+        """The message with which it was found."""
+        return self.decided.message
+
+    def names(self, tail: bytes, body: bytes) -> bool:
+        """Whether URL and body name the same object; also false where that is not certain at once."""
+        if self.owner and not tail.startswith(self.owner):
+            return False
+        if not body:
+            return True
+        value = glance(body)
+        if value is None:
+            return False
+        if self.identity:
+            segments = tail.decode("ascii").upper().split("/")
+            for name, place in self.identity:
+                given = value.get(name)
+                if given is not None and isinstance(given, str) and given.upper() != segments[place]:
+                    return False
+        if self.variant is not None:
+            given = value.get(self.variant[0])
+            return not isinstance(given, str) or given == self.variant[1]
+        return True
+
+    def decision(self, tail: str, ids: MessageIds, body: bytes) -> Decision:
+        """What the general code would have decided."""
+        message = self.message
+        segments = tuple(tail.split("/"))
+        parameters = message.operation.parameters(segments) or {}
+        message = replace(message, tail=f"/{tail}", parameters=parameters, ids=ids, body=body)
+        return replace(self.decided, message=message, value=exact_json.decode(body) if body else None)
+
+    def look(self, tail: str, ids: MessageIds, body: bytes) -> Look | None:
+        """What finds out what the journal shall say of a body."""
+        return partial(self._noted, tail, ids, body) if body else None
+
+    def _noted(self, tail: str, ids: MessageIds, body: bytes) -> str:
+        return self.exchange.noted(self.decision(tail, ids, body), self.to)
+
+    def learn(self, key: FormKey, request: HttpRequest, reply: HttpReply) -> None:
+        """Remember how the platform answers, if nothing in its answer is for the general code alone."""
+        names = {name.lower() for name, _ in reply.headers}
+        is_plain = reply.status in _PLAIN_STATUSES and not names & _NOT_PLAIN and is_whole(key[0])
+        if not is_plain or len(self.forms) >= MOST_FORMS:
+            return
+        routing = _onward(self.decided, self.to).routing.answered()
+        answer = Reply(reply.status, b"", routing, kept(reply.headers, RELAYED_REPLY_HEADERS))
+        head = _BLANKS.split(head_before_length(answer, MessageIds(_REQUEST_ID, _CORRELATION_ID)))
+        if len(head) == 2 * len(_BLANK_NAMES[1:]) + 1:
+            seen = tuple(in_answer(self.to.platform, self.module, request, reply))
+            self.forms[key] = Form(reply.status, reply.headers, (head[0], head[2], head[4]), seen)
+
+
+class Ways:
+    """The ways that are known, as long as the Directory is the same."""
+
+    def __init__(self, exchange: Exchange, transport: HttpTransport) -> None:
+        self._exchange = exchange
+        self._transport = transport
+        self._directory: Directory | None = None
+        self._known: dict[Key, Way] = {}
+
+    def find(self, key: Key, directory: Directory) -> Way | None:
+        """The way of a request."""
+        if self._directory is not directory:
+            self._directory, self._known = directory, {}
+        return self._known.get(key)
+
+    def learn(
+        self,
+        parts: Parts,
+        decided: Decision,
+        to: Direct,
+        caller: Caller,
+        asked: Routing,
+        directory: Directory,
+    ) -> None:
+        """Remember what was decided about a request, if the next one may go the same way."""
+        if self._directory is not directory or not _is_memorable(parts, decided, to, caller, directory):
+            return
+        if len(self._known) >= MOST_WAYS:
+            self._known = {}
+        way = self._way(parts, decided, to, caller, asked, directory)
+        if way is not None:
+            self._known[parts.key] = way
+
+    def _way(
+        self,
+        parts: Parts,
+        decided: Decision,
+        to: Direct,
+        caller: Caller,
+        asked: Routing,
+        directory: Directory,
+    ) -> Way | None:
+        onward = _onward(decided, to)
+        legs = self._exchange.forwarding.legs
+        request = replace(legs, calls=replace(legs.calls, new_id=lambda: _REQUEST_ID)).request(onward)
+        pool, head = self._transport.prepared(request)
+        if request.body:
+            head = head.removesuffix(b"Content-Length: %d\r\n\r\n" % len(request.body))
+        pieces, url = _BLANKS.split(head), request.url.split(_TAIL)
+        if tuple(each.decode() for each in pieces[1::2]) != _BLANK_NAMES or len(url) != len("ab"):
+            return None
+        message, operation = decided.message, decided.message.operation
+        shown = CIMultiDict(message.headers)
+        platform = caller.platform
+        return Way(
+            caller=caller,
+            decided=decided,
+            to=to,
+            exchange=self._exchange,
+            origin=pool.origin,
+            head=(pieces[0], pieces[2], pieces[4], pieces[6]),
+            url=(url[0], url[1]),
+            asked=parts.key[0].partition(b" ")[2].decode("ascii"),
+            owner=_owner_in(parts.tail, operation),
+            identity=_identity(message),
+            variant=_variant(message),
+            journaled=_named(asked),
+            sent=_named(read_routing(dict(request.headers))),
+            seen=(*in_request(shown, caller, ""), *in_functional_request(shown, platform, "")),
+            pushed=tuple(pushed(platform, "")) if is_push(message) else (),
+            asks_policy=not directory.agreements.is_open,
+            asked_routing=asked,
+        )
+
+
+def glance(body: bytes) -> Mapping[str, Any] | None:
+    """What names the object in a body, None if it is not certain that it is an object in JSON.
+
+    What is skipped of a large body is JSON as the grammar has it; that it is text, and that its numbers can
+    be kept exactly, is looked at here. Whoever is not certain decodes it whole.
+    """
+    if len(body) <= SMALL_BODY:
+        try:
+            value = exact_json.decode(body)
+        except exact_json.NotJson:
+            return None
+        return value if isinstance(value, dict) else None
+    if not body.isascii() or _HUGE_EXPONENT in body.translate(_DIGITS_ALIKE, _SIGNS):
+        return None
+    try:
+        named = _names.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return {name: getattr(named, name) for name in named.__struct_fields__}
+
+
+class _Named(msgspec.Struct):
+    """The fields by which objects are named."""
+
+    country_code: Any = None
+    party_id: Any = None
+    id: Any = None
+    uid: Any = None
+    type: Any = None
+
+
+_names = msgspec.json.Decoder(_Named)
+#: Each digit as 0, each E as e: an exponent of 18 digits, which no Decimal has, is found at one go.
+_DIGITS_ALIKE: Final = bytes.maketrans(b"123456789E", b"000000000e")
+_SIGNS: Final = b"+-"
+_HUGE_EXPONENT: Final = b"0e" + b"0" * 18
+
+
+def _is_memorable(parts: Parts, decided: Decision, to: Direct, caller: Caller, directory: Directory) -> bool:
+    """Whether another request with the same outline means the same in every respect that counts."""
+    message, operation, platform = decided.message, decided.message.operation, to.platform
+    has_body = message.method in _WITH_BODY
+    refuses = has_body and platform.bad_bodies is BadBodies.REFUSE
+    is_settled = caller.platform.id not in directory.rotating and not platform.quirks.knows_urls
+    return (
+        is_settled
+        and not refuses
+        and not message.module.is_kept
+        and not message.query
+        and message.tail == f"/{parts.tail.decode('ascii')}"
+        and has_body == bool(parts.length)
+        and has_body == (parts.length is not None)
+        and is_whole(parts.key[2])
+        and _is_the_only_one(operation, message)
+        and all(name in _Named.__struct_fields__ for name, _ in _identity(message))
+    )
+
+
+def _is_the_only_one(operation: Operation, message: Message) -> bool:
+    """Whether each path with so many segments means this operation."""
+    count = len(operation.path)
+    alike = [
+        each
+        for each in message.module.by_interface[message.interface]
+        if len(each.path) == count or REST in each.path
+    ]
+    return all(each.method != operation.method or each is operation for each in alike) and all(
+        segment.startswith("{") for segment in operation.path
+    )
+
+
+def _onward(decided: Decision, to: Direct) -> Onward:
+    """The request as it goes on, with what differs blanked out."""
+    ids = MessageIds(_REQUEST_ID, _CORRELATION_ID)
+    message = replace(decided.message, tail=f"/{_TAIL}", ids=ids)
+    routing = Routing(to.party, message.routing.sender)
+    return onward_to(to, message, routing, b"{}" if message.body else b"", "")
+
+
+def _named(routing: Routing) -> tuple[str | None, str | None]:
+    to, sender = routing
+    return None if to is None else str(to), None if sender is None else str(sender)
+
+
+def _owner_in(tail: bytes, operation: Operation) -> bytes:
+    """The beginning of the tail that names the owner of the object."""
+    if operation.path[:2] != (f"{{{COUNTRY_CODE}}}", f"{{{PARTY_ID}}}"):
+        return b""
+    country_code, party_id, *rest = tail.split(b"/")
+    return b"/".join((country_code, party_id, b"")) if rest else b""
+
+
+def _identity(message: Message) -> tuple[tuple[str, int], ...]:
+    """Which fields of a body must be which segments of the path, as `check_identity` has it."""
+    kind, path = message.module.kind, message.operation.path
+    places = {segment[1:-1]: place for place, segment in enumerate(path)}
+    if kind is None or COUNTRY_CODE not in places:
+        return ()
+    nested = [each for each in kind.nested if each.id_parameter in places]
+    if nested:
+        return ((nested[-1].id_field, places[nested[-1].id_parameter]),)
+    return (
+        (COUNTRY_CODE, places[COUNTRY_CODE]),
+        (PARTY_ID, places[PARTY_ID]),
+        (kind.id_field, places[kind.id_parameter]),
+    )
+
+
+def _variant(message: Message) -> tuple[str, str] | None:
+    kind, path = message.module.kind, message.operation.path
+    if (
+        kind is None
+        or kind.variant is None
+        or any(f"{{{each.id_parameter}}}" in path for each in kind.nested)
+    ):
+        return None
+    return kind.variant if f"{{{COUNTRY_CODE}}}" in path else None
