@@ -68,6 +68,8 @@ class Callers:
         self.dropped = 0
         #: Requests that went the fast path.
         self.fast_requests = 0
+        #: Those among them whose way was known.
+        self.replayed_requests = 0
 
     def came(self, caller: Caller) -> None:
         """Somebody has connected. If there are too many, who has been idle longest goes."""

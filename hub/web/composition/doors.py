@@ -134,6 +134,10 @@ def _gauges(ground: Ground, written: Written, connected: Connected, now: Now) ->
             "ocpi_hub_results_awaited": ("Results of commands awaited", lambda: now.results.awaited),
             "ocpi_hub_connections": ("Connections to the partners' port", lambda: callers.count),
             "ocpi_hub_fast_requests": ("Requests on the fast path", lambda: callers.fast_requests),
+            "ocpi_hub_replayed_requests": (
+                "Requests on the fast path whose way was known",
+                lambda: callers.replayed_requests,
+            ),
             "ocpi_hub_connections_dropped": (
                 "Connections that were idle or slow for too long",
                 lambda: callers.dropped,

@@ -11,6 +11,9 @@ take, and whatever is odd, goes on as the bytes came to aiohttp's own handler on
 | heads | what the bytes of a head mean, as far as the fast path needs to know |
 | fast_path | which requests it takes, and what it stands on |
 | crossing | one of them, from there to its answer |
+| outline | what two heads have in common, but for what differs from message to message |
+| ways | what was decided about a request, remembered for the next one like it |
+| replay | one request on a way that is known |
 | in_hand | an answer that is there, for the ordinary path to go on with |
 | answers | the bytes of an answer |
 """

@@ -32,11 +32,11 @@ _END_OF_HEAD: Final = b"\r\n\r\n"
 
 #: Takes a request, or does not.
 Take = Callable[[Head, bytes, Asker], bool]
-#: Takes a request of which the bytes alone tell what it means, or does not.
-Replay = Callable[[Outline, bytes, Asker], bool]
+#: Takes a request like others before, or does not. Without a body, which is not whole yet: whether it may.
+Replay = Callable[[Outline, bytes | None, Asker], bool]
 
 
-def nothing_known(_request: Outline, _body: bytes, _asker: Asker) -> bool:
+def nothing_known(_request: Outline, _body: bytes | None, _asker: Asker) -> bool:
     """Where nothing is remembered."""
     return False
 
@@ -248,19 +248,23 @@ class Entrance(asyncio.Protocol):
         length = int(request.values[2] or b"0")
         if length > LARGEST_BODY:
             return 0
-        self._callers.asks(self._caller)
         whole = begins + length
         if len(self._waiting) < whole:
+            if not self._replay(request, None, self):
+                return 0
             self._awaited = whole
+            self._callers.asks(self._caller)
             if not self._deadline.is_set:
                 self._deadline.set(self._loop.time() + SOON)
             return -whole
+        self._callers.asks(self._caller)
         self.is_crossing = True
         if not self._replay(request, self._waiting[begins:whole], self):
             self.is_crossing = False
             return 0
         self._deadline.clear()
         self._callers.fast_requests += 1
+        self._callers.replayed_requests += 1
         self._waiting = self._waiting[whole:]
         return whole
 

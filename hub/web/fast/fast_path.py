@@ -96,17 +96,22 @@ class FastPath:
     ways: Ways
     _missed: Missed = field(default_factory=Missed)
 
-    def replay(self, request: Outline, body: bytes, asker: Asker) -> bool:
+    def replay(self, request: Outline, body: bytes | None, asker: Asker) -> bool:
         """Begin to relay a request whose way is known; whether it is.
 
         Nothing has changed if it is not: `take` begins anew.
+
+        Args:
+            request: Its head.
+            body: None where it is not whole yet: whether the way is known, and nothing is begun.
+            asker: Who waits for the answer.
         """
         pieces = parts_of(request)
         self._missed.of(asker, pieces)
-        if pieces is None or len(body) != (pieces.length or 0):
-            return False
-        way = self.ways.find(pieces.key, self.authentication.directory.value)
-        if way is None or not way.names(pieces.tail, body) or not self._may_pass(way):
+        way = None if pieces is None else self.ways.find(pieces.key, self.authentication.directory.value)
+        if pieces is None or way is None or body is None:
+            return way is not None
+        if not way.names(pieces.tail, body) or not self._may_pass(way):
             return False
         connection = self.parts.transport.at_hand(way.origin)
         if connection is None:

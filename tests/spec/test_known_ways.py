@@ -1,0 +1,235 @@
+"""A request like one before is replayed: what arrives, comes back and is written down stays the same."""
+
+import itertools
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from hub.store.journal import JournalEntry
+from schemas import exact_json
+from tests.fixtures.recorder import Answered, Fault, Recorder, Reply
+from tests.fixtures.roaming import CPO, EMSP, LOCATION, Roaming, roaming, settings
+from tests.fixtures.waiting import soon, until
+
+numbers = itertools.count(1)
+#: The only headers that differ from request to request.
+DIFFER = {"x-request-id", "x-correlation-id", "content-length", "host", "authorization", "date"}
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[Roaming]:
+    """A hub with the fast path, whatever the run is about."""
+    async with roaming(tmp_path, replace(settings(tmp_path), fast_path=True)) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def _standing_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Roaming]:
+    data = tmp_path_factory.mktemp("hub")
+    async with roaming(data, replace(settings(data), fast_path=True)) as made:
+        yield made
+
+
+async def replayed(world: Roaming) -> int:
+    """How many requests went a way that was known."""
+    async with aiohttp.ClientSession() as session, session.get(f"{world.hub.admin_url}/metrics") as answer:
+        lines = (await answer.text()).splitlines()
+    name = "ocpi_hub_replayed_requests "
+    return next(int(float(each.removeprefix(name))) for each in lines if each.startswith(name))
+
+
+async def push(world: Roaming, *, tail: str = "", story: str = "", **sent: Any) -> Answered:
+    """A PUT of a Location, each of another one."""
+    object_id = f"LOC{next(numbers)}"
+    url = world.url("locations", "RECEIVER", tail or f"/BE/BEC/{object_id}")
+    ids = {"X-Request-ID": f"asked-{next(numbers)}", "X-Correlation-ID": story or f"c-{next(numbers)}"}
+    sent = sent or {"value": LOCATION | {"id": object_id}}
+    return await world.cpo.call("PUT", url, to=EMSP, sender=CPO, headers=ids, **sent)
+
+
+async def known(world: Roaming) -> None:
+    """Push until that is replayed: the first ones may show quirks, which change the Directory."""
+
+    async def is_replayed() -> bool:
+        before = await replayed(world)
+        await push(world)
+        return await replayed(world) > before
+
+    await soon(is_replayed)
+
+
+def legs(world: Roaming, story: str) -> list[JournalEntry]:
+    """The legs of an exchange."""
+    return [each for each in world.journal if each.correlation_id == story]
+
+
+async def exchanged(world: Roaming, *, is_replayed: bool) -> list[Any]:
+    """What there is to see of a PUT, but for what differs from hub to hub."""
+    before = await replayed(world)
+    body = exact_json.encode(LOCATION | {"id": "LOC-7"})
+    answer = await push(world, tail="/BE/BEC/LOC-7", story="the-last", body=body)
+    assert await replayed(world) - before == int(is_replayed)
+    got = world.emsp.received[-1]
+    await until(lambda: len(legs(world, "the-last")) == 2)
+    out, own = legs(world, "the-last")
+    assert got.token in world.emsp.accepted_tokens
+    assert got.correlation_id == answer.headers["X-Correlation-ID"] == "the-last"
+    assert out.request_id == got.request_id
+    assert own.request_id == answer.headers["X-Request-ID"] != got.request_id
+    assert out.reply_body == own.reply_body == answer.body
+    entries = [
+        each._replace(
+            at=own.at, took=own.took, request_id="", reply_body=b"", url=each.url.replace(world.emsp.url, "")
+        )[2:]
+        for each in (out, own)
+    ]
+    headers = [(name, value) for name, value in got.headers.items() if name.lower() not in DIFFER]
+    answered = [(name, value) for name, value in answer.headers.items() if name.lower() not in DIFFER]
+    return [got.path, got.query, got.body == body, headers, answer.status, answered, entries]
+
+
+@pytest.mark.holds("RT-06", "RT-08", "RT-19", "RT-21", "TR-17", "TR-18", by="hub")
+async def test_what_is_replayed_cannot_be_told_from_the_ordinary_path(tmp_path: Path) -> None:
+    """RT-06, RT-08, RT-19, RT-21, TR-17, TR-18."""
+    seen = []
+    for fast_path in (True, False):
+        data = tmp_path / str(fast_path)
+        async with roaming(data, replace(settings(data), fast_path=fast_path)) as world:
+            if fast_path:
+                await known(world)
+            seen.append(await exchanged(world, is_replayed=fast_path))
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize(
+    ("tail", "body", "status", "code"),
+    [
+        ("/BE/BEC/LOC1", b'{"id": "LOC1"', 400, 2001),
+        ("/BE/BEC/LOC1", b'{"id": "LOC1", "name": "\xff"}' + b" " * 5000, 400, 2001),
+        ("/BE/BEC/LOC1", b'{"id": "LOC1", "n": 1e' + b"9" * 20 + b"}" + b" " * 5000, 400, 2001),
+        ("/BE/BEC/LOC1", b'["LOC1"]', 200, 2001),
+        ("/BE/BEC/LOC1", b'{"id": "LOC2"}', 200, 2001),
+        ("/BE/BEC/LOC1", b'{"id": "LOC2"}' + b" " * 5000, 200, 2001),
+        ("/BE/BEC/LOC1/3256", b'{"uid": "3257"}', 200, 2001),
+        ("/NL/TNM/LOC1", b'{"id": "LOC1"}', 200, 2001),
+        ("/BE/BEC/%2e%2e", b'{"id": "LOC1"}', 404, 2001),
+    ],
+)
+@pytest.mark.holds("TR-12", "TR-27", "AM-07", by="hub")
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_must_not_go_on_is_refused_though_its_way_is_known(
+    standing_world: Roaming, tail: str, body: bytes, status: int, code: int
+) -> None:
+    """TR-12, TR-27, AM-07."""
+    world = standing_world
+    await known(world)
+    count = len(world.emsp.received)
+    answer = await push(world, tail=tail, body=body)
+    assert (answer.status, answer.code) == (status, code)
+    assert len(world.emsp.received) == count
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (Fault.HANG, 4002),
+        (Fault.CLOSE, 4000),
+        (Fault.HALF_AN_ANSWER, 4000),
+        (Fault.HTML, 4000),
+        (Fault.NOT_JSON, 4000),
+        (Fault.NO_ENVELOPE, 4000),
+        (Fault.SERVER_ERROR, 4000),
+        (Fault.REDIRECT, 4000),
+        (Reply(status_code=2003, status_message="no such token"), 2003),
+        (Reply(status=404, status_code=2003), 2003),
+    ],
+)
+@pytest.mark.holds("RT-15", "RT-16", by="hub")
+@pytest.mark.asyncio(loop_scope="module")
+async def test_each_fault_has_its_code_though_the_way_is_known(
+    standing_world: Roaming, fault: Fault | Reply, code: int
+) -> None:
+    """RT-15, RT-16."""
+    world = standing_world
+    await known(world)
+    world.emsp.answers("PUT", "/receiver/locations", fault)
+    count, story = len(world.emsp.received), f"faulty-{next(numbers)}"
+    answer = await push(world, story=story)
+    assert answer.code == code
+    await until(lambda: len(legs(world, story)) == 2)
+    assert [(each.direction, each.status_code) for each in legs(world, story)][1] == ("in", code)
+    assert len(world.emsp.received) == count + 1
+    world.emsp.is_honest_again()
+    assert (await push(world)).code == 1000
+
+
+@pytest.mark.holds("TR-05", by="hub")
+async def test_a_way_ends_with_what_it_was_decided_by(world: Roaming) -> None:
+    """TR-05: a platform that is suspended is refused at once, a receiver too."""
+    await known(world)
+    await world.hub.platforms.suspend("cpo")
+    assert (await push(world)).status == 403
+    await world.hub.platforms.resume("cpo")
+    await known(world)
+    await world.hub.platforms.suspend("emsp")
+    assert (await push(world)).code == 4003
+
+
+@pytest.mark.holds("RT-25", by="hub")
+async def test_what_is_wrong_with_a_body_is_noted_though_its_way_is_known(world: Roaming) -> None:
+    """RT-25."""
+    await known(world)
+    before = await replayed(world)
+    body = exact_json.encode(LOCATION | {"city": 7})
+    await push(world, tail="/BE/BEC/LOC1", story="broken", body=body)
+    assert await replayed(world) == before + 1
+    await until(lambda: world.noted("broken"))
+    assert "/city" in world.noted("broken")[0].note
+
+
+async def test_a_limit_counts_what_is_replayed(world: Roaming) -> None:
+    await known(world)
+    await world.hub.platforms.arrange("cpo", rate_limit=1)
+    answers = [(await push(world)).status for _ in range(8)]
+    assert answers[0] == 200
+    assert answers[-1] == 429
+
+
+async def test_large_bodies_and_answers_are_replayed_whole(world: Roaming) -> None:
+    await known(world)
+    large = "x" * 150_000
+    world.emsp.answers("PUT", "/receiver/locations", Reply({"a": large}))
+    await push(world)  # this form is new
+    before = await replayed(world)
+    body = exact_json.encode(LOCATION | {"id": "LOC1", "operator": {"name": large}})
+    answer = await push(world, tail="/BE/BEC/LOC1", body=body)
+    assert await replayed(world) == before + 1
+    assert world.emsp.received[-1].body == body
+    assert answer.data == {"a": large}
+
+
+@pytest.mark.holds("RT-26", by="hub")
+async def test_a_path_with_anything_to_decode_is_left_to_who_knows_how(world: Roaming) -> None:
+    """RT-26."""
+    await known(world)
+    before = await replayed(world)
+    body = exact_json.encode(LOCATION | {"id": "LOC 1"})
+    assert (await push(world, tail="/BE/BEC/LOC%201", body=body)).code == 1000
+    assert world.emsp.received[-1].path.endswith("/BE/BEC/LOC%201")
+    assert await replayed(world) == before
+
+
+async def test_two_callers_with_the_same_paths_are_not_mistaken_for_each_other(world: Roaming) -> None:
+    await known(world)
+    async with Recorder([("CPO", "FR", "XYZ")]) as other:
+        invited = await world.hub.platforms.invite("other")
+        await other.register(world.hub.versions_url, invited.token)
+        url = world.url("locations", "RECEIVER", "/BE/BEC/LOC1")
+        for _ in range(3):
+            answer = await other.call("PUT", url, LOCATION, to=EMSP, sender=CPO)
+            assert answer.code == 2001
