@@ -13,7 +13,7 @@ from hub.http.upstream.origin import Origin
 from hub.ocpi.transport import NotReached
 
 #: For so long after its last answer, in seconds, nobody looks whether a connection is still open.
-FRESH = 0.1
+FRESH = 0.01
 
 
 class _Idle(NamedTuple):
