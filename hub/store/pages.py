@@ -9,6 +9,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import TextClause, bindparam, text
@@ -21,6 +22,8 @@ from hub.store.database import Database, microseconds
 from hub.store.kept import Between
 
 CLIENT_INFO = "hubclientinfo"
+#: Statements that are made ready once: filters differ in what they say, and hardly in their form.
+STATEMENTS = 256
 #: Filters whose walk is remembered.
 WALKS = 256
 #: Beginnings of pages that are remembered for each.
@@ -102,10 +105,7 @@ class ObjectFilter:
     def statement(self, form: str) -> TextClause:
         """The statement with this filter's condition in place of `{where}`."""
         where, parameters = self.where()
-        clause = text(form.format(where=where))
-        for name in parameters.keys() & {"owners", "senders"}:
-            clause = clause.bindparams(bindparam(name, expanding=True))
-        return clause
+        return _statement(form.format(where=where), frozenset(parameters.keys() & {"owners", "senders"}))
 
     def counts(self, key: ObjectKey, addressee: Party | None) -> bool:
         """Whether an object of the module with this key and addressee is among them, whatever its date."""
@@ -113,6 +113,11 @@ class ObjectFilter:
         if self.between is not None and not self.between.includes(owner, addressee):
             return False
         return self.owners is None or owner in self.owners
+
+
+@lru_cache(STATEMENTS)
+def _statement(said: str, expanding: frozenset[str]) -> TextClause:
+    return text(said).bindparams(*(bindparam(name, expanding=True) for name in expanding))
 
 
 _COUNT = "SELECT count(*) FROM object WHERE {where}"
@@ -212,14 +217,16 @@ class Pages:
         parameters |= {"after": after, "skip": offset - begin, "limit": limit}
         async with self._database.reading() as connection:
             rows = (await connection.execute(wanted.statement(_PAGE), parameters)).all()
-        if rows:
-            walk.remember(offset, rows[0].seq - 1)
-            if wanted.has_dates:
-                # Any change ends this walk: nothing before can come to belong to it.
-                walk.move_up(offset, rows[0].seq - 1)
-            walk.remember(offset + len(rows), rows[-1].seq)
-        owners = frozenset((row.country_code, row.party_id) for row in rows)
-        return Page(tuple(row.body.encode() for row in rows), walk.total, owners)
+        if not rows:
+            return Page((), walk.total)
+        numbers, bodies, countries, parties = zip(*rows, strict=True)
+        walk.remember(offset, numbers[0] - 1)
+        if wanted.has_dates:
+            # Any change ends this walk: nothing before can come to belong to it.
+            walk.move_up(offset, numbers[0] - 1)
+        walk.remember(offset + len(rows), numbers[-1])
+        owners = frozenset(zip(countries, parties, strict=True))
+        return Page(tuple(map(str.encode, bodies)), walk.total, owners)
 
     async def _walk(self, wanted: ObjectFilter) -> _Walk:
         versions = self._changes if wanted.has_dates else self._memberships
