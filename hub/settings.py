@@ -45,6 +45,12 @@ class Limits:
     page: int = 100
     #: For connecting to a platform.
     connect: timedelta = timedelta(seconds=5)
+    #: For a platform's answer to begin once the request is sent; None for as long as the whole may take.
+    first_byte: timedelta | None = None
+    #: Connections to one server of a platform, of relays, deliveries and pulls together.
+    platform_connections: int = 256
+    #: How long a connection to a platform is kept without a request: less than its server usually does.
+    platform_idle: timedelta = timedelta(seconds=15)
     #: For the answer to a relayed request; below what callers usually wait (RT-27).
     relay: timedelta = timedelta(seconds=20)
     #: For each step of a handshake.
@@ -59,6 +65,8 @@ class Limits:
     farewell: timedelta = timedelta(seconds=5)
     #: How long a process that hangs keeps what it looks after, where several share a database.
     lease: timedelta = timedelta(seconds=30)
+    #: How long a worker may give no sign of life before the supervisor replaces it.
+    hanging: timedelta = timedelta(seconds=30)
     #: How long the change log keeps what a platform that cannot be reached has not got (design D3).
     change_log: timedelta = timedelta(days=7)
     #: How long the journal keeps an exchange.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _PARTNERS = "Towards partners"
 _OPERATORS = "Towards operators"
 _PROCESSES = "Several processes"
+_PLATFORMS = "Calls to platforms"
 
 
 class Switch(StrEnum):
@@ -191,6 +192,49 @@ def serve(
             rich_help_panel=_PROCESSES,
         ),
     ] = 30,
+    hanging: Annotated[
+        float,
+        typer.Option(
+            envvar="OCPI_HUB_HANGING",
+            min=1,
+            max=3600,
+            metavar="SECONDS",
+            help="How long a worker may give no sign of life before another one takes its place.",
+            rich_help_panel=_PROCESSES,
+        ),
+    ] = 30,
+    first_byte: Annotated[
+        float | None,
+        typer.Option(
+            envvar="OCPI_HUB_FIRST_BYTE",
+            min=0.1,
+            max=3600,
+            metavar="SECONDS",
+            help="For a platform's answer to begin; by default as long as the whole answer may take.",
+            rich_help_panel=_PLATFORMS,
+        ),
+    ] = None,
+    platform_connections: Annotated[
+        int,
+        typer.Option(
+            envvar="OCPI_HUB_PLATFORM_CONNECTIONS",
+            min=1,
+            max=10_000,
+            help="Connections to one server of a platform, of relays, deliveries and pulls together.",
+            rich_help_panel=_PLATFORMS,
+        ),
+    ] = 256,
+    platform_idle: Annotated[
+        float,
+        typer.Option(
+            envvar="OCPI_HUB_PLATFORM_IDLE",
+            min=0.1,
+            max=3600,
+            metavar="SECONDS",
+            help="How long a connection to a platform is kept without a request.",
+            rich_help_panel=_PLATFORMS,
+        ),
+    ] = 15,
     admin_host: Annotated[
         str,
         typer.Option(
@@ -239,7 +283,13 @@ def serve(
             fast_path=fast_path,
             tls=_tls(tls_certificate, tls_key, tls_client_ca),
             reuse_port=reuse_port,
-            limits=Limits(lease=timedelta(seconds=lease)),
+            limits=Limits(
+                lease=timedelta(seconds=lease),
+                hanging=timedelta(seconds=hanging),
+                first_byte=None if first_byte is None else timedelta(seconds=first_byte),
+                platform_connections=platform_connections,
+                platform_idle=timedelta(seconds=platform_idle),
+            ),
         )
         _run(settings, workers)
 

@@ -13,6 +13,8 @@ import uvloop
 from hub.http.open_files import take_all_that_is_allowed
 from hub.settings import Settings
 from hub.web.app import RunningHub, running_hub
+from hub.web.background import beside
+from hub.web.heartbeat import beat
 from hub.web.one_log import OneLog
 from hub.web.supervisor import Inherited, Reached, say_ready
 
@@ -51,10 +53,12 @@ def run_worker(settings: Settings, inherited: Inherited) -> None:
     def started(hub: RunningHub) -> None:
         say_ready(inherited.ready, Reached(hub.versions_url, hub.admin_url))
 
-    uvloop.run(_serve(own, started, inherited.life))
+    uvloop.run(_serve(own, started, inherited))
 
 
-async def _serve(settings: Settings, started: Callable[[RunningHub], None], life: int | None = None) -> None:
+async def _serve(
+    settings: Settings, started: Callable[[RunningHub], None], inherited: Inherited | None = None
+) -> None:
     told: list[int] = []
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -65,15 +69,16 @@ async def _serve(settings: Settings, started: Callable[[RunningHub], None], life
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
-    if life is not None:
-        loop.add_reader(life, stop, 0)
-    log = sys.stdout if life is None else cast("TextIO", OneLog(sys.stdout, settings.data))
-    async with running_hub(settings, log=log) as hub:
+    if inherited is not None:
+        loop.add_reader(inherited.life, stop, 0)
+    log = sys.stdout if inherited is None else cast("TextIO", OneLog(sys.stdout, settings.data))
+    signs = () if inherited is None else (beat(inherited.pulse, settings.limits.hanging),)
+    async with beside(*signs), running_hub(settings, log=log) as hub:
         _freeze_start_up()
         started(hub)
         await stopping.wait()
-        if life is not None:
-            loop.remove_reader(life)
+        if inherited is not None:
+            loop.remove_reader(inherited.life)
         is_one_of_many = settings.inherited is not None or settings.reuse_port
         if is_one_of_many and told[0] == signal.SIGTERM:
             hub.leave_soon(settings.limits.farewell)

@@ -30,6 +30,7 @@ from hub.directory.tokens import sealing_key
 from hub.http.serving import listening
 from hub.ocpi.backoff import Backoff
 from hub.settings import Settings
+from hub.web.heartbeat import Pulse
 
 #: By this a process knows that it is a worker: its descriptors.
 WORKER: Final = "OCPI_HUB_WORKER"
@@ -65,6 +66,8 @@ class Inherited(NamedTuple):
     ready: int
     #: Closed when the supervisor is gone.
     life: int
+    #: Where it gives signs of life.
+    pulse: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Worker:
     process: Process
     reached: Reached
     since: float
+    pulse: Pulse
 
 
 @dataclass(slots=True)
@@ -108,14 +112,21 @@ def supervise(settings: Settings, workers: int, started: Callable[[Reached], Non
     admin_key(settings.data)
     sealing_key(settings.data)
     with _slots(settings, workers) as slots:
-        return asyncio.run(Supervisor(slots).run(started))
+        return asyncio.run(Supervisor(slots, settings.limits.hanging).run(started))
 
 
 class Supervisor:
     """Watches over the workers."""
 
-    def __init__(self, slots: list[Slot]) -> None:
+    def __init__(self, slots: list[Slot], patience: timedelta) -> None:
+        """Wire up.
+
+        Args:
+            slots: The places of the workers.
+            patience: How long a worker may give no sign of life.
+        """
         self._slots = slots
+        self._patience = patience
         self._stopping = asyncio.Event()
         self._replacing = asyncio.Event()
         self._signal = signal.SIGTERM
@@ -162,7 +173,10 @@ class Supervisor:
             NotStarted: it does not.
         """
         reading, writing = os.pipe()
-        inherited = Inherited(slot.port.fileno(), slot.admin_port.fileno(), writing, self._life[0])
+        pulse = Pulse(self._patience)
+        inherited = Inherited(
+            slot.port.fileno(), slot.admin_port.fileno(), writing, self._life[0], pulse.writing
+        )
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -174,27 +188,34 @@ class Supervisor:
                 # Signals from a terminal are the supervisor's to pass on.
                 start_new_session=True,
             )
+        except BaseException:
+            pulse.close()
+            raise
         finally:
             os.close(writing)
+            pulse.is_given_away()
         try:
             async with asyncio.timeout(STARTING.total_seconds()):
                 said = await asyncio.to_thread(_all_of, reading)
         except BaseException:
+            pulse.close()
             await _killed(process)
             raise
         finally:
             os.close(reading)
         if not said:
+            pulse.close()
             code = await process.wait()
             raise NotStarted(f"worker {slot.number} ended before it served, with exit code {code}")
-        return Worker(process, Reached(*said.decode().split()), asyncio.get_running_loop().time())
+        return Worker(process, Reached(*said.decode().split()), asyncio.get_running_loop().time(), pulse)
 
     async def _watch(self, slot: Slot) -> None:
         """Put another worker in the place of one that ends, sooner or later."""
         while True:
             worker = slot.worker
             if worker is not None:
-                code = await worker.process.wait()
+                code = await self._end_of(slot, worker)
+                worker.pulse.close()
                 if slot.worker is not worker or slot.is_replaced:
                     await asyncio.sleep(_AGAIN.least.total_seconds())
                     continue
@@ -210,6 +231,23 @@ class Supervisor:
                 slot.worker = await self._started(slot)
             except (NotStarted, TimeoutError, OSError) as error:
                 log.error("worker %d could not be started: %s", slot.number, error)  # noqa: TRY400 no trace
+
+    async def _end_of(self, slot: Slot, worker: Worker) -> int:
+        """The exit code of a worker, once it has ended; one that hangs is killed."""
+        async with asyncio.TaskGroup() as tasks:
+            minding = tasks.create_task(self._mind(slot, worker))
+            code = await worker.process.wait()
+            minding.cancel()
+        return code
+
+    async def _mind(self, slot: Slot, worker: Worker) -> None:
+        """Kill a worker that gives no sign of life."""
+        await worker.pulse.stops()
+        # One that is being replaced may take its time; who replaces it kills it in the end.
+        if slot.worker is worker and not slot.is_replaced:
+            patience = self._patience.total_seconds()
+            log.error("worker %d has given no sign of life for %g s, and is killed", slot.number, patience)
+            await _killed(worker.process)
 
     async def _replace_when_told(self) -> None:
         while True:

@@ -50,6 +50,9 @@ async def solid_ground(
                 connect=limits.connect,
                 largest_reply=limits.reply_body,
                 allow_private_networks=settings.allow_private_networks,
+                first_byte=limits.first_byte,
+                connections=limits.platform_connections,
+                idle=limits.platform_idle,
                 resolve=resolve,
             )
         )
