@@ -44,6 +44,8 @@ class Screen:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._live.stop()
+        if not self._console.is_terminal:
+            self._console.print()  # the last view ends without a line of its own
 
     def leg(self, entry: JournalEntry) -> None:
         """A leg of an exchange has ended."""
@@ -115,6 +117,8 @@ class Screen:
         self._console.print(said, soft_wrap=True)
 
     def _view(self) -> RenderableType:
+        if not self._console.is_terminal:
+            return self._table_of_legs()  # the steps have been told, each when it was over
         return Group(self._steps(), self._table_of_legs())
 
     def _steps(self) -> RenderableType:

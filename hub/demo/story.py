@@ -8,6 +8,7 @@ from functools import partial
 from typing import Protocol
 
 from hub.demo.cast import APP_USER, LOCATION, OTHER_RFID_TAG, RFID_TAG, Cast
+from partners.charger.charge_point import ChargerSimulator
 from partners.emsp.app import EmspNode
 from partners.emsp.bills import Bill
 from schemas.v2_2_1 import CDR, Session, SessionStatus
@@ -90,7 +91,8 @@ async def _locations_arrive(cast: Cast) -> str:
     await asyncio.gather(*(each.until_connected() for each in cast.chargers))
     await cast.cpo.until_introduced()
     await _both(cast, lambda emsp: [each for each in emsp.locations() if each.id == LOCATION])
-    return "1 location with 3 EVSEs and 1 tariff pushed to both eMSPs"
+    versions = ", ".join(sorted(map(_version, cast.chargers)))
+    return f"1 location with 3 EVSEs (OCPP {versions}) and 1 tariff pushed to both eMSPs"
 
 
 async def _emsp_reads_locations(cast: Cast) -> str:
@@ -110,7 +112,11 @@ async def _drivers_start(cast: Cast) -> str:
         cast.emsp_a.start_session(APP_USER, LOCATION, "evse-1", "1"),
     )
     await _all_in_state(cast, SessionStatus.ACTIVE)
-    return f"START_SESSION {started.outcome.result}; RFID cards {first}, {second}; three sessions ACTIVE"
+    return (
+        f"START_SESSION {started.outcome.result} (OCPP {_version(cast.charger_1)});"
+        f" RFID cards {first} ({_version(cast.charger_2)}), {second} ({_version(cast.charger_3)});"
+        " three sessions ACTIVE"
+    )
 
 
 async def _cars_charge(cast: Cast) -> str:
@@ -138,6 +144,10 @@ async def _bills_agree(cast: Cast) -> str:
     await _both(cast, lambda emsp: len(emsp.cdrs()) == len(emsp.sessions()))
     app, card = _agreed_total(cast.emsp_a), _agreed_total(cast.emsp_b)
     return f"session, CDR and bill agree to the cent: AppDrive {app}, CardDrive {card}"
+
+
+def _version(charger: ChargerSimulator) -> str:
+    return charger.settings.version
 
 
 async def _both(cast: Cast, is_true: Callable[[EmspNode], object]) -> None:
@@ -187,8 +197,9 @@ def _cost(session: Session) -> str:
 
 
 STORY = (
-    Step("The CPO registers at the hub", _cpo_registers),
+    # A newcomer hears of what comes after it, and pulls what was there: these wait for the CPO.
     Step("Two eMSPs join", _emsps_register),
+    Step("The CPO registers at the hub", _cpo_registers),
     Step("Locations and tariffs are broadcast", _locations_arrive),
     Step("Tokens are broadcast", _tokens_are_broadcast),
     Step("An eMSP queries locations through the hub", _emsp_reads_locations),

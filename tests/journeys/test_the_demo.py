@@ -58,6 +58,7 @@ async def test_it_tells_each_step_and_ends_well(playing: Playing) -> None:
     totals = re.search(r"AppDrive (\d+\.\d\d) EUR, CardDrive (\d+\.\d\d) EUR", demo.output)
     assert totals is not None
     assert min(map(float, totals.groups())) > 0
+    assert "3 EVSEs (OCPP 1.6, 2.0.1, 2.1)" in demo.output
     assert "sessions, CDRs and bills agree" in demo.output
     assert "Traceback" not in demo.output
 
