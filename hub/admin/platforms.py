@@ -203,7 +203,7 @@ class PlatformPages:
         return await self._shown(platform)
 
     async def _shown(self, platform: Platform) -> PlatformShown:
-        quirks = await known_quirks(self.database)
+        quirks = await known_quirks(self.database, platform.id)
         progress = await overview(self.pumps, platform.id)
         return shown(platform, progress, self.traffic, quirks.get(platform.id, ()))
 

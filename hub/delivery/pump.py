@@ -44,9 +44,8 @@ from hub.ocpi.backoff import Backoff
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
-from hub.store.acceptance import State
 from hub.store.leases import Lease, LeaseLost
-from hub.store.object_rows import DELETABLE
+from hub.store.object_rows import DELETABLE, KeptState
 from schemas import exact_json
 
 #: Perhaps the platform wants the token in another encoding: whoever asks it finds out.
@@ -303,7 +302,10 @@ class Pump:
             if (batch := batches.get(receiver)) is not None:
                 resynced = self._resynced(batch, receiver, platform)
                 owed[receiver] = with_whole(owed.get(receiver, {}), resynced)
-        return grouped(owed) if owed else {}
+        if len(owed) > 1:
+            return grouped(owed)
+        # Mostly one receiver of a platform is owed something, and so there is nothing to be kept in step.
+        return {key: [(receiver, each)] for receiver, of in owed.items() for key, each in of.items()}
 
     def _resynced(self, batch: Batch, receiver: Receiver, platform: Platform) -> Iterable[Change]:
         """The objects of a batch that the receiver is to be told of."""
@@ -322,11 +324,9 @@ class Pump:
             and may_see(change, receiver, platform, self._parts.may_exchange)
         )
 
-    async def _states(self, keys: Collection[ObjectKey]) -> dict[ObjectKey, State]:
+    async def _states(self, keys: Collection[ObjectKey]) -> dict[ObjectKey, KeptState]:
         kept = self._parts.log.states_at_hand(keys)
-        if kept is None:
-            kept = await self._parts.log.states(keys)
-        return {key: each.state for key, each in kept.items()}
+        return await self._parts.log.states(keys) if kept is None else kept
 
     async def _hand_over(self, current: Round) -> None:
         workers = min(self._parts.in_flight, len(current.waiting))
@@ -395,6 +395,8 @@ class Pump:
                     self._patches.taken(part)
                     return part
             current.states.update(await self._states([change.key]))
+        elif self._is_old(change, current.states.get(change.key)):
+            current.states.update(await self._states([change.key]))
         letter = self._whole(platform, receiver, change, current.states.get(change.key))
         if letter is None:
             return None
@@ -403,8 +405,12 @@ class Pump:
             self._parts.sending.calls.observe(platform.id, seen)
         return attempt
 
+    def _is_old(self, change: Change, kept: KeptState | None) -> bool:
+        """Whether the object has changed since its state was read: the round may have waited for long."""
+        return kept is not None and (kept.change_seq or 0) < self._parts.log.newest(change)
+
     def _whole(
-        self, platform: Platform, receiver: Receiver, change: Change, state: State | None
+        self, platform: Platform, receiver: Receiver, change: Change, kept: KeptState | None
     ) -> Letter | None:
         """The newest state of the change's object, as the receiver may know it; None where there is no such.
 
@@ -413,18 +419,16 @@ class Pump:
         """
         parts = self._parts
         if receiver.party_role is None:
-            return whole(
-                change, state and shown_to(platform, change, state, parts.directory(), parts.clock())
-            )
+            return whole(change, kept and shown_to(platform, change, kept, parts.directory(), parts.clock()))
         if may_see(change, receiver, platform, parts.may_exchange):
-            return whole(change, state)
+            return whole(change, kept)
         return whole(change, None) if _can_be_taken_back(change) else None
 
     def _note(self, current: Round, attempt: Attempt) -> None:
         if attempt.verdict is Verdict.FAULTY:
             self._faults[attempt.subject] = self._faults.get(attempt.subject, 0) + 1
         if attempt.verdict is Verdict.DELIVERED:
-            self._handed_over.add(attempt.receiver, attempt.change)
+            self._handed_over.add(attempt)
             current.delivered.append(attempt)
         elif attempt.verdict is Verdict.REFUSED or self._faults.get(attempt.subject) == self._parts.attempts:
             current.refused.append(attempt)
@@ -435,7 +439,7 @@ class Pump:
         """Move the cursors. What was refused is on disk before, so that a crash in between loses nothing."""
         await self._parts.dead_letters.keep(current.refused)
         for attempt in current.refused:
-            self._handed_over.add(attempt.receiver, attempt.change)
+            self._handed_over.add(attempt)
         await self._parts.dead_letters.forget(attempt.subject for attempt in current.delivered)
         for attempt in (*current.delivered, *current.refused):
             subject = attempt.subject

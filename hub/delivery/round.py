@@ -13,7 +13,7 @@ from hub.delivery.verdict import Verdict
 from hub.directory.directory import Platform
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.party import Party
-from hub.store.acceptance import State
+from hub.store.object_rows import KeptState
 
 #: What the receivers of one platform are owed of one object. One after the other is told of it, so that a
 #: platform which keeps it once for all its parties gets nothing out of order.
@@ -33,10 +33,11 @@ class HandedOver:
         seqs = self._seqs.get(receiver)
         return seqs is not None and seqs.get(change.key, 0) >= change.seq
 
-    def add(self, receiver: Receiver, change: Change) -> None:
-        """The receiver has the object as of this change."""
-        seqs = self._seqs.setdefault(receiver, {})
-        seqs[change.key] = max(change.seq, seqs.get(change.key, 0))
+    def add(self, attempt: Attempt) -> None:
+        """The receiver has the object as of the change that its letter was as of."""
+        seqs = self._seqs.setdefault(attempt.receiver, {})
+        key = attempt.change.key
+        seqs[key] = max(attempt.letter.as_of, seqs.get(key, 0))
 
     def passed(self, receiver: Receiver, position: int) -> None:
         """The receiver's cursor is here now: what lies behind needs not be remembered."""
@@ -66,7 +67,7 @@ class Round:
     #: Who is to be told of which object, and was not yet.
     open: set[Subject]
     #: The newest states of objects that go out whole.
-    states: dict[ObjectKey, State]
+    states: dict[ObjectKey, KeptState]
     delivered: list[Attempt] = field(default_factory=list)
     refused: list[Attempt] = field(default_factory=list)
     #: Whether its first letter may go without another turn.

@@ -25,9 +25,8 @@ from hub.ocpi.modules import MODULES
 from hub.ocpi.retry_after import ASK_TO_COME_AGAIN, peace_wanted
 from hub.ocpi.transport import CallFailed, HttpReply, HttpRequest, NotReached
 from hub.registry.hubclientinfo import acquaintance, as_known
-from hub.store.acceptance import State
 from hub.store.journal import Direction, JournalEntry, Purpose
-from hub.store.object_rows import DELETABLE
+from hub.store.object_rows import DELETABLE, KeptState
 from schemas.v2_2_1 import ClientInfo
 
 #: What a platform answers that has done nothing: it wants another token, or to be asked elsewhere.
@@ -45,6 +44,8 @@ class Letter(NamedTuple):
     body: bytes
     #: Whether it says only what changed.
     is_partial: bool
+    #: The newest change of its object that whoever takes it needs not be told any more.
+    as_of: int
 
 
 class Attempt(NamedTuple):
@@ -71,25 +72,32 @@ class Attempt(NamedTuple):
 
 def as_it_came(change: Change) -> Letter:
     """The change in its sender's words."""
-    return Letter(change.method, change.tail, change.query, change.body, is_partial=True)
+    return Letter(change.method, change.tail, change.query, change.body, is_partial=True, as_of=change.seq)
 
 
-def whole(change: Change, state: State | None) -> Letter:
+def whole(change: Change, kept: KeptState | None) -> Letter:
     """The newest state of the change's object; without one, it is deleted.
 
     What OCPI has no DELETE for goes as it last was, also if its owner does not list it any more (LOC-09).
     """
     tail = whole_tail(change)
-    if state is None or (state.is_deleted and change.key.module in DELETABLE):
-        return Letter("DELETE", tail, change.query, b"", is_partial=False)
-    return Letter("PUT", tail, change.query, state.body.encode(), is_partial=False)
+    if kept is None:
+        return Letter("DELETE", tail, change.query, b"", is_partial=False, as_of=change.seq)
+    as_of = max(change.seq, kept.change_seq or 0)
+    if kept.state.is_deleted and change.key.module in DELETABLE:
+        return Letter("DELETE", tail, change.query, b"", is_partial=False, as_of=as_of)
+    return Letter("PUT", tail, change.query, kept.state.body.encode(), is_partial=False, as_of=as_of)
 
 
-def shown_to(platform: Platform, change: Change, state: State, directory: Directory, now: datetime) -> State:
+def shown_to(
+    platform: Platform, change: Change, kept: KeptState, directory: Directory, now: datetime
+) -> KeptState:
     """A ClientInfo object as the platform may know it now (HCI-06, HCI-13)."""
-    info = ClientInfo.read(state.body)
+    info = ClientInfo.read(kept.state.body)
     shown = as_known(info, acquaintance(change.owner, platform, directory.agreements, now))
-    return state if shown is info else state._replace(body=shown.to_json().decode())
+    if shown is info:
+        return kept
+    return KeptState(kept.state._replace(body=shown.to_json().decode()), kept.change_seq)
 
 
 def whole_tail(change: Change) -> str:

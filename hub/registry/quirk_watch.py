@@ -303,11 +303,14 @@ async def pin(
         await set_encoding(session, platform_id, TokenEncoding(value))
 
 
-async def known_quirks(database: Database) -> dict[int, list[QuirkRow]]:
-    """What is known of every platform's quirks, with how and since when, by the platform's id."""
+async def known_quirks(database: Database, platform_id: int | None = None) -> dict[int, list[QuirkRow]]:
+    """What is known of the quirks of all platforms, or of one, with how and since when, by its id."""
     found: dict[int, list[QuirkRow]] = {}
+    wanted = select(QuirkRow).order_by(QuirkRow.name, QuirkRow.about)
+    if platform_id is not None:
+        wanted = wanted.where(QuirkRow.platform_id == platform_id)
     async with database.reading_session() as session:
-        for row in await session.exec(select(QuirkRow).order_by(QuirkRow.name, QuirkRow.about)):
+        for row in await session.exec(wanted):
             found.setdefault(row.platform_id, []).append(row)
     return found
 

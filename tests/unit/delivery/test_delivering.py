@@ -161,6 +161,22 @@ async def test_a_receiver_that_was_away_gets_the_newest_states_once(
     assert put_of_location.value["evses"][0]["status"] == "S19"
 
 
+async def test_who_is_far_behind_gets_each_object_once_however_many_rounds_that_takes(
+    path: Path, people: People, transport: HttpTransport, msp: Recorder
+) -> None:
+    """What is told is as of the newest change: those before it, in rounds to come, are told with it."""
+    platform = people.recorded(msp, ABC, status=ConnectionStatus.OFFLINE)
+    async with delivering(path, people, transport, largest_round=4) as hub:
+        for number in range(10):
+            moment = f"2026-05-01T12:00:{number:02}Z"
+            tails = [f"/NL/TNM/L{each}" for each in range(3)]
+            await hub.accept(*[put("locations", tail, moment, id=tail[-2:]) for tail in tails])
+        hub.change(platform, status=ConnectionStatus.CONNECTED)
+        await hub.at_rest()
+    assert sorted(each.path[-2:] for each in msp.received) == ["L0", "L1", "L2"]
+    assert all(b"12:00:09Z" in each.body for each in msp.received)
+
+
 async def test_a_platform_for_which_nothing_is_kept_gets_nothing_late(
     path: Path, people: People, transport: HttpTransport, msp: Recorder
 ) -> None:
