@@ -81,22 +81,26 @@ async def test_methods_that_an_interface_lacks_are_refused_and_go_nowhere(world:
         "=",
     ],
 )
-async def test_a_query_goes_on_as_it_was_written(world: Roaming, query: str) -> None:
-    await world.emsp.call("GET", world.url("sessions", "SENDER", f"?{query}"), to=CPO, sender=EMSP)
-    assert (await world.cpo.receives("GET", "/sender/sessions")).query == query
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_query_goes_on_as_it_was_written(standing_world: Roaming, query: str) -> None:
+    await standing_world.emsp.call(
+        "GET", standing_world.url("sessions", "SENDER", f"?{query}"), to=CPO, sender=EMSP
+    )
+    assert (await standing_world.cpo.receives("GET", "/sender/sessions")).query == query
 
 
 @pytest.mark.holds("TR-20", "RT-04", "AM-34", by="hub")
 @pytest.mark.parametrize("write", [str.lower, str.upper, str.title])
+@pytest.mark.asyncio(loop_scope="module")
 async def test_headers_and_parties_may_be_written_in_any_case(
-    world: Roaming, write: Callable[[str], str]
+    standing_world: Roaming, write: Callable[[str], str]
 ) -> None:
     spelled = {"OCPI-to-country-code": "be", "OCPI-to-party-id": "bEc", "OCPI-from-country-code": "nl",
                "OCPI-from-party-id": "tnm", "X-Request-ID": "r", "X-Correlation-ID": "c"}  # fmt: skip
     headers = {write(name): value for name, value in spelled.items()}
-    url = world.url("locations", "SENDER", "/LOC1")
-    answer = await world.emsp.call("GET", url, headers=headers)
-    got = await world.cpo.receives("GET", "/sender/locations")
+    url = standing_world.url("locations", "SENDER", "/LOC1")
+    answer = await standing_world.emsp.call("GET", url, headers=headers)
+    got = await standing_world.cpo.receives("GET", "/sender/locations")
     assert (got.to, got.sender) == ("be/bEc", "nl/tnm")
     assert (answer.to, answer.sender) == ("nl/tnm", "be/bEc")
 
@@ -116,14 +120,15 @@ async def test_headers_and_parties_may_be_written_in_any_case(
     ],
     ids=str,
 )
+@pytest.mark.asyncio(loop_scope="module")
 async def test_whatever_the_addressee_writes_the_asker_sees_its_own_pairs_swapped(
-    world: Roaming, wrong: Mapping[str, str]
+    standing_world: Roaming, wrong: Mapping[str, str]
 ) -> None:
     """RT-22: and its own ids."""
-    world.cpo.answers("GET", "/sender/locations", Reply({}, headers=wrong))
+    standing_world.cpo.answers("GET", "/sender/locations", Reply({}, headers=wrong))
     ids = {"X-Request-ID": "r", "X-Correlation-ID": "c"}
-    url = world.url("locations", "SENDER", "/LOC1")
-    answer = await world.emsp.call("GET", url, to=CPO, sender=EMSP, headers=ids)
+    url = standing_world.url("locations", "SENDER", "/LOC1")
+    answer = await standing_world.emsp.call("GET", url, to=CPO, sender=EMSP, headers=ids)
     assert (answer.to, answer.sender) == (EMSP, CPO)
     for name, value in ids.items():
         assert answer.headers.getall(name) == [value]
@@ -329,8 +334,9 @@ async def test_a_large_body_goes_through_whole_in_both_directions(world: Roaming
     ],
     ids=str,
 )
-async def test_an_answer_without_a_status_code_of_ocpi_is_none(world: Roaming, odd: Reply) -> None:
-    world.cpo.answers("GET", "/sender/locations", odd)
-    url = world.url("locations", "SENDER", "/LOC1")
-    answer = await world.emsp.call("GET", url, to=CPO, sender=EMSP)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_answer_without_a_status_code_of_ocpi_is_none(standing_world: Roaming, odd: Reply) -> None:
+    standing_world.cpo.answers("GET", "/sender/locations", odd)
+    url = standing_world.url("locations", "SENDER", "/LOC1")
+    answer = await standing_world.emsp.call("GET", url, to=CPO, sender=EMSP)
     assert (answer.status, answer.code, answer.sender) == (200, 4000, HUB)

@@ -330,34 +330,35 @@ COMMANDS = {
 
 @pytest.mark.holds("CMD-07", "CMD-08", "CMD-09", "AM-10", "AM-46", by="hub")
 @pytest.mark.parametrize("command", COMMANDS)
-async def test_the_result_of_a_command_finds_its_way_back(world: Roaming, command: str) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_result_of_a_command_finds_its_way_back(standing_world: Roaming, command: str) -> None:
     """CMD-05, CMD-07 to CMD-09: the CPO sees a URL of the hub only, and may use it again."""
     accepted = Reply({"result": "ACCEPTED", "timeout": 30})
-    world.cpo.answers("POST", f"/commands/{command}", accepted)
-    callback = f"{world.emsp.url}/callbacks/{command}?a=b&c=d"
+    standing_world.cpo.answers("POST", f"/commands/{command}", accepted)
+    callback = f"{standing_world.emsp.url}/callbacks/{command}?a=b&c=d"
     body = COMMANDS[command] | {"response_url": callback}
-    answer = await world.emsp.call(
-        "POST", world.url("commands", "RECEIVER", f"/{command}"), body, to=CPO, sender=EMSP
+    answer = await standing_world.emsp.call(
+        "POST", standing_world.url("commands", "RECEIVER", f"/{command}"), body, to=CPO, sender=EMSP
     )
     assert answer.data == {"result": "ACCEPTED", "timeout": 30}
 
-    got = await world.cpo.receives("POST", f"/commands/{command}")
+    got = await standing_world.cpo.receives("POST", f"/commands/{command}")
     given = got.value["response_url"]
-    assert given.startswith(f"{world.hub.public_url}/")
+    assert given.startswith(f"{standing_world.hub.public_url}/")
     assert len(given) <= 255
     assert got.value | {"response_url": callback} == body
 
-    world.emsp.answers("POST", "/callbacks/", Reply())
+    standing_world.emsp.answers("POST", "/callbacks/", Reply())
     for result in ("ACCEPTED", "CANCELED_RESERVATION"):
         sent = {"result": result}
         ids = {"X-Correlation-ID": f"story-{result}"}
-        answer = await world.cpo.call("POST", given, sent, to=EMSP, sender=CPO, headers=ids)
+        answer = await standing_world.cpo.call("POST", given, sent, to=EMSP, sender=CPO, headers=ids)
         assert (answer.status, answer.code, answer.to, answer.sender) == (200, 1000, CPO, EMSP)
-    first, second = world.emsp.all("POST", "/callbacks/")
+    first, second = standing_world.emsp.all("POST", "/callbacks/")
     assert (first.path, first.query) == (f"/callbacks/{command}", "a=b&c=d")
     assert (first.value, second.value) == ({"result": "ACCEPTED"}, {"result": "CANCELED_RESERVATION"})
     assert (first.to, first.sender, first.correlation_id) == (EMSP, CPO, "story-ACCEPTED")
-    assert first.token in world.emsp.accepted_tokens
+    assert first.token in standing_world.emsp.accepted_tokens
 
 
 @pytest.mark.holds("CMD-08", by="hub")
@@ -379,39 +380,43 @@ async def test_a_callback_url_serves_only_the_platform_that_it_was_made_for(worl
 @pytest.mark.parametrize(
     "callback", ["http://127.0.0.1:9/x", "ftp://x/", "/relative", "", None, 7, "http://[::1", "x" * 300]
 )
-async def test_a_callback_to_somebody_else_is_refused(world: Roaming, callback: object) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_callback_to_somebody_else_is_refused(standing_world: Roaming, callback: object) -> None:
     """CMD-10."""
-    url = world.url("commands", "RECEIVER", "/STOP_SESSION")
+    url = standing_world.url("commands", "RECEIVER", "/STOP_SESSION")
     body = {"session_id": "S1", "response_url": callback}
-    answer = await world.emsp.call("POST", url, body, to=CPO, sender=EMSP)
+    answer = await standing_world.emsp.call("POST", url, body, to=CPO, sender=EMSP)
     assert (answer.status, answer.code) == (200, 2001)
     assert "response_url" in answer.envelope["status_message"]
-    assert world.cpo.all("POST", "/commands/") == []
+    assert standing_world.cpo.all("POST", "/commands/") == []
 
 
 @pytest.mark.holds("CHP-10", "AM-10", by="hub")
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-async def test_the_result_of_a_charging_profile_finds_its_way_back(world: Roaming, method: str) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_result_of_a_charging_profile_finds_its_way_back(
+    standing_world: Roaming, method: str
+) -> None:
     """CHP-01, CHP-02, CHP-10."""
-    world.cpo.answers("*", "/chargingprofiles/", Reply({"result": "ACCEPTED", "timeout": 30}))
-    callback = f"{world.emsp.url}/profiles/1?a=b%20c&d=e"
-    url = world.url("chargingprofiles", "RECEIVER", "/S1")
+    standing_world.cpo.answers("*", "/chargingprofiles/", Reply({"result": "ACCEPTED", "timeout": 30}))
+    callback = f"{standing_world.emsp.url}/profiles/1?a=b%20c&d=e"
+    url = standing_world.url("chargingprofiles", "RECEIVER", "/S1")
     if method == "PUT":
         profile = {"charging_rate_unit": "W", "charging_profile_period": [{"start_period": 0, "limit": 8.1}]}
         body = {"charging_profile": profile, "response_url": callback}
-        await world.emsp.call(method, url, body, to=CPO, sender=EMSP)
-        given = (await world.cpo.receives(method, "/chargingprofiles/")).value["response_url"]
+        await standing_world.emsp.call(method, url, body, to=CPO, sender=EMSP)
+        given = (await standing_world.cpo.receives(method, "/chargingprofiles/")).value["response_url"]
     else:
         quoted = callback.replace("%", "%25").replace("?", "%3F").replace("&", "%26").replace(":", "%3A")
         query = f"?duration=900&response_url={quoted}"
-        await world.emsp.call(method, url + query, to=CPO, sender=EMSP)
-        got = await world.cpo.receives(method, "/chargingprofiles/")
+        await standing_world.emsp.call(method, url + query, to=CPO, sender=EMSP)
+        got = await standing_world.cpo.receives(method, "/chargingprofiles/")
         assert got.query.startswith("duration=900&response_url=")
         given = parse_qs(got.query)["response_url"][0]
-    assert given.startswith(f"{world.hub.public_url}/")
-    world.emsp.answers("POST", "/profiles/", Reply())
-    await world.cpo.call("POST", given, {"result": "ACCEPTED"}, to=EMSP, sender=CPO)
-    back = await world.emsp.receives("POST", "/profiles/1")
+    assert given.startswith(f"{standing_world.hub.public_url}/")
+    standing_world.emsp.answers("POST", "/profiles/", Reply())
+    await standing_world.cpo.call("POST", given, {"result": "ACCEPTED"}, to=EMSP, sender=CPO)
+    back = await standing_world.emsp.receives("POST", "/profiles/1")
     assert (back.query, back.value) == ("a=b%20c&d=e", {"result": "ACCEPTED"})
 
 

@@ -28,6 +28,7 @@ LATER = "2026-01-01T12:00:00Z"
 )
 @pytest.mark.parametrize("names_itself", [True, False])
 @pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.asyncio(loop_scope="module")
 async def test_every_refusal_of_a_functional_module_is_from_the_hub_to_the_asker(
     standing_world: Roaming,
     method: str,
@@ -119,12 +120,13 @@ async def test_a_caller_that_hangs_up_is_no_failure_of_the_hub(
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-async def test_a_body_that_cannot_be_unpacked_is_refused(world: Roaming, encoding: str) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_body_that_cannot_be_unpacked_is_refused(standing_world: Roaming, encoding: str) -> None:
     packed = f"Content-Encoding: {encoding}\r\nContent-Length: 13\r\n\r\n".encode() + b'{"id":"LOC1"}'
-    answer = await raw(world, packed)
+    answer = await raw(standing_world, packed)
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert from_json(answer.partition(b"\r\n\r\n")[2])["status_code"] == 2001
-    assert world.emsp.all("PUT", "/receiver/locations") == []
+    assert standing_world.emsp.all("PUT", "/receiver/locations") == []
 
 
 async def test_a_packed_body_counts_as_large_as_it_is_unpacked(world: Roaming) -> None:
@@ -160,20 +162,26 @@ async def test_a_get_with_a_body_is_a_get(world: Roaming) -> None:
 
 
 @pytest.mark.parametrize("tail", ["/..;/x", "/..;a=b/..;/x", "/%2e%2e;/x", "/..%3B/x", "/.;/x"])
-async def test_nobody_climbs_out_of_a_module_with_the_help_of_parameters(world: Roaming, tail: str) -> None:
-    seen = world.cpo.all("GET")
-    answer = await world.emsp.call("GET", world.url("locations", "SENDER", tail), to=CPO, sender=EMSP)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_nobody_climbs_out_of_a_module_with_the_help_of_parameters(
+    standing_world: Roaming, tail: str
+) -> None:
+    seen = standing_world.cpo.all("GET")
+    answer = await standing_world.emsp.call(
+        "GET", standing_world.url("locations", "SENDER", tail), to=CPO, sender=EMSP
+    )
     assert (answer.status, answer.code) == (404, 2001)
-    assert world.cpo.all("GET") == seen
+    assert standing_world.cpo.all("GET") == seen
 
 
 @pytest.mark.parametrize("owner", ["N%2FL/TNM", "NL/T%2F", "NLD/TNM", "NL/TNMX", "%00/TNM", "N L/TNM", "é/x"])
-async def test_an_owner_that_is_no_party_is_refused(world: Roaming, owner: str) -> None:
-    url = world.url("tokens", "RECEIVER", f"/{owner.replace(' ', '%20').replace('é', '%C3%A9')}/1")
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_owner_that_is_no_party_is_refused(standing_world: Roaming, owner: str) -> None:
+    url = standing_world.url("tokens", "RECEIVER", f"/{owner.replace(' ', '%20').replace('é', '%C3%A9')}/1")
     for to in (CPO, HUB):
-        answer = await world.emsp.call("PUT", url, TOKEN | {"uid": "1"}, to=to, sender=EMSP)
+        answer = await standing_world.emsp.call("PUT", url, TOKEN | {"uid": "1"}, to=to, sender=EMSP)
         assert (answer.status, answer.code) == (200, 2001)
-    assert world.cpo.all("PUT", "/receiver/tokens") == []
+    assert standing_world.cpo.all("PUT", "/receiver/tokens") == []
 
 
 @pytest.mark.holds("AM-31", by="hub")
@@ -203,13 +211,14 @@ async def test_an_id_that_is_too_long_goes_where_it_is_sent_and_is_named_in_the_
         ("", {"type": "APP_USER"}, 2001),
     ],
 )
+@pytest.mark.asyncio(loop_scope="module")
 async def test_the_type_in_the_query_is_one_and_that_of_the_token(
-    world: Roaming, query: str, given: dict[str, str], code: int
+    standing_world: Roaming, query: str, given: dict[str, str], code: int
 ) -> None:
     """TOK-03."""
-    url = world.url("tokens", "RECEIVER", f"/NL/TNM/012345678{query}")
+    url = standing_world.url("tokens", "RECEIVER", f"/NL/TNM/012345678{query}")
     for to in (CPO, HUB):
-        answer = await world.emsp.call("PUT", url, TOKEN | given, to=to, sender=EMSP)
+        answer = await standing_world.emsp.call("PUT", url, TOKEN | given, to=to, sender=EMSP)
         assert answer.code == code
 
 
@@ -319,11 +328,12 @@ AUTHORIZED = b"Authorization: Token secret-of-somebody\r\n"
     ],
 )
 @pytest.mark.holds("TR-16", "TR-17", "TR-18", by="hub")
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_head_that_cannot_be_read_is_refused_with_ids_and_envelope(
-    world: Roaming, request_head: bytes, caplog: pytest.LogCaptureFixture
+    standing_world: Roaming, request_head: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     """AM-45: ids are made; what stood in the head is not repeated, for it may hold a token."""
-    answer = await sent(world, request_head)
+    answer = await sent(standing_world, request_head)
     assert answer.partition(b" ")[2].startswith(b"400 ")
     assert header(answer, b"Content-Type") == b"application/json"
     assert header(answer, b"X-Request-ID")
@@ -331,7 +341,7 @@ async def test_a_head_that_cannot_be_read_is_refused_with_ids_and_envelope(
     envelope = from_json(answer.partition(b"\r\n\r\n")[2])
     assert (envelope["status_code"], envelope["timestamp"][-1]) == (2000, "Z")
     assert b"secret-of-somebody" not in answer
-    noted = world.noted(header(answer, b"X-Correlation-ID").decode())
+    noted = standing_world.noted(header(answer, b"X-Correlation-ID").decode())
     assert [each.http_status for each in noted] == [400]
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
