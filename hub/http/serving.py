@@ -3,8 +3,8 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from typing import Protocol as Interface
@@ -57,6 +57,14 @@ class Front(Interface):
         ...
 
 
+def _queued(port: socket.socket) -> Iterator[socket.socket]:
+    """Who has connected and was not accepted yet: they would be cut off when the socket is closed."""
+    port.setblocking(False)  # noqa: FBT003 a method of Python
+    with suppress(OSError):
+        while True:
+            yield port.accept()[0]
+
+
 @asynccontextmanager
 async def served(
     app: web.Application,
@@ -96,7 +104,11 @@ async def served(
         try:
             yield
         finally:
+            late = list(_queued(port))
             listener.close()
+            for each in late:
+                with suppress(OSError):  # it is gone already
+                    await loop.connect_accepted_socket(make, each, ssl=tls)
             if door is not None:
                 await door.callers.farewell()
             if front is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hub.ocpi.party import Party
+from hub.registry.platforms import HandshakeFailed
 from hub.settings import Limits, PolicyMode, Settings
 from hub.web.app import RunningHub, running_hub
 from schemas.v2_2_1 import ConnectionStatus
@@ -26,6 +27,7 @@ class Twins:
     """Two hubs on one database, a CPO and an eMSP that registered at the first one."""
 
     first: RunningHub
+    second: RunningHub
     #: Where each of them listens; partners know one public URL.
     at_first: str
     at_second: str
@@ -51,9 +53,11 @@ async def twins(
         Recorder([("CPO", *CPO.split("/"))]) as cpo,
         Recorder([("EMSP", *EMSP.split("/"))]) as emsp,
         running_hub(replace(common, port=ports[0]), log=None) as first,
-        running_hub(replace(common, port=ports[1]), log=None),
+        running_hub(replace(common, port=ports[1]), log=None) as second,
     ):
-        yield Twins(first, *urls, await joined(first, cpo, "cpo"), await joined(first, emsp, "emsp"), common)
+        yield Twins(
+            first, second, *urls, await joined(first, cpo, "cpo"), await joined(first, emsp, "emsp"), common
+        )
 
 
 @pytest.fixture
@@ -199,3 +203,39 @@ async def test_who_is_offline_is_back_when_it_calls_either_hub(world: Twins) -> 
                 answer = await world.emsp.call("GET", at(hub, "sender", "locations"), to=CPO, sender=EMSP)
                 if answer.code == 1000:
                     break
+
+
+@pytest.mark.parametrize("is_strict", [True, False], ids=["strict", "lenient"])
+async def test_two_operators_who_renew_tokens_at_two_hubs_at_once_lock_nobody_out(
+    world: Twins, *, is_strict: bool
+) -> None:
+    """A strict partner takes one token at a time; a lenient one lets both end, and goes by the last."""
+    cpo, wheres = world.cpo, [at(each, "sender", "locations") for each in (world.at_first, world.at_second)]
+    for where in wheres:
+        await until_code(world.emsp, where, 1000, to=CPO, sender=EMSP)
+    given: list[str] = []
+
+    def renewed(received: Received) -> Reply | None:
+        if is_strict:
+            return None
+        cpo.outbound_token = received.value["token"]
+        given.append(cpo.accept_new_token())
+        return Reply(cpo.credentials(given[-1]))
+
+    cpo.answers("PUT", "/credentials", renewed)
+    for _ in range(3):
+        given.clear()
+        ended = await asyncio.gather(
+            *(hub.registering.update_at("cpo") for hub in (world.first, world.second)), return_exceptions=True
+        )
+        failed = [each for each in ended if isinstance(each, BaseException)]
+        assert all(isinstance(each, HandshakeFailed) for each in failed), failed
+        assert len(failed) < len(ended)
+        if not is_strict:
+            assert not failed
+            cpo.accepted_tokens = {given[-1]}
+        # Both ways, by both hubs, whoever of them was faster.
+        for where, hub in zip(wheres, (world.at_first, world.at_second), strict=True):
+            await until_code(world.emsp, where, 1000, to=CPO, sender=EMSP)
+            answer = await cpo.call("GET", at(hub, "sender", "tokens"), to="NL/HUB", sender=CPO)
+            assert (answer.status, answer.code) == (200, 1000)
