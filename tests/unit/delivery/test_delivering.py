@@ -171,6 +171,7 @@ async def test_who_is_far_behind_gets_each_object_once_however_many_rounds_that_
             moment = f"2026-05-01T12:00:{number:02}Z"
             tails = [f"/NL/TNM/L{each}" for each in range(3)]
             await hub.accept(*[put("locations", tail, moment, id=tail[-2:]) for tail in tails])
+        await hub.until(lambda: hub.pumps.parts.log.end == hub.last)
         hub.change(platform, status=ConnectionStatus.CONNECTED)
         await hub.at_rest()
     assert sorted(each.path[-2:] for each in msp.received) == ["L0", "L1", "L2"]
