@@ -2,11 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from hub.ocpi.timestamps import Clock
+from partners.cpo import calls_alike as alike
+from partners.cpo.calls_alike import Payload, measured, told_at, whole_number
 from partners.cpo.charging_events import (
     AuthorizationStatus,
     BootInfo,
@@ -16,23 +18,13 @@ from partners.cpo.charging_events import (
     StartedTransaction,
     StoppedTransaction,
 )
-from partners.cpo.meter_values import MeterSample, NotAnInstant, instant, samples
 from partners.cpo.questions import timestamp
-from partners.cpo.reception import OpenHouse, Reception, Registration
+from partners.cpo.reception import OpenHouse, Reception
 from partners.ocpp.errors import CallRefused, ErrorCode
 from partners.ocpp.frames import Call, Send
 from partners.ocpp.payloads import Relaxation
 from partners.ocpp.router import Router
 from partners.ocpp.versions import Version
-
-Payload = Mapping[str, Any]
-
-#: Integers beyond this fit neither JSON's number nor a database column.
-_MOST = 2**53
-
-
-#: What the status of a firmware update says of its signature.
-_SIGNATURES: Final[Mapping[str, bool]] = {"InvalidSignature": False, "SignatureVerified": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +68,16 @@ async def _boot_notification(station: ChargePointCalls, payload: Payload) -> Pay
         meter_serial_number=payload.get("meterSerialNumber"),
         meter_type=payload.get("meterType"),
     )
-    status = station.reception.booted(station.charge_point, boot)
-    await station.events.booted(station.charge_point, boot)
-    accepted = status is Registration.ACCEPTED
-    seconds = (station.heartbeat_interval if accepted else station.boot_again_after).total_seconds()
-    return {"currentTime": timestamp(station.clock()), "interval": int(seconds), "status": status}
-
-
-async def _heartbeat(station: ChargePointCalls, _: Payload) -> Payload:
-    return {"currentTime": timestamp(station.clock())}
+    return await alike.booted(station, boot)
 
 
 async def _status_notification(station: ChargePointCalls, payload: Payload) -> Payload:
     await station.events.status_changed(
         station.charge_point,
-        _whole_number(payload, "connectorId"),
+        whole_number(payload, "connectorId"),
         _status(payload["status"]),
         payload["errorCode"],
-        _at(payload) if "timestamp" in payload else station.clock(),
+        told_at(payload) if "timestamp" in payload else station.clock(),
     )
     return {}
 
@@ -108,11 +92,11 @@ async def _start_transaction(station: ChargePointCalls, payload: Payload) -> Pay
     answer = await station.events.transaction_started(
         StartedTransaction(
             charge_point=station.charge_point,
-            connector_id=_whole_number(payload, "connectorId"),
+            connector_id=whole_number(payload, "connectorId"),
             id_tag=payload["idTag"],
-            meter_start_wh=Decimal(_whole_number(payload, "meterStart")),
-            at=_at(payload),
-            reservation_id=_whole_number(payload, "reservationId") if reserved else None,
+            meter_start_wh=Decimal(whole_number(payload, "meterStart")),
+            at=told_at(payload),
+            reservation_id=whole_number(payload, "reservationId") if reserved else None,
         )
     )
     return {"transactionId": answer.transaction_id, "idTagInfo": _id_tag_info(answer.id_tag_info)}
@@ -122,9 +106,9 @@ async def _meter_values(station: ChargePointCalls, payload: Payload) -> Payload:
     in_transaction = "transactionId" in payload
     await station.events.meter_values(
         station.charge_point,
-        _whole_number(payload, "connectorId"),
-        _whole_number(payload, "transactionId") if in_transaction else None,
-        _samples(payload["meterValue"]),
+        whole_number(payload, "connectorId"),
+        whole_number(payload, "transactionId") if in_transaction else None,
+        measured(payload["meterValue"]),
     )
     return {}
 
@@ -133,55 +117,29 @@ async def _stop_transaction(station: ChargePointCalls, payload: Payload) -> Payl
     info = await station.events.transaction_stopped(
         StoppedTransaction(
             charge_point=station.charge_point,
-            transaction_id=_whole_number(payload, "transactionId"),
-            meter_stop_wh=Decimal(_whole_number(payload, "meterStop")),
-            at=_at(payload),
+            transaction_id=whole_number(payload, "transactionId"),
+            meter_stop_wh=Decimal(whole_number(payload, "meterStop")),
+            at=told_at(payload),
             reason=payload.get("reason", "Local"),
             id_tag=payload.get("idTag"),
-            samples=_samples(payload.get("transactionData", ())),
+            samples=measured(payload.get("transactionData", ())),
         )
     )
     return {"idTagInfo": _id_tag_info(info)} if info else {}
 
 
-async def _data_transfer(_station: ChargePointCalls, _: Payload) -> Payload:
-    return {"status": "UnknownVendorId"}
-
-
-async def _sign_certificate(station: ChargePointCalls, payload: Payload) -> Payload:
-    signed = station.reception.certificate_requested(station.charge_point, payload["csr"])
-    return {"status": "Accepted" if signed else "Rejected"}
-
-
-async def _noted(_station: ChargePointCalls, _: Payload) -> Payload:
-    return {}
-
-
-async def _firmware_status(station: ChargePointCalls, payload: Payload) -> Payload:
-    is_right = _SIGNATURES.get(payload["status"])
-    if is_right is not None:
-        await station.events.signature_checked(station.charge_point, 0, "firmware", is_right=is_right)
-    return {}
-
-
-async def _security_event(station: ChargePointCalls, payload: Payload) -> Payload:
-    if "Signature" in payload["type"]:
-        await station.events.signature_checked(station.charge_point, 0, payload["type"], is_right=False)
-    return {}
-
-
 _ANSWERERS: Mapping[str, Callable[[ChargePointCalls, Payload], Awaitable[Payload]]] = {
     "Authorize": _authorize,
     "BootNotification": _boot_notification,
-    "DataTransfer": _data_transfer,
-    "DiagnosticsStatusNotification": _noted,
-    "FirmwareStatusNotification": _firmware_status,
-    "Heartbeat": _heartbeat,
-    "LogStatusNotification": _noted,
+    "DataTransfer": alike.data_transfer,
+    "DiagnosticsStatusNotification": alike.noted,
+    "FirmwareStatusNotification": alike.firmware_status,
+    "Heartbeat": alike.heartbeat,
+    "LogStatusNotification": alike.noted,
     "MeterValues": _meter_values,
-    "SecurityEventNotification": _security_event,
-    "SignCertificate": _sign_certificate,
-    "SignedFirmwareStatusNotification": _firmware_status,
+    "SecurityEventNotification": alike.security_event,
+    "SignCertificate": alike.sign_certificate,
+    "SignedFirmwareStatusNotification": alike.firmware_status,
     "StartTransaction": _start_transaction,
     "StatusNotification": _status_notification,
     "StopTransaction": _stop_transaction,
@@ -198,32 +156,11 @@ _IN_1_6: Final[Mapping[AuthorizationStatus, AuthorizationStatus]] = {
 }
 
 
-def _at(payload: Payload) -> datetime:
-    try:
-        return instant(payload["timestamp"])
-    except NotAnInstant as error:
-        raise CallRefused(ErrorCode.PROPERTY, "/timestamp: no date-time") from error
-
-
-def _samples(meter_values: Any) -> tuple[MeterSample, ...]:
-    try:
-        return samples(meter_values)
-    except NotAnInstant as error:
-        raise CallRefused(ErrorCode.PROPERTY, "a sample's timestamp") from error
-
-
 def _status(text: str) -> ConnectorStatus:
     try:
         return ConnectorStatus(text)
     except ValueError as error:
         raise CallRefused(ErrorCode.PROPERTY, "/status: unknown") from error
-
-
-def _whole_number(payload: Payload, name: str) -> int:
-    number = int(payload[name])
-    if abs(number) >= _MOST:
-        raise CallRefused(ErrorCode.PROPERTY, f"/{name}: too great")
-    return number
 
 
 def _id_tag_info(info: IdTagInfo) -> Payload:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from hub.ocpi.timestamps import Clock
+from partners.cpo import calls_alike as alike
+from partners.cpo.calls_alike import Payload, measured, told_at, whole_number
 from partners.cpo.charging_events import (
     AuthorizationStatus,
     BootInfo,
@@ -15,9 +17,8 @@ from partners.cpo.charging_events import (
     Phase,
     TransactionEvent,
 )
-from partners.cpo.meter_values import MeterSample, NotAnInstant, instant, samples
 from partners.cpo.questions import timestamp
-from partners.cpo.reception import OpenHouse, Reception, Registration
+from partners.cpo.reception import OpenHouse, Reception
 from partners.cpo.wiring import Wiring
 from partners.ocpp.errors import CallRefused, ErrorCode
 from partners.ocpp.frames import Call, Send
@@ -25,11 +26,6 @@ from partners.ocpp.payloads import Relaxation
 from partners.ocpp.router import Router
 from partners.ocpp.versions import Version
 from schemas.v2_2_1 import TokenType
-
-Payload = Mapping[str, Any]
-
-#: Integers beyond this fit neither JSON's number nor a database column.
-_MOST: Final = 2**53
 
 #: In OCPP 2.x's words; Occupied says no more than that somebody is there: the transaction says the rest.
 _STATUS: Final[Mapping[str, ConnectorStatus]] = {
@@ -57,10 +53,6 @@ _TOKEN_TYPES: Final[Mapping[str, TokenType]] = {
 }
 #: Charging without asking, as its operator set the station up: never roamed.
 _FREE_VEND: Final = "NoAuthorization"
-
-
-#: What the status of a firmware update says of its signature.
-_SIGNATURES: Final[Mapping[str, bool]] = {"InvalidSignature": False, "SignatureVerified": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +101,11 @@ async def _boot_notification(station: StationCalls, payload: Payload) -> Payload
         serial_number=told.get("serialNumber"),
         firmware_version=told.get("firmwareVersion"),
     )
-    status = station.reception.booted(station.charge_point, boot)
-    await station.events.booted(station.charge_point, boot)
-    accepted = status is Registration.ACCEPTED
-    seconds = (station.heartbeat_interval if accepted else station.boot_again_after).total_seconds()
-    return {"currentTime": timestamp(station.clock()), "interval": int(seconds), "status": status}
-
-
-async def _heartbeat(station: StationCalls, _: Payload) -> Payload:
-    return {"currentTime": timestamp(station.clock())}
+    return await alike.booted(station, boot)
 
 
 async def _status_notification(station: StationCalls, payload: Payload) -> Payload:
-    at = _instant(payload["timestamp"])
+    at = told_at(payload)
     await _tell_status(station, payload["evseId"], payload["connectorId"], payload["connectorStatus"], at)
     return {}
 
@@ -156,8 +140,8 @@ async def _transaction_event(station: StationCalls, payload: Payload) -> Payload
         charge_point=station.charge_point,
         transaction_id=told["transactionId"],
         phase=_phase(payload["eventType"]),
-        sequence=_whole_number(payload["seqNo"]),
-        at=_instant(payload["timestamp"]),
+        sequence=whole_number(payload, "seqNo"),
+        at=told_at(payload),
         connector_id=station.wiring.number(evse["id"], evse.get("connectorId")) if evse else None,
         id_tag=id_tag,
         token_type=token_type,
@@ -166,7 +150,7 @@ async def _transaction_event(station: StationCalls, payload: Payload) -> Payload
         remote_start_id=told.get("remoteStartId"),
         reservation_id=payload.get("reservationId"),
         reason=told.get("stoppedReason", "Local"),
-        samples=_samples(payload.get("meterValue", ())),
+        samples=measured(payload.get("meterValue", ())),
     )
     info = await station.events.transaction_event(event)
     if "idToken" not in payload:
@@ -178,7 +162,7 @@ async def _transaction_event(station: StationCalls, payload: Payload) -> Payload
 
 async def _meter_values(station: StationCalls, payload: Payload) -> Payload:
     number = station.wiring.number(payload["evseId"])
-    await station.events.meter_values(station.charge_point, number, None, _samples(payload["meterValue"]))
+    await station.events.meter_values(station.charge_point, number, None, measured(payload["meterValue"]))
     return {}
 
 
@@ -188,7 +172,7 @@ async def _notify_event(station: StationCalls, payload: Payload) -> Payload:
         component, told = event["component"], event["actualValue"]
         if event["variable"]["name"] == "AvailabilityState" and told in _STATUS:
             evse = component.get("evse", {"id": 0})
-            at = _instant(event["timestamp"])
+            at = told_at(event)
             await _tell_status(station, evse["id"], evse.get("connectorId"), told, at)
     return {}
 
@@ -203,62 +187,32 @@ async def _reservation_status(station: StationCalls, payload: Payload) -> Payloa
     return {}
 
 
-async def _data_transfer(_station: StationCalls, _: Payload) -> Payload:
-    return {"status": "UnknownVendorId"}
-
-
 async def _charging_needs(_station: StationCalls, _: Payload) -> Payload:
     """Nobody here plans by what a car asks for, and we do not say that somebody does."""
     return {"status": "NoChargingProfile"}
 
 
-async def _sign_certificate(station: StationCalls, payload: Payload) -> Payload:
-    """A certificate for the station itself; for the cars' contracts (V2G) others are responsible."""
-    kind = payload.get("certificateType", "ChargingStationCertificate")
-    signed = kind == "ChargingStationCertificate" and station.reception.certificate_requested(
-        station.charge_point, payload["csr"]
-    )
-    return {"status": "Accepted" if signed else "Rejected"}
-
-
-async def _noted(_station: StationCalls, _: Payload) -> Payload:
-    return {}
-
-
-async def _firmware_status(station: StationCalls, payload: Payload) -> Payload:
-    is_right = _SIGNATURES.get(payload["status"])
-    if is_right is not None:
-        await station.events.signature_checked(station.charge_point, 0, "firmware", is_right=is_right)
-    return {}
-
-
-async def _security_event(station: StationCalls, payload: Payload) -> Payload:
-    if "Signature" in payload["type"]:
-        await station.events.signature_checked(station.charge_point, 0, payload["type"], is_right=False)
-    return {}
-
-
 _ANSWERERS: Final[Mapping[str, Callable[[StationCalls, Payload], Awaitable[Payload]]]] = {
     "Authorize": _authorize,
     "BootNotification": _boot_notification,
-    "ClearedChargingLimit": _noted,
-    "DataTransfer": _data_transfer,
-    "FirmwareStatusNotification": _firmware_status,
-    "Heartbeat": _heartbeat,
-    "LogStatusNotification": _noted,
+    "ClearedChargingLimit": alike.noted,
+    "DataTransfer": alike.data_transfer,
+    "FirmwareStatusNotification": alike.firmware_status,
+    "Heartbeat": alike.heartbeat,
+    "LogStatusNotification": alike.noted,
     "MeterValues": _meter_values,
-    "NotifyChargingLimit": _noted,
-    "NotifyCustomerInformation": _noted,
-    "NotifyDisplayMessages": _noted,
+    "NotifyChargingLimit": alike.noted,
+    "NotifyCustomerInformation": alike.noted,
+    "NotifyDisplayMessages": alike.noted,
     "NotifyEVChargingNeeds": _charging_needs,
     "NotifyEvent": _notify_event,
-    "NotifyMonitoringReport": _noted,
+    "NotifyMonitoringReport": alike.noted,
     "NotifyReport": _notify_report,
-    "PublishFirmwareStatusNotification": _noted,
-    "ReportChargingProfiles": _noted,
+    "PublishFirmwareStatusNotification": alike.noted,
+    "ReportChargingProfiles": alike.noted,
     "ReservationStatusUpdate": _reservation_status,
-    "SecurityEventNotification": _security_event,
-    "SignCertificate": _sign_certificate,
+    "SecurityEventNotification": alike.security_event,
+    "SignCertificate": alike.sign_certificate,
     "StatusNotification": _status_notification,
     "TransactionEvent": _transaction_event,
 }
@@ -281,27 +235,6 @@ def _phase(text: str) -> Phase:
         return Phase(text)
     except ValueError as error:
         raise CallRefused(ErrorCode.PROPERTY, "/eventType: unknown") from error
-
-
-def _instant(text: str) -> datetime:
-    try:
-        return instant(text)
-    except NotAnInstant as error:
-        raise CallRefused(ErrorCode.PROPERTY, "/timestamp: no date-time") from error
-
-
-def _samples(meter_values: Any) -> tuple[MeterSample, ...]:
-    try:
-        return samples(meter_values)
-    except NotAnInstant as error:
-        raise CallRefused(ErrorCode.PROPERTY, "a sample's timestamp") from error
-
-
-def _whole_number(told: Any) -> int:
-    number = int(told)
-    if abs(number) >= _MOST:
-        raise CallRefused(ErrorCode.PROPERTY, "/seqNo: too great")
-    return number
 
 
 def _id_token_info(info: IdTagInfo) -> Payload:

@@ -11,6 +11,7 @@ from partners.charger.certificate import Certificate
 from partners.charger.connector import Connector, Transaction
 from partners.charger.dialects import v16_messages as messages
 from partners.charger.dialects.dialect import Restart, Speech
+from partners.charger.dialects.wishes import always_said, answered, certificate_signed, local_list, triggered
 from partners.charger.meter import Shown
 from partners.charger.outbox import Message
 from partners.charger.reservation import Reservation
@@ -171,33 +172,25 @@ class Dialect16:
     def _remote_start(self, payload: _Payload) -> Reply:
         token = Token(payload["idTag"])
         wanted, profile = payload.get("connectorId"), payload.get("chargingProfile")
-        outcome, consequence = self._station.remote_start(token, wanted, profile=profile)
-        return Reply({"status": outcome}, consequence)
+        return answered(self._station.remote_start(token, wanted, profile=profile))
 
     def _remote_stop(self, payload: _Payload) -> Reply:
-        outcome, consequence = self._station.remote_stop(payload["transactionId"])
-        return Reply({"status": outcome}, consequence)
+        return answered(self._station.remote_stop(payload["transactionId"]))
 
     def _unlock_connector(self, payload: _Payload) -> Reply:
-        outcome, consequence = self._station.unlock(payload["connectorId"])
-        return Reply({"status": outcome}, consequence)
+        return answered(self._station.unlock(payload["connectorId"]))
 
     def _trigger_message(self, payload: _Payload) -> Reply:
         connectors = self._station.meant(payload.get("connectorId"))
         if connectors is None:
             return Reply({"status": Outcome.REJECTED})
         boot = self.boot_notification(BootReason.TRIGGERED)
-        triggered: dict[str, Callable[[], None]] = {
-            "BootNotification": lambda: self._speech.say(boot),
-            "Heartbeat": lambda: self._speech.say(Call("Heartbeat", {})),
+        known = always_said(self._speech, boot) | {
             "MeterValues": lambda: self._measure(connectors),
             "SignChargePointCertificate": self._sign_certificate,
             "StatusNotification": lambda: self.status_changed(connectors),
         }
-        consequence = triggered.get(payload["requestedMessage"])
-        if consequence is None:
-            return Reply({"status": Outcome.NOT_IMPLEMENTED})
-        return Reply({"status": Outcome.ACCEPTED}, consequence)
+        return triggered(payload["requestedMessage"], known)
 
     def _measure(self, connectors: Sequence[Connector]) -> None:
         for each in connectors:
@@ -207,8 +200,7 @@ class Dialect16:
         self._speech.say(Call("SignCertificate", {"csr": self.certificate.request()}))
 
     def _certificate_signed(self, payload: _Payload) -> Reply:
-        fits = self.certificate.install(payload["certificateChain"])
-        return Reply({"status": Outcome.ACCEPTED if fits else Outcome.REJECTED})
+        return certificate_signed(self.certificate, payload["certificateChain"])
 
     def _reset(self, payload: _Payload) -> Reply:
         soft = payload["type"] == "Soft"
@@ -217,8 +209,7 @@ class Dialect16:
 
     def _change_availability(self, payload: _Payload) -> Reply:
         in_use = payload["type"] == "Operative"
-        outcome, consequence = self._station.change_availability(payload["connectorId"], in_use=in_use)
-        return Reply({"status": outcome}, consequence)
+        return answered(self._station.change_availability(payload["connectorId"], in_use=in_use))
 
     def _reserve_now(self, payload: _Payload) -> Reply:
         reservation = Reservation(
@@ -227,12 +218,10 @@ class Dialect16:
             datetime.fromisoformat(payload["expiryDate"]),
             payload.get("parentIdTag"),
         )
-        outcome, consequence = self._station.reserve(payload["connectorId"], reservation)
-        return Reply({"status": outcome}, consequence)
+        return answered(self._station.reserve(payload["connectorId"], reservation))
 
     def _cancel_reservation(self, payload: _Payload) -> Reply:
-        outcome, consequence = self._station.cancel_reservation(payload["reservationId"])
-        return Reply({"status": outcome}, consequence)
+        return answered(self._station.cancel_reservation(payload["reservationId"]))
 
     def _set_charging_profile(self, payload: _Payload) -> Reply:
         outcome = self._station.set_profile(payload["connectorId"], payload["csChargingProfiles"])
@@ -269,12 +258,7 @@ class Dialect16:
             (each["idTag"], _verdict(each) if "idTagInfo" in each else None)
             for each in payload.get("localAuthorizationList", [])
         ]
-        version, tokens = payload["listVersion"], self._station.reader.tokens
-        if payload["updateType"] == "Full":
-            tokens.replace(version, entries)
-            return Reply({"status": Outcome.ACCEPTED})
-        amended = tokens.amend(version, entries) is Outcome.ACCEPTED
-        return Reply({"status": "Accepted" if amended else "VersionMismatch"})
+        return local_list(self._station.reader.tokens, payload["listVersion"], payload["updateType"], entries)
 
 
 def _is_meant(criteria: _Payload, profile: Profile) -> bool:

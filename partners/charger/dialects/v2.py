@@ -16,6 +16,7 @@ from partners.charger.connector import Connector, Transaction
 from partners.charger.dialects import v2_messages as messages
 from partners.charger.dialects import v2_variables as variables
 from partners.charger.dialects.dialect import Restart, Speech, timestamp
+from partners.charger.dialects.wishes import always_said, answered, certificate_signed, local_list, triggered
 from partners.charger.meter import Shown
 from partners.charger.outbox import Message
 from partners.charger.reservation import Reservation
@@ -248,8 +249,7 @@ class Dialect2:
         return {}
 
     def _request_stop(self, payload: _Payload) -> Reply:
-        outcome, consequence = self._station.remote_stop(payload["transactionId"])
-        return Reply({"status": outcome}, consequence)
+        return answered(self._station.remote_stop(payload["transactionId"]))
 
     def _unlock_connector(self, payload: _Payload) -> Reply:
         connector = self._station.connectors.get(payload["evseId"])
@@ -266,18 +266,13 @@ class Dialect2:
         if connectors is None:
             return Reply({"status": Outcome.REJECTED})
         boot = self.boot_notification(BootReason.TRIGGERED)
-        triggered: dict[str, Callable[[], None]] = {
-            "BootNotification": lambda: self._speech.say(boot),
-            "Heartbeat": lambda: self._speech.say(Call("Heartbeat", {})),
+        known = always_said(self._speech, boot) | {
             "MeterValues": lambda: self._measure(connectors),
             "SignChargingStationCertificate": self._sign_certificate,
             "StatusNotification": lambda: self._say_all(connectors),
             "TransactionEvent": lambda: self._tell_of_transactions(connectors),
         }
-        consequence = triggered.get(payload["requestedMessage"])
-        if consequence is None:
-            return Reply({"status": Outcome.NOT_IMPLEMENTED})
-        return Reply({"status": Outcome.ACCEPTED}, consequence)
+        return triggered(payload["requestedMessage"], known)
 
     def _say_all(self, connectors: Sequence[Connector]) -> None:
         for each in connectors:
@@ -300,8 +295,7 @@ class Dialect2:
         self._speech.say(Call("SignCertificate", request))
 
     def _certificate_signed(self, payload: _Payload) -> Reply:
-        fits = self.certificate.install(payload["certificateChain"])
-        return Reply({"status": Outcome.ACCEPTED if fits else Outcome.REJECTED})
+        return certificate_signed(self.certificate, payload["certificateChain"])
 
     def _reset(self, payload: _Payload) -> Reply:
         if payload["type"] == "OnIdle":
@@ -315,8 +309,7 @@ class Dialect2:
     def _change_availability(self, payload: _Payload) -> Reply:
         in_use = payload["operationalStatus"] == "Operative"
         evse_id = payload.get("evse", {}).get("id", 0)
-        outcome, consequence = self._station.change_availability(evse_id, in_use=in_use)
-        return Reply({"status": outcome}, consequence)
+        return answered(self._station.change_availability(evse_id, in_use=in_use))
 
     def _reserve_now(self, payload: _Payload) -> Reply:
         group = payload.get("groupIdToken")
@@ -326,12 +319,10 @@ class Dialect2:
             datetime.fromisoformat(payload["expiryDateTime"]),
             None if group is None else group["idToken"],
         )
-        outcome, consequence = self._station.reserve(payload.get("evseId", 0), reservation)
-        return Reply({"status": outcome}, consequence)
+        return answered(self._station.reserve(payload.get("evseId", 0), reservation))
 
     def _cancel_reservation(self, payload: _Payload) -> Reply:
-        outcome, consequence = self._station.cancel_reservation(payload["reservationId"])
-        return Reply({"status": outcome}, consequence)
+        return answered(self._station.cancel_reservation(payload["reservationId"]))
 
     def _set_charging_profile(self, payload: _Payload) -> Reply:
         outcome = self._station.set_profile(payload["evseId"], payload["chargingProfile"])
@@ -404,12 +395,9 @@ class Dialect2:
         entries = [
             (each["idToken"]["idToken"], _listed(each)) for each in payload.get("localAuthorizationList", [])
         ]
-        version, tokens = payload["versionNumber"], self._station.reader.tokens
-        if payload["updateType"] == "Full":
-            tokens.replace(version, entries)
-            return Reply({"status": Outcome.ACCEPTED})
-        amended = tokens.amend(version, entries) is Outcome.ACCEPTED
-        return Reply({"status": "Accepted" if amended else "VersionMismatch"})
+        return local_list(
+            self._station.reader.tokens, payload["versionNumber"], payload["updateType"], entries
+        )
 
 
 def _token(value: _Payload) -> Token:
