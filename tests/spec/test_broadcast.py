@@ -98,6 +98,7 @@ async def test_a_patch_takes_nothing_away_that_it_does_not_name(world: Roaming) 
     whole = LOCATION | {"name": "Old", "evses": [evse, evse | {"uid": "2", "floor_level": "-1"}]}
     url = world.url("locations", "RECEIVER", "/BE/BEC/LOC1")
     await world.cpo.call("PUT", url, whole, to=HUB, sender=CPO)
+    await world.emsp.receives("PUT", "/receiver/locations")  # what waits would become one with what follows
     changed = [evse | {"uid": "2", "status": "CHARGING", "last_updated": LATER}]
     for number, (tail, change) in enumerate(
         [

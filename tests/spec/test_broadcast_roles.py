@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from hub.store.journal import JournalEntry
 from hub.web.app import running_hub
 from tests.fixtures.recorder import Answered, Recorder, Reply
 from tests.fixtures.roaming import HUB, LOCATION, TARIFF, TOKEN, Roaming, joined, roaming, settings
+from tests.fixtures.waiting import until
 
 ROLES = ("CPO", "EMSP", "NSP", "NAP", "OTHER", "SCSP")
 LATER = "2026-01-01T12:00:00Z"
@@ -160,8 +162,13 @@ async def test_whatever_data_a_receiver_adds_to_its_yes_it_is_a_yes(tmp_path: Pa
         url = world.url("tariffs", "RECEIVER", "/BE/BEC/T1")
         await world.cpo.call("PUT", url, TARIFF, to=HUB, sender="BE/BEC")
         await world.emsp.receives("PUT", "/receiver/tariffs/")
+        await until(lambda: len(deliveries(world)) > 1)
         assert len(world.emsp.all("PUT", "/receiver/locations/")) == 1
-        assert [each.note for each in world.journal if each.purpose == "delivery"] == ["", ""]
+        assert [each.note for each in deliveries(world)] == ["", ""]
+
+
+def deliveries(world: Roaming) -> list[JournalEntry]:
+    return [each for each in world.journal if each.purpose == "delivery"]
 
 
 async def _put_location(world: Roaming) -> None:
