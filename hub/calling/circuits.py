@@ -101,7 +101,7 @@ class Circuits:
             ReceiverNotConnected: the circuit is open, or too much is under way.
             ReceiverBusy: the platform wants peace; the error says for how long.
         """
-        circuit, now = self._circuits.setdefault(platform_id, _Circuit()), self._clock()
+        circuit, now = self._circuit(platform_id), self._clock()
         wanted = circuit.peace.get(module)
         # Nobody asks for longer than that: the clock was set back.
         if wanted is not None and now < wanted <= now + LONGEST:
@@ -129,7 +129,7 @@ class Circuits:
 
     def answered(self, platform_id: int, module: str, reply: HttpReply) -> None:
         """The platform has answered: it may have asked for peace (RFC 9110, 10.2.3)."""
-        circuit = self._circuits.setdefault(platform_id, _Circuit())
+        circuit = self._circuit(platform_id)
         circuit.failures = 0
         circuit.open_until = None
         if wait := peace_wanted(reply.status, reply.headers, self._clock()):
@@ -143,13 +143,19 @@ class Circuits:
 
     def failed(self, platform_id: int) -> None:
         """The platform has not answered. Of requests that were under way together, one opens the circuit."""
-        circuit, now = self._circuits.setdefault(platform_id, _Circuit()), self._clock()
+        circuit, now = self._circuit(platform_id), self._clock()
         if self._is_open(circuit, now):
             return
         circuit.failures += 1
         if circuit.failures >= FAILURES:
             tries = circuit.failures - FAILURES + 1
             circuit.open_until = now + self._backoff.delay(tries, self._chance())
+
+    def _circuit(self, platform_id: int) -> _Circuit:
+        circuit = self._circuits.get(platform_id)
+        if circuit is None:
+            circuit = self._circuits[platform_id] = _Circuit()
+        return circuit
 
     def _is_open(self, circuit: _Circuit, now: datetime) -> bool:
         """Whether nothing passes; a pause that is longer than any shows that the clock was set back."""

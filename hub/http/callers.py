@@ -8,15 +8,15 @@ is let go of after a while. For the body of a request the time is kept where it 
 import asyncio
 from contextlib import suppress
 from datetime import timedelta
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import Protocol
 
 from hub.http.open_files import left_for_callers
 from hub.settings import Limits
 
 
-class Pause(Enum):
-    """What the hub waits for."""
+class Pause(IntEnum):
+    """What the hub waits for; a number, because it is looked up by it with each request."""
 
     #: The next request.
     REQUEST = auto()

@@ -198,8 +198,18 @@ class JournalWriter:
             self._swept_at = now
 
 
+class _When:
+    """The moment that was converted last: the legs of an exchange often have the same."""
+
+    newest: tuple[datetime | None, int] = (None, 0)
+
+
 def _row(leg: Leg) -> tuple[object, ...]:
-    return (microseconds(leg.at), *leg[1:-1])
+    at, converted = _When.newest
+    if at is not leg.at:
+        converted = microseconds(leg.at)
+        _When.newest = leg.at, converted
+    return (converted, *leg[1:-1])
 
 
 def _print(log: TextIO, lines: Sequence[str]) -> None:

@@ -100,11 +100,25 @@ class _Line(msgspec.Struct):
 _line = msgspec.json.Encoder().encode
 
 
+class _Told:
+    """The moment that was written last: the legs of an exchange often have the same."""
+
+    newest: tuple[datetime | None, str] = (None, "")
+
+
+def _timestamp(at: datetime) -> str:
+    newest, text = _Told.newest
+    if newest is not at:
+        text = format_timestamp(at)
+        _Told.newest = at, text
+    return text
+
+
 def log_line(leg: Leg) -> str:
     """The leg as one line of JSON, without bodies, for whoever collects what programs print."""
     return _line(
         _Line(
-            format_timestamp(leg.at),
+            _timestamp(leg.at),
             leg.correlation_id,
             leg.platform,
             leg.purpose,

@@ -12,8 +12,10 @@ import pytest_asyncio
 
 from hub.store.journal import JournalEntry
 from schemas import exact_json
+from tests.fixtures.lists import listed_soon
 from tests.fixtures.recorder import Answered, Fault, Recorder, Reply
 from tests.fixtures.roaming import CPO, EMSP, LOCATION, Roaming, roaming, settings
+from tests.fixtures.samples import cdr_token, session
 from tests.fixtures.waiting import soon, until
 
 numbers = itertools.count(1)
@@ -190,6 +192,24 @@ async def test_what_is_wrong_with_a_body_is_noted_though_its_way_is_known(world:
     assert await replayed(world) == before + 1
     await until(lambda: world.noted("broken"))
     assert "/city" in world.noted("broken")[0].note
+
+
+@pytest.mark.holds("SES-01", by="hub")
+async def test_a_session_is_kept_for_its_parties_though_its_way_is_known(world: Roaming) -> None:
+    """SES-01; decision 0023."""
+    pushed: list[str] = []
+
+    async def is_replayed() -> bool:
+        before = await replayed(world)
+        pushed.append(f"S{len(pushed)}")
+        url = world.url("sessions", "RECEIVER", f"/{CPO}/{pushed[-1]}")
+        token = cdr_token(country_code="NL", party_id="TNM")
+        await world.cpo.call("PUT", url, session(id=pushed[-1], cdr_token=token), to=EMSP, sender=CPO)
+        return await replayed(world) > before
+
+    await soon(is_replayed)
+    are_all = lambda found: sorted(each["id"] for each in found) == sorted(pushed)  # noqa: E731 one line
+    await listed_soon(world, world.emsp, EMSP, "sessions", are_all)
 
 
 async def test_a_limit_counts_what_is_replayed(world: Roaming) -> None:

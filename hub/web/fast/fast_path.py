@@ -25,6 +25,7 @@ from multidict import CIMultiDict
 from hub.calling.noticing import in_functional_request
 from hub.calling.rate_limits import RateLimits
 from hub.directory.directory import Caller
+from hub.directory.quirks import Seen
 from hub.ocpi.description import Operation
 from hub.ocpi.errors import OcpiError
 from hub.ocpi.headers import Routing, read_ids, read_routing
@@ -122,8 +123,8 @@ class FastPath:
             self.parts.transport.give_back(way.origin, connection)
             return False
         platform, correlation_id = way.caller.platform, pieces.correlation_id.decode("ascii")
-        for seen in way.seen:
-            self.authentication.observe(platform.id, seen._replace(correlation_id=correlation_id))
+        for quirk, value, _, about in way.seen:
+            self.authentication.observe(platform.id, Seen(quirk, value, correlation_id, about))
         self.authentication.seen(platform.id)
         replay = Replay(self.parts, asker, way, pieces, body, self.parts.clock())
         replay.begin(connection, pieces, self.parts.patience, is_trial=is_trial)

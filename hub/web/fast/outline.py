@@ -6,21 +6,21 @@ about one holds for the other. What stands in the blanks is read more strictly t
 odd there makes a head unlike all others.
 """
 
-import re
 from typing import Final, NamedTuple
 
 #: Stands for a line that may differ.
 BLANK: Final = b""
-#: The value of an id: visible, and no space in it.
-_ID: Final = re.compile(rb"[!-~]{1,200}")
-_DATE: Final = re.compile(rb"[A-Za-z0-9 ,:+-]{1,64}")
-_LENGTH: Final = re.compile(rb"[0-9]{1,9}")
+#: What may stand there: in an id all that is visible, and no space; in a length digits.
+_VISIBLE: Final = bytes(range(0x21, 0x7F))
 _VARYING: Final = {
-    b"x-request-id": (0, _ID),
-    b"x-correlation-id": (1, _ID),
-    b"content-length": (2, _LENGTH),
-    b"date": (3, _DATE),
+    b"x-request-id": (0, _VISIBLE),
+    b"x-correlation-id": (1, _VISIBLE),
+    b"content-length": (2, b"0123456789"),
+    b"date": (3, _VISIBLE + b" "),
 }
+#: The most bytes of each.
+LONGEST: Final = (200, 200, 9, 64)
+SPACE: Final = ord(" ")
 END_OF_LINE: Final = b"\r\n"
 #: In a head of which the places are remembered.
 MOST_LINES: Final = 64
@@ -33,7 +33,8 @@ class Varying(NamedTuple):
     #: Which of the values it is.
     value: int
     begins: bytes
-    follows: re.Pattern[bytes]
+    #: The bytes that may follow.
+    of: bytes
 
 
 #: Where the lines are that may differ.
@@ -95,10 +96,10 @@ def _places_in(lines: list[bytes]) -> Places | None:
         known = _VARYING.get(_name_of(line)) if number else None
         if known is None:
             continue
-        value, follows = known
+        value, of = known
         if any(each.value == value for each in found):
             return None
-        found.append(Varying(number, value, line.partition(b":")[0] + b": ", follows))
+        found.append(Varying(number, value, line.partition(b":")[0] + b": ", of))
     return tuple(found)
 
 
@@ -106,10 +107,12 @@ def _outlined(lines: list[bytes], places: Places) -> Outline | None:
     """The outline of a head, None if those at these places are other ones, or odd."""
     lines = lines.copy()
     values = [b"", b"", b"", b""]
-    for number, value, begins, follows in places:
+    for number, value, begins, of in places:
         line = lines[number]
-        if not line.startswith(begins) or follows.fullmatch(line, len(begins)) is None:
+        given = line[len(begins) :]
+        is_plain = 0 < len(given) <= LONGEST[value] and not given.translate(None, of)
+        if not is_plain or not line.startswith(begins) or given[0] == SPACE or given[-1] == SPACE:
             return None
-        values[value] = line[len(begins) :]
+        values[value] = given
         lines[number] = BLANK
     return Outline(tuple(lines), (values[0], values[1], values[2], values[3]))

@@ -7,11 +7,13 @@ An answer in a form that is known goes back the same way. Any other answer, and 
 from datetime import datetime
 from typing import Final
 
+from hub.directory.quirks import Seen
 from hub.http.upstream.answer_sink import UNREAD, RawHeader
 from hub.http.upstream.connection import Connection
 from hub.http.upstream.header_text import header_texts
 from hub.ocpi.envelope import NotAnEnvelope, read_status_code
-from hub.ocpi.headers import MessageIds, Routing
+from hub.ocpi.headers import NO_ROUTING, MessageIds, Routing
+from hub.ocpi.message import Reply
 from hub.ocpi.transport import CallFailed, HttpReply
 from hub.store.journal import Direction, JournalEntry, Purpose
 from hub.web.edge import Passage
@@ -149,6 +151,9 @@ class Replay:
         circuits = parts.legs.circuits
         circuits.well(to.id)
         circuits.end(to.id, is_trial=self._is_trial)
+        if way.is_kept:
+            ids = MessageIds(self._request_id, self._correlation_id)
+            way.passed(self._tail, ids, self._body, Reply(form.status, body, NO_ROUTING))
         before, between, behind = form.head
         self._asker.answered(
             b"".join(
@@ -156,10 +161,10 @@ class Replay:
                  end_of_head(len(body)), body)
             )
         )  # fmt: skip
-        for seen in form.seen:
-            parts.observe(to.id, seen._replace(correlation_id=self._correlation_id))
-        for seen in way.pushed:
-            parts.observe(way.caller.platform.id, seen._replace(correlation_id=self._correlation_id))
+        for quirk, value, _, about in form.seen:
+            parts.observe(to.id, Seen(quirk, value, self._correlation_id, about))
+        for quirk, value, _, about in way.pushed:
+            parts.observe(way.caller.platform.id, Seen(quirk, value, self._correlation_id, about))
         self._write_down(form.status, status_code, body)
 
     def _write_down(self, status: int, status_code: int, body: bytes) -> None:

@@ -7,7 +7,6 @@ decisions, and this is its memory: a Directory that has changed, in whatever way
 
 | not remembered | because |
 |---|---|
-| Sessions and CDRs | their bodies are kept, and judged |
 | a platform that refuses what is wrong | each body is compared with the schema first |
 | a platform of which is known that URLs are elsewhere | its answers tell where |
 | a caller with several tokens | which one stays depends on the time |
@@ -144,10 +143,13 @@ class Way:
     answers: Outlines = field(default_factory=Outlines)
     module: str = field(init=False)
     method: str = field(init=False)
+    #: Whether the hub keeps what it says for its two parties.
+    is_kept: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self.module = self.decided.message.module.id
         self.method = self.decided.message.method
+        self.is_kept = self.decided.message.module.is_kept
 
     @property
     def message(self) -> Message:
@@ -181,6 +183,11 @@ class Way:
         parameters = message.operation.parameters(segments) or {}
         message = replace(message, tail=f"/{tail}", parameters=parameters, ids=ids, body=body)
         return replace(self.decided, message=message, value=exact_json.decode(body) if body else None)
+
+    def passed(self, tail: str, ids: MessageIds, body: bytes, reply: Reply) -> None:
+        """The message was answered; what is kept of such messages is kept."""
+        if self.is_kept and body:
+            self.exchange.passed(self.decision(tail, ids, body), self.to, reply)
 
     def look(self, tail: str, ids: MessageIds, body: bytes) -> Look | None:
         """What finds out what the journal shall say of a body."""
@@ -325,7 +332,6 @@ def _is_memorable(parts: Parts, decided: Decision, to: Direct, caller: Caller, d
     return (
         is_settled
         and not refuses
-        and not message.module.is_kept
         and not message.query
         and message.tail == f"/{parts.tail.decode('ascii')}"
         and has_body == bool(parts.length)
