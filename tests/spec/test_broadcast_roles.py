@@ -168,7 +168,8 @@ async def test_whatever_data_a_receiver_adds_to_its_yes_it_is_a_yes(tmp_path: Pa
 
 
 def deliveries(world: Roaming) -> list[JournalEntry]:
-    return [each for each in world.journal if each.purpose == "delivery"]
+    """To the eMSP; the CPO is told at some moment that it is there."""
+    return [each for each in world.journal if (each.purpose, each.platform) == ("delivery", "emsp")]
 
 
 async def _put_location(world: Roaming) -> None:
