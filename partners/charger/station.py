@@ -7,7 +7,7 @@ from the release of the energy to its end, with 2.x perhaps from the first plug 
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from partners.charger.card_reader import CardReader
 from partners.charger.central_system_link import Consequence
 from partners.charger.configuration import Configuration
 from partners.charger.connector import Connector, NotPossible, Transaction
+from partners.charger.limits import Limits
 from partners.charger.meter import Meter, Shown
 from partners.charger.ocmf import Signer
 from partners.charger.onlooker import ConnectorState
@@ -23,16 +24,7 @@ from partners.charger.reservation import Reservation
 from partners.charger.reservations import Reservations
 from partners.charger.settings import ChargerSettings
 from partners.charger.simulated_time import SimulatedTime
-from partners.charger.smart_charging import (
-    FOREVER,
-    Limit,
-    Profile,
-    Profiles,
-    Purpose,
-    Step,
-    composite,
-    read_profile,
-)
+from partners.charger.smart_charging import Profile
 from partners.charger.states import (
     Cause,
     Context,
@@ -85,8 +77,7 @@ class Station:
             number: Meter(settings.energy_unit, self._signer(number)) for number in self.connectors
         }
         self.reservations = Reservations(self.connectors)
-        self.profiles = Profiles()
-        self._is_dark = False
+        self.limits = Limits(self.connectors, settings.phases)
         self._start = start
         self._tell = tell
 
@@ -166,13 +157,13 @@ class Station:
         if ends_transactions:
             for connector in self.connectors.values():
                 self._end(connector, Cause.POWER_LOSS, Trigger.ABNORMAL_CONDITION)
-        self._is_dark = True
+        self.limits.is_dark = True
         self._tell("the power has failed", None)
 
     def light_up(self) -> None:
         """The power is back."""
         self._flow_until_now()
-        self._is_dark = False
+        self.limits.is_dark = False
         self._tell("the power is back", None)
 
     # What can be seen
@@ -279,38 +270,17 @@ class Station:
 
     def set_profile(self, connector_id: int, value: Mapping[str, Any]) -> Outcome:
         """Charge by a profile from now on; a TxProfile needs the transaction that it is for."""
-        try:
-            profile = read_profile(connector_id, value, self.settings.phases)
-        except ValueError:
-            return Outcome.REJECTED
-        if not self._can_follow(profile):
-            return Outcome.REJECTED
         self._flow_until_now()
-        self.profiles.install(profile)
+        accepted = self.limits.install(connector_id, value)
         self._show_all_flows()
-        return Outcome.ACCEPTED
+        return Outcome.ACCEPTED if accepted else Outcome.REJECTED
 
     def clear_profiles(self, is_meant: Callable[[Profile], bool]) -> Outcome:
         """Forget the profiles that are meant; Unknown, if there are none."""
         self._flow_until_now()
-        were_some = self.profiles.remove(is_meant)
+        were_some = self.limits.remove(is_meant)
         self._show_all_flows()
         return Outcome.ACCEPTED if were_some else Outcome.UNKNOWN
-
-    def composite_schedule(self, connector_id: int, at: datetime, seconds: int) -> list[Step] | None:
-        """What all profiles come to at a connector from an instant on; None: there is no such connector."""
-        connector = self.connectors.get(connector_id)
-        if connector is None:
-            return None
-        transaction = connector.transaction
-        number = None if transaction is None else transaction.transaction_id
-        began = at if transaction is None else transaction.started_at
-        return composite(
-            lambda then: self.profiles.limit(connector_id, number, then, began),
-            connector.max_power_w,
-            at,
-            timedelta(seconds=seconds),
-        )
 
     def meant(self, connector_id: int | None) -> list[Connector] | None:
         """The connectors that a number stands for (none, 0: all); None: there is no such connector."""
@@ -410,7 +380,7 @@ class Station:
         transaction = earlier or connector.open(now)
         if transaction.token is None:
             connector.identify(token)
-        connector.release(now, self._limit)
+        connector.release(now, self.limits.of)
         if earlier is None:
             self._begun(connector, transaction, trigger)
         else:
@@ -440,7 +410,7 @@ class Station:
         now = self.time.now()
         shown = self.shown(connector, Context.END)
         transaction = connector.end(now)
-        self.profiles.remove(partial(_is_for, transaction))
+        self.limits.ended(transaction)
         shown = self.meters[connector.connector_id].signed_end(shown, now, transaction.id_tag)
         occasion = Occasion(now, trigger, (shown,))
         self.voice.ended(connector, transaction, occasion, cause, token)
@@ -455,7 +425,7 @@ class Station:
                     await transaction.ended.wait()
             if transaction.ended.is_set():
                 return
-            if interval and not self._is_dark:
+            if interval and not self.limits.is_dark:
                 self._sample(connector, transaction)
 
     def _sample(self, connector: Connector, transaction: Transaction) -> None:
@@ -486,21 +456,6 @@ class Station:
 
     def _occasion(self, trigger: Trigger, *shown: Shown) -> Occasion:
         return Occasion(self.time.now(), trigger, shown)
-
-    def _limit(self, transaction: Transaction, at: datetime) -> Limit:
-        if self._is_dark:
-            return Limit(Decimal(0), FOREVER)
-        number, began = transaction.transaction_id, transaction.started_at
-        return self.profiles.limit(transaction.connector_id, number, at, began)
-
-    def _can_follow(self, profile: Profile) -> bool:
-        if profile.purpose is Purpose.STATION_MAX:
-            return profile.connector_id == 0
-        connector = self.connectors.get(profile.connector_id)
-        if profile.purpose is Purpose.TX_DEFAULT:
-            return profile.connector_id == 0 or connector is not None
-        transaction = None if connector is None else connector.transaction
-        return transaction is not None and profile.transaction_id in {None, transaction.transaction_id}
 
     def _free_connector(self, connector_id: int | None, token: Token) -> Connector | None:
         """The one that is named; else one with a car, else any that is free."""
@@ -543,13 +498,6 @@ class Station:
 
 #: States between which energy comes and goes.
 _FLOWING = frozenset({Status.CHARGING, Status.SUSPENDED_EV, Status.SUSPENDED_EVSE})
-
-
-def _is_for(transaction: Transaction, profile: Profile) -> bool:
-    """Whether a profile goes with a transaction: it is for it by id, or for any that there is."""
-    is_here = profile.connector_id == transaction.connector_id
-    own = profile.transaction_id == transaction.transaction_id or (is_here and profile.transaction_id is None)
-    return profile.purpose is Purpose.TX and own
 
 
 def _nothing() -> None:

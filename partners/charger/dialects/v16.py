@@ -233,7 +233,7 @@ class Dialect16:
     def _get_composite_schedule(self, payload: _Payload) -> Reply:
         station, seconds = self._station, payload["duration"]
         now = station.time.now()
-        steps = station.composite_schedule(payload["connectorId"], now, seconds)
+        steps = station.limits.composite(payload["connectorId"], now, seconds)
         if steps is None:
             return Reply({"status": Outcome.REJECTED})
         unit, phases = RateUnit(payload.get("chargingRateUnit", "W")), station.settings.phases

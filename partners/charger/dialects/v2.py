@@ -332,7 +332,7 @@ class Dialect2:
         return Reply({"status": self._station.clear_profiles(partial(_is_cleared, payload))})
 
     def _get_charging_profiles(self, payload: _Payload) -> Reply:
-        found = self._station.profiles.installed(partial(_is_wanted, payload))
+        found = self._station.limits.installed(partial(_is_wanted, payload))
         if not found:
             return Reply({"status": "NoProfiles"})
         return Reply({"status": "Accepted"}, partial(self._report_profiles, payload["requestId"], found))
@@ -344,7 +344,7 @@ class Dialect2:
     def _get_composite_schedule(self, payload: _Payload) -> Reply:
         station, seconds, evse_id = self._station, payload["duration"], payload["evseId"]
         now = station.time.now()
-        steps = station.composite_schedule(evse_id, now, seconds)
+        steps = station.limits.composite(evse_id, now, seconds)
         if steps is None:
             return Reply({"status": Outcome.REJECTED})
         unit, phases = RateUnit(payload.get("chargingRateUnit", "W")), station.settings.phases
