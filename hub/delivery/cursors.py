@@ -19,6 +19,8 @@ from hub.store.dialects import dialect_of
 from hub.store.leases import THE_HUB, Leases
 from schemas.v2_2_1 import Role
 
+#: Positions written in one transaction at most: whoever accepts something does not wait for thousands.
+WRITTEN_AT_ONCE = 500
 _READ = text("SELECT platform_id, role, country_code, party_id, seq FROM cursor")
 _READ_OF = text(
     "SELECT platform_id, role, country_code, party_id, seq FROM cursor WHERE platform_id = :platform_id"
@@ -108,21 +110,26 @@ class Cursors:
 
     async def flush(self) -> None:
         """Write what was moved; of a platform that another process looks after by now, nothing."""
-        moved, self._moved = self._moved, set()
-        if not moved:
-            return
-        try:
-            async with self._database.writing() as connection:
-                ours = await self._leases.kept(connection, {each.platform_id for each in moved})
-                rows = [
-                    (self._positions[each], *_columns(each)) for each in moved if each.platform_id in ours
-                ]
-                if rows:
-                    await dialect_of(connection).move_cursors(connection, rows)
-        except BaseException:
-            self._moved |= moved & self._positions.keys()
-            self._news.set()
-            raise
+        moved, self._moved = list(self._moved), set()
+        for start in range(0, len(moved), WRITTEN_AT_ONCE):
+            try:
+                await self._write(moved[start : start + WRITTEN_AT_ONCE])
+            except BaseException:
+                self._moved |= set(moved[start:]) & self._positions.keys()
+                self._news.set()
+                raise
+
+    async def _write(self, moved: Collection[Receiver]) -> None:
+        async with self._database.writing() as connection:
+            ours = await self._leases.kept(connection, {each.platform_id for each in moved})
+            # Who is gone meanwhile has no place any more.
+            rows = [
+                (self._positions[each], *_columns(each))
+                for each in moved
+                if each.platform_id in ours and each in self._positions
+            ]
+            if rows:
+                await dialect_of(connection).move_cursors(connection, rows)
 
     async def run(self, pause: timedelta) -> None:
         """Write what was moved, with a pause in between, until cancelled."""
