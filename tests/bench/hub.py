@@ -54,6 +54,8 @@ class Hub:
     port: int = field(default_factory=free_port)
     admin_port: int = field(default_factory=free_port)
     program: Running | None = None
+    #: Where it runs: alone, or on both where it is of several processes.
+    cores: frozenset[int] = field(default_factory=lambda: frozenset({cores().measured}))
 
     @property
     def running(self) -> Running:
@@ -80,7 +82,7 @@ class Hub:
         said = output.stat().st_size if output.exists() else 0
         self.program = await start(
             *(sys.executable, "-m", "hub", "serve", *ports, *where, *self.options),
-            core=cores().measured,
+            core=self.cores,
             output=output,
             environment=self.environment,
             cwd=HOME,
@@ -114,12 +116,21 @@ class Hub:
 
 @asynccontextmanager
 async def hub(
-    folder: Path, *options: str, environment: Mapping[str, str] | None = None
+    folder: Path, *options: str, environment: Mapping[str, str] | None = None, workers: int = 1
 ) -> AsyncIterator[Hub]:
-    """A hub with its data in the folder, alone on the core where things are measured."""
+    """A hub with its data in the folder, alone on the core where things are measured.
+
+    Args:
+        folder: Where its data are.
+        options: Of `ocpi-hub serve`.
+        environment: In which it runs.
+        workers: Of several processes, which run on all cores.
+    """
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 nothing else waits
     with_tables(folder / "data")
     made = Hub(folder, options, environment or {})
+    if workers > 1:
+        made.options, made.cores = (*options, "--workers", str(workers)), frozenset(cores())
     try:
         await made.start()
         yield made

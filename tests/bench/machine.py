@@ -34,11 +34,23 @@ def _group(process: Path) -> int | None:
         return None
 
 
-def processor_seconds(group: int) -> float:
-    """What all threads of the processes of a group have had of the processors."""
+def family_seconds(process: int) -> float:
+    """What all threads of a process and its descendants have had of the processors."""
+    parents = {int(each.name): _parent(each) for each in PROC.glob("[0-9]*")}
+    family, found = {process}, {process}
+    while found:
+        found = {each for each, parent in parents.items() if parent in found} - family
+        family |= found
     return sum(
-        _thread_seconds(each) for one in members(group) for each in (PROC / str(one) / "task").iterdir()
+        _thread_seconds(thread) for each in family for thread in (PROC / str(each) / "task").glob("[0-9]*")
     )
+
+
+def _parent(process: Path) -> int | None:
+    try:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
 
 
 def _thread_seconds(thread: Path) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from tests.bench.machine import processor_seconds
+from tests.bench.machine import family_seconds
 
 PATIENCE_SECONDS = 30.0
 #: prctl: the kernel kills the process when whoever started it has died, however that came about.
@@ -36,7 +36,7 @@ class Running:
 
     def seconds(self) -> float:
         """What it has had of the processors."""
-        return processor_seconds(self.group)
+        return family_seconds(self.process.pid)
 
     def send(self, number: signal.Signals) -> None:
         """A signal to it and to whatever it has started."""
@@ -88,16 +88,16 @@ class Running:
 
 async def start(
     *command: str,
-    core: int,
+    core: int | frozenset[int],
     output: Path,
     environment: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> Running:
-    """A program on one core; what it prints goes to a file."""
+    """A program on one core, or several; what it prints goes to a file."""
 
     def prepare() -> None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        os.sched_setaffinity(0, {core})
+        os.sched_setaffinity(0, {core} if isinstance(core, int) else core)
 
     with output.open("ab") as file:
         process = await asyncio.create_subprocess_exec(

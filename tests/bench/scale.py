@@ -41,6 +41,8 @@ class Scale:
     #: Traffic whose memory is looked at: as many requests, in so many steps.
     memory_requests: int
     memory_steps: int
+    #: Processes of a hub on PostgreSQL.
+    workers: tuple[int, ...]
     #: CDRs that are priced for each figure.
     cdrs: int
 
@@ -68,6 +70,7 @@ FULL = Scale(
     killed_seconds=3.0,
     memory_requests=30_000,
     memory_steps=6,
+    workers=(1, 2),
     cdrs=2_000,
 )
 QUICK = Scale(
@@ -93,6 +96,7 @@ QUICK = Scale(
     killed_seconds=1.5,
     memory_requests=10_000,
     memory_steps=3,
+    workers=(1, 2),
     cdrs=500,
 )
 #: For the test that everything runs; its figures mean nothing.
@@ -119,5 +123,6 @@ TINY = Scale(
     killed_seconds=0.3,
     memory_requests=40,
     memory_steps=2,
+    workers=(1,),
     cdrs=25,
 )
