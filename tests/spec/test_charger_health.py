@@ -138,6 +138,17 @@ async def test_a_faulted_connector_raises_one_alert_and_is_repaired_by_off_and_o
         assert made.charger.connector(1).status == "Available"
 
 
+async def test_an_alert_and_its_end_are_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "partners.cpo.health")
+    async with AsyncExitStack() as stack:
+        made = await operated(stack)
+        await made.plays(BREAKS_DOWN)
+        await made.cleared("faulted")
+    (raised,) = [each for each in caplog.records if each.levelname == "WARNING" and "faulted" in each.message]
+    assert raised.message.startswith("CP1/1: faulted: ")
+    assert "CP1/1: faulted is over: the charger proved well" in caplog.messages
+
+
 async def test_a_notice_is_signed_and_numbered() -> None:
     async with webhook() as hook, AsyncExitStack() as stack:
         made = await operated(stack, webhook_url=hook.url)

@@ -157,6 +157,24 @@ async def test_a_charge_point_is_asked_one_thing_at_a_time_in_order() -> None:
         assert (first.result(), second.result()) == (RemoteOutcome.ACCEPTED, RemoteOutcome.ACCEPTED)
 
 
+async def test_a_call_whose_time_is_over_before_its_turn_is_never_sent() -> None:
+    async with cpo_node() as node, raw_charge_point(node.url()) as charger:
+        await node.cpo.until_told("connected")
+        link = node.central._stations["CP001"].link
+        assert link is not None
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(patiently(start(node.central)))
+            heard = await charger.hear()
+            with pytest.raises(NoAnswer):
+                await link.ask("ClearCache", {}, within=0.05)
+            third = group.create_task(patiently(unlock(node.central)))
+            await charger.say(3, heard[1], {"status": "Accepted"})
+            heard = await charger.hear()
+            assert heard[2] == "UnlockConnector"
+            await charger.say(3, heard[1], {"status": "Unlocked"})
+        assert (first.result(), third.result()) == (RemoteOutcome.ACCEPTED, RemoteOutcome.ACCEPTED)
+
+
 async def test_an_answer_is_taken_while_a_callback_of_the_same_charge_point_takes_its_time() -> None:
     async with cpo_node() as node, raw_charge_point(node.url()) as charger:
         node.cpo.holds["authorize"] = asyncio.Event()
