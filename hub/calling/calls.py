@@ -249,8 +249,8 @@ class PatientTransport:
 
 
 def said_of(failure: CallFailed) -> str:
-    """What the journal says of a call that failed."""
-    return f"{type(failure).__name__}: {failure}"
+    """What the journal says of a call that failed: what happened, and where."""
+    return f"{failure.happened}: {failure}" if str(failure) else failure.happened
 
 
 def _status_code(body: bytes) -> int | None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from hub.calling.calls import said_of
 from hub.directory.directory import Platform
 from hub.directory.quirks import NO, Pushes, Quirk, Seen
 from hub.ocpi.client import PeerOffers, PeerRefused
@@ -194,7 +195,7 @@ class Puller:
             before,
             url=url,
             ended_at=self._clock(),
-            error=reading.remark if failure is None else f"{type(failure).__name__}: {failure}",
+            error=reading.remark if failure is None else _said(failure),
             tally=reading.tally,
             correlation_id=reading.correlation_id,
         )
@@ -243,3 +244,8 @@ def _peace_wanted(failure: Exception, now: datetime) -> timedelta:
 def _registered_url(platform: Platform, which: List) -> str:
     """Where the platform says that the list is: where a redirect leads is learnt, and no other list."""
     return platform.endpoints.get((which.module, InterfaceRole.SENDER), "")
+
+
+def _said(failure: Exception) -> str:
+    """Why a list did not come to its end, in words for operators."""
+    return said_of(failure) if isinstance(failure, CallFailed) else str(failure) or "it could not be read"

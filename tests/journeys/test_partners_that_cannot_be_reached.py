@@ -14,6 +14,7 @@ import pytest
 
 from hub.calling.circuits import FAILURES
 from hub.http.addresses import AddressInfo
+from hub.ocpi.transport import NotReached
 from hub.store.journal import JournalEntry
 from tests.fixtures.admin_hub import asked
 from tests.fixtures.certificates import certificate
@@ -102,7 +103,7 @@ async def test_a_name_that_is_gone_is_said_and_left_in_peace_and_found_again(nam
     assert named.names.asked == len(named.legs()) == FAILURES, "its circuit is open"
     for leg in named.legs():
         assert (leg.http_status, leg.platform) == (None, "named")
-        assert leg.note == f"NotReached: no address for {NAME}: Name or service not known"
+        assert leg.note == f"{NotReached.happened}: no address for {NAME}: Name or service not known"
     await named.others_are_answered()
     named.names.answers()
     await named.other.call("GET", named.roaming.hub.versions_url)
@@ -120,7 +121,8 @@ async def test_a_name_server_that_hangs_holds_up_who_is_asked_for_and_nobody_els
     assert asyncio.get_running_loop().time() - begun >= CONNECT.total_seconds()
     assert [each.result() for each in asking] == [4003] * FAILURES
     assert named.names.asked == 1, "once for all who want to know"
-    assert {leg.note.rpartition(" to ")[0] for leg in named.legs()} == {"NotReached: no connection"}
+    said = {leg.note.rpartition(" to ")[0] for leg in named.legs()}
+    assert said == {f"{NotReached.happened}: no connection"}
     assert all(leg.note.endswith("in time") for leg in named.legs())
     named.names.answers()
     await named.other.call("GET", named.roaming.hub.versions_url)
@@ -154,7 +156,7 @@ async def test_a_certificate_that_is_not_right_is_refused_with_the_reason(
         got = len(partner.received)
         assert await soon(sent, lambda code: code == 4003)
         notes = [each.note for each in world.journal if each.platform == "tls" and each.http_status is None]
-        assert f"NotReached: TLS with https://localhost:{front.port} failed: {words}" in notes
+        assert f"{NotReached.happened}: TLS with https://localhost:{front.port} failed: {words}" in notes
         checked = await _checked(world)
         assert checked["has_errors"]
         assert any(words in each["message"] for each in checked["findings"])

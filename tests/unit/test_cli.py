@@ -228,7 +228,7 @@ class TestJournal:
             url="https://tnm.example/commands/START_SESSION",
             http_status=None,
             status_code=None,
-            note="NoAnswerInTime: no answer after 20 s",
+            note="it did not answer in time: no answer after 20 s",
         )
         await admin.write_down(LEG, out)
         done = await admin.run("trace", "corr-1")
@@ -239,7 +239,7 @@ class TestJournal:
             "POST https://tnm.example/commands/START_SESSION",
             "HTTP 200 OCPI 1000  31 ms",
             "no answer",
-            "NoAnswerInTime",
+            "it did not answer in time",
             "DE/ABC → NL/TNM",
         ):
             assert part in done.out

@@ -36,7 +36,7 @@ OUT = IN._replace(
     url="https://tnm/START_SESSION",
     http_status=None,
     status_code=None,
-    note="NoAnswerInTime: no answer after 20 s",
+    note="it did not answer in time: no answer after 20 s",
 )
 
 

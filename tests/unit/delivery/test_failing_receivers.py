@@ -195,7 +195,7 @@ async def test_a_platform_that_cannot_be_reached_is_reported_and_gets_it_when_it
         assert set(hub.unreachable) == {platform.id}
         [_, progress] = overview_here(hub.pumps, platform.id)
         assert progress.waiting == 2
-        assert progress.last_failure == "NotReached: the gate is shut"
+        assert progress.last_failure == "it cannot be reached, and nothing was sent: the gate is shut"
         gate.is_open = True
         await msp.receives("PUT", "LOC1")
         await msp.receives("PUT", "T1")
