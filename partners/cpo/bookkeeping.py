@@ -132,7 +132,8 @@ class Bookkeeping:
                 states=self.charging_log.states(charging),
                 stop=charging.stopped,
                 meter_stop=charging.meter_stop,
-                max_power=contract.max_power,
+                # What somebody read is taken at its word.
+                max_power=contract.max_power if most_wh is None else None,
             )
         )
 

@@ -77,7 +77,7 @@ def cdr(
         "total_parking_time": _parking_hours(cost),
         "total_parking_cost": _price(statement.total_parking_cost),
         "total_reservation_cost": _price(statement.total_reservation_cost),
-        "remark": _remark(charging),
+        "remark": _remark(charging, used),
         "last_updated": now,
     }
     return CDR.model_validate({name: each for name, each in value.items() if each is not None})
@@ -163,11 +163,16 @@ def _parking_hours(cost: Cost) -> Decimal:
     return sum(volumes, Decimal(0))
 
 
-def _remark(charging: Charging) -> str | None:
-    if charging.meter_stop is None:
-        return "estimated: the charge point never told the end"
+def _remark(charging: Charging, used: Use) -> str | None:
+    """What is odd: an end that was never told, why it ended, registers that cannot be believed."""
     reason = charging.reason or "Local"
-    return None if reason in _ORDINARY_REASONS else reason
+    told = []
+    if charging.meter_stop is None:
+        told.append("estimated: the charge point never told the end")
+    elif reason not in _ORDINARY_REASONS:
+        told.append(reason)
+    told += sorted(used.doubts)
+    return "; ".join(told) or None
 
 
 def _location(contract: Contract) -> dict[str, Any]:

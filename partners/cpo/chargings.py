@@ -147,6 +147,7 @@ class Chargings:
             return None
         if charging.stopped is not None:
             self.entries.stopped_again(charging, stopped)
+            self.transactions.correct(charging)
             return None
         with self.database.transaction():
             self.charging_log.measured(charging, stopped.samples)

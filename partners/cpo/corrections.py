@@ -5,7 +5,7 @@ Sources: 2.2.1, CDRs, Credit CDRs; CDR-01, CDR-05 to CDR-08.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from hub.ocpi.party import Party
@@ -76,13 +76,20 @@ class Corrections:
         self._owe(credit)
         return credit, new
 
+    def known_better(self, charging: Charging) -> Charging:
+        """A transaction that was closed without an end, with the end that was told later; kept nowhere."""
+        late = None if charging.meter_stop is not None else self.charging_log.late_stop(charging)
+        if late is None:
+            return charging
+        return replace(charging, stopped=late.at, meter_stop=late.meter_stop_wh)
+
     def _known_better(self, charging: Charging, meter_stop_wh: Decimal | None) -> Charging:
         if charging.stopped is None:
             raise CannotCorrect("the session is not over")
-        late = self.charging_log.late_stop(charging)
-        if late is not None:
+        late = self.known_better(charging)
+        if late is not charging and late.stopped is not None:
             charging = self.charging_log.stop(
-                charging, late.at, late.meter_stop_wh, charging.reason or "Other"
+                charging, late.stopped, late.meter_stop, charging.reason or "Other"
             )
         if meter_stop_wh is None:
             return charging

@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from hub.pricing import PriceStatement, charged_periods, half_up, price
-from partners.cpo.metering import SECONDS_PER_HOUR, WH_PER_KWH, Period, Use, periods
+from partners.cpo.metering import WH_PER_KWH, Period, Use, periods
+from partners.cpo.register_walk import SECONDS_PER_HOUR
 from schemas.v2_2_1 import CdrDimensionType, ChargingPeriod, Tariff
 
 

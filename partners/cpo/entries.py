@@ -77,13 +77,10 @@ class Entries:
         return [each for each in self.charging_log.open_at(*plug) if each.started <= at]
 
     def stopped_again(self, charging: Charging, stopped: StoppedTransaction) -> None:
-        """A CDR is final (CDR-01): what comes after a transaction was closed is for the operator to judge."""
+        """A transaction ended that was closed already: that counts if nobody told the end before."""
         if charging.meter_stop is None:
-            log.error(
-                "transaction %s ended after it had been closed; ocpi-node cpo cdr correct bills it anew",
-                charging.id,
-            )
-            self.charging_log.keep_orphan(stopped)
+            log.warning("transaction %s ended after it had been closed", charging.id)
+            self.charging_log.keep_orphan(replace(stopped, transaction_id=charging.id))
         else:
             log.info("transaction %s ended once more", charging.id)
 

@@ -12,7 +12,7 @@ Sources: 2.2.1, CDRs, ChargingPeriod and CdrDimensionType; CDR-10, CDR-11, CDR-2
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -22,13 +22,9 @@ from typing import NamedTuple
 from hub.pricing import half_up
 from partners.cpo.charging_events import ConnectorStatus
 from partners.cpo.meter_values import MeterSample
+from partners.cpo.register_walk import SECONDS_PER_HOUR, SLACK_WH, Doubt, Register, Walked, walked
 
 WH_PER_KWH = Decimal(1000)
-SECONDS_PER_HOUR = Decimal(3600)
-
-#: A register may run ahead of what the connector can give by a fifth and half a kilowatt-hour.
-TOLERANCE = Decimal("1.2")
-SLACK_WH = Decimal(500)
 
 
 class StateChange(NamedTuple):
@@ -89,6 +85,8 @@ class Use:
     #: Instants at which the car stopped asking for power (True) or asked again (False), ascending.
     parking: tuple[tuple[datetime, bool], ...]
     samples: tuple[MeterSample, ...]
+    #: Why more may have flowed than is known.
+    doubts: frozenset[Doubt] = frozenset()
 
     @property
     def kwh(self) -> Decimal:
@@ -139,10 +137,12 @@ def use(metered: Metered) -> Use:
             key=lambda sample: sample.at,
         )
     )
+    found = _walked(metered, start, end, samples)
     return Use(
         start=start,
         end=end,
-        readings=_readings(metered, start, end, samples),
+        readings=tuple(Reading(at, wh) for at, wh in found.used),
+        doubts=found.doubts,
         parking=tuple(_parking(start, end, metered.states, samples)),
         samples=samples,
     )
@@ -226,64 +226,27 @@ def _told_by_power(samples: Sequence[MeterSample]) -> list[tuple[datetime, bool]
     return [(sample.at, sample.power_w == 0) for sample in samples if sample.power_w is not None]
 
 
-def _readings(
-    metered: Metered, start: datetime, end: datetime, samples: Sequence[MeterSample]
-) -> tuple[Reading, ...]:
+def _walked(metered: Metered, start: datetime, end: datetime, samples: Sequence[MeterSample]) -> Walked:
     """The curve of energy since the start, free of what a register cannot have done."""
     registers = {sample.at: sample.energy_wh for sample in samples if sample.energy_wh is not None}
-    offset = Decimal(0)
-    if registers and _counts_from_zero(registers[min(registers)], metered):
-        offset = metered.meter_start
+    offset = metered.meter_start if _counts_from_zero(registers, metered) else Decimal(0)
     known = {at: wh + offset for at, wh in registers.items()}
     known[start] = metered.meter_start
     if metered.meter_stop is not None and end > start:
         known[end] = metered.meter_stop
-    plausible = _without_outliers(sorted(known.items()), metered)
-    return tuple(_since_start(plausible))
+    in_order = [Register(at, wh) for at, wh in sorted(known.items())]
+    return walked(in_order, metered.max_power, is_over=metered.stop is not None)
 
 
-def _counts_from_zero(first: Decimal, metered: Metered) -> bool:
-    """Whether the samples count from the start of the transaction, though start and stop do not."""
-    goes_on = metered.meter_stop is None or metered.meter_stop >= metered.meter_start
-    return first < metered.meter_start and goes_on
+def _counts_from_zero(registers: Mapping[datetime, Decimal], metered: Metered) -> bool:
+    """Whether the samples count from the start of the transaction, though start and stop do not.
 
-
-def _without_outliers(
-    registers: Sequence[tuple[datetime, Decimal]], metered: Metered
-) -> list[tuple[datetime, Decimal]]:
-    """The registers without single wrong ones; the first and the last are taken at their word."""
-    accepted = [registers[0]]
-    for place, (at, wh) in enumerate(registers[1:], start=1):
-        following = registers[place + 1][1] if place + 1 < len(registers) else None
-        before = accepted[-1]
-        if following is not None and _jumps(before, (at, wh), metered.max_power):
-            continue
-        if wh < before[1]:
-            if following is not None and following >= before[1]:
-                continue
-            if len(accepted) > 1 and wh >= accepted[-2][1]:
-                accepted.pop()
-        accepted.append((at, wh))
-    return accepted
-
-
-def _jumps(
-    before: tuple[datetime, Decimal], after: tuple[datetime, Decimal], max_power: Decimal | None
-) -> bool:
-    """Whether the register ran further than the connector can give."""
-    if max_power is None:
+    A register that was set anew just after the start looks the same, until it comes to more than the stop.
+    """
+    if not registers or registers[min(registers)] >= metered.meter_start:
         return False
-    possible = max_power * _seconds(before[0], after[0]) / SECONDS_PER_HOUR * TOLERANCE + SLACK_WH
-    return after[1] - before[1] > possible
-
-
-def _since_start(registers: Sequence[tuple[datetime, Decimal]]) -> Iterator[Reading]:
-    """The readings; where the register fell it was set anew, and counts on from there."""
-    total = Decimal(0)
-    yield Reading(registers[0][0], total)
-    for (_, before), (at, after) in pairwise(registers):
-        total += max(after - before, Decimal(0))
-        yield Reading(at, total)
+    most = metered.meter_start + max(registers.values())
+    return metered.meter_stop is None or most <= metered.meter_stop + SLACK_WH
 
 
 def _kwh(wh: Decimal) -> Decimal:

@@ -104,7 +104,7 @@ class Transactions:
             owed.append(self.entries.bookkeeping.enter(charging))
         self.entries.owe(*owed)
         if is_new and was_over:
-            self._correct(charging)
+            self.correct(charging)
         if known is None or event.phase is Phase.ENDED:
             self.entries.refresh(event.charge_point)
         return self._answer(event, charging, verdict)
@@ -122,7 +122,7 @@ class Transactions:
                 self.entries.owe(self.entries.bookkeeping.enter(charging))
         self.entries.owe()
         if is_new_and_late:
-            self._correct(charging)
+            self.correct(charging)
         if charging.stopped is not known.stopped:
             self.entries.refresh(event.charge_point)
         await self.database.on_disk()
@@ -293,15 +293,18 @@ class Transactions:
         self.entries.owe(owed)
         self.entries.refresh(charging.plug.charge_point)
 
-    def _correct(self, charging: Charging) -> None:
+    def correct(self, charging: Charging) -> None:
         """What is told after the CDR changes it if it changes what is to be paid (CDR-07)."""
         contract = self.entries.contracts.of(charging.id)
         billed = None if contract is None else self.entries.bookkeeping.outbox.cdr_of(contract.session_id)
-        anew = self.entries.bookkeeping.cdr_anew(charging)
-        if billed is None or anew is None or charging.ends_by is not None:
+        if billed is None or charging.ends_by is not None:
             return
         current = billed.current
-        if (anew.total_energy, anew.total_time) == (current["total_energy"], current["total_time"]):
+        anew = self.entries.bookkeeping.cdr_anew(self.corrections.known_better(charging))
+        if anew is None or (anew.total_energy, anew.total_time) == (
+            current["total_energy"],
+            current["total_time"],
+        ):
             return
         try:
             credit, new = self.corrections.correct(current["id"])

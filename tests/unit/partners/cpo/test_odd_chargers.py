@@ -142,16 +142,18 @@ async def test_a_start_on_a_connector_in_use_ends_what_was_there_with_the_last_t
 
 
 @pytest.mark.holds("CDR-01", by="cpo")
-async def test_an_end_that_comes_after_all_is_kept_for_the_operator() -> None:
-    """CDR-01: the CDR is out."""
+async def test_an_end_that_comes_after_all_takes_the_cdr_back_and_makes_a_right_one() -> None:
+    """CDR-01, vector 10: the CDR is out, and final; said twice it changes nothing more."""
     async with world(tokens=(token(),)) as made, charger(made) as one:
         first = await one.starts()
         await one.measures(1800, 6000)
         await one.starts(timestamp=at(7200), meterStart=11_000)
-        await one.stops(first)
-        assert len(made.cpo.cdrs()) == 1
-        rows = made.cpo.node.database.rows("SELECT * FROM orphaned_stop")
-        assert [(row["transaction_id"], row["meter_stop"]) for row in rows] == [(first, "11000")]
+        for _ in range(2):
+            await one.stops(first)
+        estimated, credit, right = [each.current for each in made.cpo.cdrs()]
+        assert credit["credit_reference_id"] == estimated["id"]
+        assert [each["total_energy"] for each in (estimated, right)] == [5, 10]
+        assert "remark" not in right or not right["remark"].startswith("estimated")
 
 
 async def test_nobody_charges_at_a_connector_that_is_not_configured() -> None:
