@@ -168,6 +168,7 @@ def _session(stored: StoredSession) -> dict[str, Any]:
         "is_told": not stored.is_owed,
         "told_at": None if stored.taken_at is None else format_timestamp(stored.taken_at),
         "refusal": stored.refusal,
+        "held": stored.held,
     }
 
 

@@ -63,6 +63,7 @@ from partners.cpo.security.doorkeeper import doorkeeper
 from partners.cpo.security.security_settings import tls_context
 from partners.cpo.sending import Sending
 from partners.cpo.settings import CpoSettings
+from partners.cpo.timekeeper import Timekeeper
 from partners.cpo.transactions import Transactions
 from partners.link import NO_SUCCESS
 from partners.listening import listen_with
@@ -228,8 +229,17 @@ class CpoNode(Platform):
             ),
         )
         self.sites = Sites(settings.sites, node.database, self.charging_log, clock, spawn=self._do_later)
-        self.central_system = CentralSystem(
+        self.timekeeper = Timekeeper(
             self.sites.watching(self.care.witness),
+            node.database,
+            clock,
+            settings.trust_clock,
+            noted=lambda charge_point, off: self.care.log.put(
+                Plug(charge_point, WHOLE), clock(), Kind.CLOCK, corrected_by=str(off)
+            ),
+        )
+        self.central_system = CentralSystem(
+            self.timekeeper,
             heard=self.care.witness.heard,
             noted=self.care.witness.noted,
             clock=clock,

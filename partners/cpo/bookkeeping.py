@@ -1,7 +1,7 @@
 """From what was measured to what is owed: every fact gives the Session anew, the last one gives the CDR."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,10 +15,9 @@ from partners.cpo.charging_log import Charging, ChargingLog
 from partners.cpo.contracts import Contract, Contracts
 from partners.cpo.costs import Cost, Terms, cost, reservation_cost, running_periods
 from partners.cpo.early_sessions import EarlySession
-from partners.cpo.meter_values import MeterSample
-from partners.cpo.metering import Metered, Use, use
+from partners.cpo.evidence import Evidence, evidence
+from partners.cpo.metering import Use
 from partners.cpo.outbox import Outbox
-from partners.cpo.registers import register_at_start
 from partners.cpo.sessions import Pace, is_news, session, session_before_start, session_never_begun
 from partners.cpo.signed_values import left_out, signed_data
 from schemas.v2_2_1 import CDR, ChargingPeriod, Session
@@ -62,12 +61,16 @@ class Bookkeeping:
         contract = self.contracts.of(charging.id)
         if contract is None:
             return None
-        used = self._use(charging, contract)
-        priced, running = self._priced(charging, used, contract.terms)
+        found = self._evidence(charging, contract)
+        used = found.used
+        priced, running = self._priced(charging, found, contract.terms)
         is_over = charging.stopped is not None
         is_free = is_over and not is_billable(used, was_reserved=contract.reserved is not None)
         current = session(contract, charging, used, priced, running, self.clock(), is_free=is_free)
         is_owed = self._enter_session(current)
+        if is_over and found.held is not None:
+            log.error("transaction %s is not billed: %s", charging.id, found.held)
+            self.outbox.hold(contract.session_id, found.held)
         if is_over and priced is not None and not is_free:
             self._enter_cdr(contract, charging, used, priced)
         return contract.emsp if is_owed or is_over else None
@@ -116,37 +119,26 @@ class Bookkeeping:
         contract = self.contracts.of(charging.id)
         if contract is None or charging.stopped is None:
             return None
-        used = self._use(charging, contract, most_wh)
-        priced, _ = self._priced(charging, used, contract.terms)
-        return None if priced is None else self._cdr(contract, charging, used, priced)
+        found = self._evidence(charging, contract, most_wh)
+        priced, _ = self._priced(charging, found, contract.terms)
+        return None if priced is None else self._cdr(contract, charging, found.used, priced)
 
-    def _use(self, charging: Charging, contract: Contract, most_wh: Decimal | None = None) -> Use:
+    def _evidence(self, charging: Charging, contract: Contract, most_wh: Decimal | None = None) -> Evidence:
         samples = self.charging_log.samples(charging)
         if most_wh is not None:
             samples = tuple(each for each in samples if each.energy_wh is None or each.energy_wh <= most_wh)
-        return use(
-            Metered(
-                start=charging.started,
-                meter_start=_register(charging, samples) or Decimal(0),
-                samples=samples,
-                states=self.charging_log.states(charging),
-                stop=charging.stopped,
-                meter_stop=charging.meter_stop,
-                # What somebody read is taken at its word.
-                max_power=contract.max_power if most_wh is None else None,
-            )
-        )
+        # What somebody read is taken at its word.
+        max_power = contract.max_power if most_wh is None else None
+        return evidence(charging, samples, self.charging_log.states(charging), max_power)
 
     def _priced(
-        self, charging: Charging, used: Use, terms: Terms
+        self, charging: Charging, found: Evidence, terms: Terms
     ) -> tuple[Cost | None, tuple[ChargingPeriod, ...]]:
-        if _register(charging, used.samples) is None:
-            if charging.stopped is not None:
-                log.error("transaction %s told no register: its energy is unknown, not billed", charging.id)
+        if found.held is not None:
             return None, ()
         try:
-            running = () if charging.stopped else running_periods(used, terms, self.longest_period)
-            return cost(used, terms), running
+            running = () if charging.stopped else running_periods(found.used, terms, self.longest_period)
+            return cost(found.used, terms), running
         except CannotBePriced:
             # The configuration was checked; what still goes wrong must not lose the session itself.
             log.exception("transaction %s cannot be priced", charging.id)
@@ -172,8 +164,3 @@ class Bookkeeping:
             log.error("transaction %s: %s signed values do not fit into a CDR", charging.id, missing)
         found = signed_data(signed, self.charging_log.meter_key(charging.plug))
         return cdr(self.new_id(), contract, charging, used, priced, self.clock(), signed=found)
-
-
-def _register(charging: Charging, samples: Sequence[MeterSample]) -> Decimal | None:
-    """Where the meter stood at the start, Wh; None: nobody told."""
-    return register_at_start(samples) if charging.meter_start is None else charging.meter_start

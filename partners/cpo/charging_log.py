@@ -5,11 +5,11 @@ restart loses nothing and a late message finds its place. A charge point forgets
 answered: both are on disk before.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from partners.cpo.charging_events import (
     AuthorizationStatus,
@@ -21,6 +21,7 @@ from partners.cpo.charging_events import (
 from partners.cpo.configuration import Plug
 from partners.cpo.meter_values import MeterSample
 from partners.cpo.metering import StateChange
+from partners.cpo.registers import BEFORE
 from partners.cpo.signed_values import KeptSigned, Signed
 from partners.database import Database
 
@@ -64,6 +65,7 @@ CREATE TABLE IF NOT EXISTS meter_sample (
     power_w TEXT,
     current_a TEXT,
     soc TEXT,
+    interval_wh TEXT,
     PRIMARY KEY (charging, at, context)
 ) WITHOUT ROWID;
 -- As the charger told it, byte for byte.
@@ -101,6 +103,10 @@ CREATE TABLE IF NOT EXISTS orphaned_stop (
     PRIMARY KEY (charge_point, transaction_id, at)
 ) WITHOUT ROWID;
 """
+
+
+#: For how long a register counts as that at the start of what begins later.
+_NOT_LONG: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +156,8 @@ class ChargingLog:
         self._connectors: dict[Plug, ConnectorState] = {}
         self._open: dict[str, list[Charging]] = {}
         self._latest: dict[int, StateChange] = {}
+        #: The register that each connector told last, in a transaction or not.
+        self._registers: dict[Plug, MeterSample] = {}
         #: Told of every transaction that begins or ends, where it is written down.
         self.onlookers: list[Callable[[Charging], None]] = []
         database.undone.append(self._forget)
@@ -252,7 +260,10 @@ class ChargingLog:
             " VALUES (?, ?, '', ?, ?, ?)",
             (*plug, _text(at), AuthorizationStatus.UNKNOWN.value, transaction_id),
         )
-        return self._told(self.charging(charging_id))
+        charging = self.charging(charging_id)
+        if (before := self.register_before(plug, at)) is not None:
+            self.measured(charging, [MeterSample(before.at, before.energy_wh, context=BEFORE)])
+        return self._told(charging)
 
     def identified(self, charging: Charging, id_tag: str, status: AuthorizationStatus) -> Charging:
         """Keep whose a transaction is, and what that one was answered."""
@@ -282,6 +293,8 @@ class ChargingLog:
             "UPDATE charging SET stopped = ?, meter_stop = ?, reason = ?, ends_by = NULL WHERE id = ?",
             (_text(at), None if meter_stop is None else _number(meter_stop), reason, charging.id),
         )
+        if meter_stop is not None:
+            self.noticed(charging.plug, [MeterSample(at, meter_stop)])
         return self._told(self.charging(charging.id))
 
     def charging(self, charging_id: int) -> Charging:
@@ -377,13 +390,15 @@ class ChargingLog:
 
     def measured(self, charging: Charging, samples: Sequence[MeterSample]) -> None:
         """Keep measurements, and what was signed of them; one that is told again replaces itself."""
+        self.noticed(charging.plug, samples)
         for sample in samples:
             for signed in sample.signed:
                 self._signed(charging, sample, signed)
         for sample in samples:
             self._database.put(
                 "INSERT OR REPLACE INTO meter_sample"
-                " (charging, at, context, energy_wh, power_w, current_a, soc) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                " (charging, at, context, energy_wh, power_w, current_a, soc, interval_wh)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     charging.id,
                     _text(sample.at),
@@ -392,8 +407,21 @@ class ChargingLog:
                     _written(sample.power_w),
                     _written(sample.current_a),
                     _written(sample.soc),
+                    _written(sample.interval_wh),
                 ),
             )
+
+    def noticed(self, plug: Plug, samples: Iterable[MeterSample]) -> None:
+        """Remember where the meter of a connector stands, whoever it counts for; no longer than we run."""
+        for sample in samples:
+            known = self._registers.get(plug)
+            if sample.energy_wh is not None and (known is None or known.at <= sample.at):
+                self._registers[plug] = sample
+
+    def register_before(self, plug: Plug, at: datetime) -> MeterSample | None:
+        """Where the meter of a connector stood not long before an instant."""
+        known = self._registers.get(plug)
+        return known if known is not None and at - _NOT_LONG <= known.at <= at else None
 
     def _signed(self, charging: Charging, sample: MeterSample, signed: Signed) -> None:
         self._database.put(
@@ -476,6 +504,7 @@ class ChargingLog:
                 current_a=_decimal(row["current_a"]),
                 soc=_decimal(row["soc"]),
                 context=row["context"],
+                interval_wh=_decimal(row["interval_wh"]),
             )
             for row in rows
         )

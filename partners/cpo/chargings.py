@@ -127,8 +127,10 @@ class Chargings:
         samples: tuple[MeterSample, ...],
     ) -> None:
         """Measurements of a transaction, by its id or by the connector; others are nobody's."""
-        charging = self._measured(Plug(charge_point, connector_id), transaction_id, samples)
+        plug = Plug(charge_point, connector_id)
+        charging = self._measured(plug, transaction_id, samples)
         if charging is None:
+            self.charging_log.noticed(plug, samples)
             return
         with self.database.grouped():
             self.charging_log.measured(charging, samples)

@@ -33,6 +33,11 @@ _DAY_ONLY = re.compile(r"\d{4}-\d\d-\d\d")
 _FACTORS: Mapping[tuple[str, str], Decimal] = {
     ("Energy.Active.Import.Register", "Wh"): Decimal(1),
     ("Energy.Active.Import.Register", "kWh"): Decimal(1000),
+    ("Energy.Active.Import.Interval", "Wh"): Decimal(1),
+    ("Energy.Active.Import.Interval", "kWh"): Decimal(1000),
+    ("Energy.Active.Import.Interval", ""): Decimal(1),
+    ("Energy.Active.Import.Interval", "wh"): Decimal(1),
+    ("Energy.Active.Import.Interval", "kwh"): Decimal(1000),
     ("Power.Active.Import", "W"): Decimal(1),
     ("Current.Import", "A"): Decimal(1),
     ("Energy.Active.Import.Register", ""): Decimal(1),
@@ -48,10 +53,11 @@ _FACTORS: Mapping[tuple[str, str], Decimal] = {
 }
 
 _REGISTER = "Energy.Active.Import.Register"
+_INTERVAL = "Energy.Active.Import.Interval"
 _POWER = "Power.Active.Import"
 _CURRENT = "Current.Import"
 _CHARGE = "SoC"
-_USED = frozenset({_REGISTER, _POWER, _CURRENT, _CHARGE})
+_USED = frozenset({_REGISTER, _INTERVAL, _POWER, _CURRENT, _CHARGE})
 _PERIODIC = "Sample.Periodic"
 
 #: Phases whose sum is the whole, best first; a reading without a phase is the whole already.
@@ -83,6 +89,8 @@ class MeterSample:
     phase_currents: tuple[Decimal | None, ...] = field(default=(), compare=False)
     #: Records that say it with a signature; kept beside the samples.
     signed: tuple[Signed, ...] = ()
+    #: Energy since the sample before, Wh, from charge points that tell no register.
+    interval_wh: Decimal | None = None
 
 
 class NotAnInstant(ValueError):
@@ -197,6 +205,7 @@ def _sample(
         context=context,
         phase_currents=_by_phase(measured),
         signed=signed,
+        interval_wh=_whole(measured, _INTERVAL),
     )
 
 

@@ -239,14 +239,15 @@ def _walked(metered: Metered, start: datetime, end: datetime, samples: Sequence[
 
 
 def _counts_from_zero(registers: Mapping[datetime, Decimal], metered: Metered) -> bool:
-    """Whether the samples count from the start of the transaction, though start and stop do not.
+    """Whether most samples count from the start of the transaction, though start and stop do not.
 
     A register that was set anew just after the start looks the same, until it comes to more than the stop.
     """
-    if not registers or registers[min(registers)] >= metered.meter_start:
-        return False
-    most = metered.meter_start + max(registers.values())
-    return metered.meter_stop is None or most <= metered.meter_stop + SLACK_WH
+    start, stop = metered.meter_start, metered.meter_stop
+    most = None if stop is None else stop - start + SLACK_WH
+    fitting = sum(0 <= wh < start and (most is None or wh <= most) for wh in registers.values())
+    goes_on = stop is None or stop >= start
+    return goes_on and fitting * 2 > len(registers)
 
 
 def _kwh(wh: Decimal) -> Decimal:

@@ -29,7 +29,9 @@ CREATE TABLE IF NOT EXISTS session (
     -- What the eMSP took last; NULL if nothing, or if nobody knows what became of the last PATCH.
     taken TEXT,
     taken_at INTEGER,
-    refusal TEXT
+    refusal TEXT,
+    -- Why it is not billed though it is over.
+    held TEXT
 );
 CREATE INDEX IF NOT EXISTS session_owed ON session (country_code, party_id) WHERE is_owed;
 CREATE TABLE IF NOT EXISTS cdr (
@@ -82,6 +84,8 @@ class StoredSession:
     is_owed: bool
     #: What the eMSP found wrong with the newest state that it was told.
     refusal: str | None
+    #: Why it is not billed though it is over: for the operator to judge.
+    held: str | None = None
 
     @property
     def heard(self) -> dict[str, Any] | None:
@@ -125,6 +129,10 @@ class Outbox:
                 is_owed,
             ),
         )
+
+    def hold(self, session_id: str, reason: str) -> None:
+        """A Session is over and not billed: for the operator to judge."""
+        self._database.execute("UPDATE session SET held = ? WHERE session_id = ?", (reason, session_id))
 
     def session(self, session_id: str) -> StoredSession | None:
         """A Session, by its id in any case."""
@@ -279,6 +287,7 @@ def _session(row: Any) -> StoredSession:
         taken_at=None if row["taken_at"] is None else _moment(row["taken_at"]),
         is_owed=bool(row["is_owed"]),
         refusal=row["refusal"],
+        held=row["held"],
     )
 
 

@@ -10,6 +10,7 @@ A register only grows, and no faster than the connector can give. Where it does 
 | higher from then on than the connector can give             | it jumped       | what it counts since  |
 | the very last value out of line                             | nobody can tell | until the one before  |
 
+Where two of these fit, the one that costs less is taken, and it is said.
 So nothing that a meter made up is ever billed; where something may be missing, a doubt says so.
 
 Source: 2.2.1, CDRs, `total_energy`; calibration law wants an error to be in the driver's favour.
@@ -25,6 +26,8 @@ SECONDS_PER_HOUR: Final = Decimal(3600)
 #: A register may run ahead of what the connector can give by a fifth and half a kilowatt-hour.
 TOLERANCE: Final = Decimal("1.2")
 SLACK_WH: Final = Decimal(500)
+#: By so much a register may tremble.
+NOISE_WH: Final = Decimal(10)
 
 
 class Doubt(StrEnum):
@@ -32,6 +35,8 @@ class Doubt(StrEnum):
 
     RESET = "register reset"
     JUMPED = "register jumped"
+    UNSURE = "register out of line, or reset"
+    START = "estimated: the register at the start was never told"
     END = "estimated: the register at the end cannot be right"
 
 
@@ -81,12 +86,16 @@ class _Walk:
             if self._follows(self.believed[-1], register):
                 self._believe(register, register.wh - self.believed[-1].wh)
             elif self._was_outlier(register):
+                if self.believed[-1].wh - register.wh > NOISE_WH:
+                    self.doubts.append(Doubt.UNSURE)
                 self.believed.pop()
                 self.used.pop()
                 continue
             else:
                 end = self._end_of_chain(place) if self._is_off(place) else place + 1
                 if self._is_excursion(place, end):
+                    if self._is_doubtful(place, end):
+                        self.doubts.append(Doubt.UNSURE)
                     place = end
                     continue
                 self._break(register)
@@ -118,6 +127,13 @@ class _Walk:
         """Whether it does not go on at once as if this one had not been."""
         is_last = place + 1 == len(self._registers)
         return is_last or not self._follows(self.believed[-1], self._registers[place + 1])
+
+    def _is_doubtful(self, place: int, end: int) -> bool:
+        """Whether what comes after outliers could as well go on from them, or is a single value itself."""
+        if end == len(self._registers):
+            return False
+        is_last = end == len(self._registers) - 1
+        return (is_last and end - place > 1) or self._follows(self._registers[end - 1], self._registers[end])
 
     def _end_of_chain(self, place: int) -> int:
         """Where those end that follow each other from here on."""

@@ -3,8 +3,9 @@
 | start                                         | end                                               |
 |-----------------------------------------------|---------------------------------------------------|
 | the register of a Transaction.Begin sample    | that of a Transaction.End sample                  |
-| else that of the first sample                 | else that of a sample at the instant of the end   |
-| else unknown, and never taken for 0           | else the last one that is known: an estimate      |
+| else the connector's own, not long before     | else that of a sample at the instant of the end   |
+| else that of the first sample: an estimate    | else the last one that is known: an estimate      |
+| else unknown, and never taken for 0           |                                                   |
 """
 
 import logging
@@ -17,6 +18,8 @@ from partners.cpo.meter_values import MeterSample
 
 log = logging.getLogger(__name__)
 
+#: The context under which a register is kept that was told before its transaction; no word of OCPP.
+BEFORE: Final = "Before"
 _BEGIN: Final = "Transaction.Begin"
 _END: Final = "Transaction.End"
 #: Clocks of a station's parts differ by so much.
@@ -32,9 +35,27 @@ def register_at_start(samples: Sequence[MeterSample]) -> Decimal | None:
     Args:
         samples: Of the transaction, in order of time.
     """
-    begin = [each.energy_wh for each in samples if each.context == _BEGIN and each.energy_wh is not None]
-    told = begin or [each.energy_wh for each in samples if each.energy_wh is not None]
-    return told[0] if told else None
+    found = _at_start(samples)
+    return None if found is None else found.energy_wh
+
+
+def is_start_estimated(samples: Sequence[MeterSample], start: datetime) -> bool:
+    """Whether energy may have flowed before the first register that is known."""
+    found = _at_start(samples)
+    return found is not None and found.context not in {_BEGIN, BEFORE} and found.at - start > _AT_ONCE
+
+
+def _at_start(samples: Sequence[MeterSample]) -> MeterSample | None:
+    told = [each for each in samples if each.energy_wh is not None]
+    inside = [each for each in told if each.context != BEFORE]
+    begin = [each for each in inside if each.context == _BEGIN]
+    # What the connector showed before: unless the meter went on from somewhere else.
+    before = [each for each in told if each.context == BEFORE and inside and _goes_on(each, inside[0])]
+    return next(iter([*begin, *before[-1:], *inside]), None)
+
+
+def _goes_on(before: MeterSample, after: MeterSample) -> bool:
+    return (before.energy_wh or Decimal(0)) <= (after.energy_wh or Decimal(0))
 
 
 def register_agreed(samples: Sequence[MeterSample], start: Decimal | None, told: Decimal) -> Decimal:

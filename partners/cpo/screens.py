@@ -21,9 +21,13 @@ def sessions(found: Sequence[Values]) -> RenderableType:
             session["start_date_time"],
             str(session["kwh"]),
             _cost(session),
-            each["refusal"] or ("yes" if each["is_told"] else "not yet"),
+            _held(each) or each["refusal"] or ("yes" if each["is_told"] else "not yet"),
         )
     return table
+
+
+def _held(session: Values) -> str | None:
+    return None if session["held"] is None else f"not billed: {session['held']}"
 
 
 def cdrs(found: Sequence[Values]) -> RenderableType:

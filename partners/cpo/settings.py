@@ -61,6 +61,8 @@ class CpoSettings:
     ocpp_port: int = 0
     #: A charge point may be away for so long before its EVSEs are UNKNOWN.
     offline_grace: timedelta = timedelta(seconds=120)
+    #: So far the clock of a charge point may be off before its times are corrected.
+    trust_clock: timedelta = timedelta(minutes=5)
     #: How long an eMSP may take for a real-time authorization.
     authorize_within: timedelta = timedelta(seconds=5)
     #: How long after an accepted START_SESSION a transaction may begin, before its Session is INVALID.
@@ -154,6 +156,7 @@ _OWN: Final[Mapping[str, Setting]] = {
     "offline_grace_seconds": Setting("offline_grace", SECONDS),
     "authorize_within_seconds": Setting("authorize_within", SOME_SECONDS),
     "longest_period_seconds": Setting("longest_period", SOME_SECONDS),
+    "trust_clock_seconds": Setting("trust_clock", SOME_SECONDS),
     "local_lists": Setting("local_lists", FLAG),
     "start_within_seconds": Setting("start_within", SOME_SECONDS),
     "free_for_seconds": Setting("free_for", SOME_SECONDS),

@@ -58,6 +58,8 @@ class Kind(StrEnum):
     SECURITY = "security"
     #: It said something that OCPP does not allow; the 1st, 10th, 100th … since the node's start.
     BAD_FRAME = "bad frame"
+    #: Its clock is off, and by what its times are corrected from now on.
+    CLOCK = "clock off"
     ALERT = "alert"
     REPAIR = "repair"
 

@@ -102,7 +102,6 @@ def test_voltages_between_phases_are_not_summed_up_into_anything() -> None:
         {"value": "1E+999999999999"},
         {"value": "1E15"},
         {"value": "5", "measurand": "Energy.Active.Export.Register"},
-        {"value": "5", "measurand": "Energy.Active.Import.Interval"},
         {"value": "5", "measurand": "Energy.Reactive.Import.Register", "unit": "varh"},
         {"value": "5", "unit": "W"},
         {"value": "5", "location": "EV"},
@@ -111,6 +110,11 @@ def test_voltages_between_phases_are_not_summed_up_into_anything() -> None:
 )
 def test_what_is_no_reading_of_the_imported_energy_is_left_out(sampled: dict[str, Any]) -> None:
     assert samples([{"timestamp": "2026-01-02T12:00:00Z", "sampledValue": [sampled]}]) == ()
+
+
+def test_energy_of_an_interval_is_no_register() -> None:
+    told = one({"value": "0.5", "measurand": "Energy.Active.Import.Interval", "unit": "kWh"})
+    assert (told.energy_wh, told.interval_wh) == (None, 500)
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ async def test_what_was_measured_while_the_start_was_being_told_waits_its_turn()
         async with charger_at(made) as one:
             await one.starts()
             await made.hub.receives("PUT", "/receiver/sessions")
-            await one.measures(10, 1600)
+            await one.measures(100, 1600)
             assert made.cpo.sessions()[0].current["kwh"] == Decimal("0.6")
             may_answer.set()
             await made.cpo.until(lambda: not made.cpo.sessions()[0].is_owed)

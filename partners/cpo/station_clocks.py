@@ -1,0 +1,97 @@
+"""The clocks of charge points, and what their word is worth. Pure.
+
+| a charge point's time                               | is taken as                             |
+|-----------------------------------------------------|-----------------------------------------|
+| as ours, within the trust                           | what it says                            |
+| off by the same in most of its last live messages   | corrected by that, live and queued      |
+| of before the clock was ever set (1970)             | since its first such message came       |
+| of a status: to come, or past though nothing waited | when it came                            |
+
+A message is live if nothing can have been queued: the link has been there for a while, or the charge point
+has just booted and says how its connectors are. A correction holds until another one is clearly right, so
+that what is told again is told of the same instant.
+
+Sources: OCPP 1.6, 4.2 and 4.9; 2.0.1, E04.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from statistics import median_low
+from typing import Final
+
+#: How many live messages are looked at.
+_LOOKED_AT: Final = 5
+_ENOUGH: Final = 2
+#: A clock that is off is off by the same; one that runs (a simulated one) is not put right.
+_ALIKE: Final = timedelta(seconds=30)
+#: No charge point spoke OCPP before.
+_NEVER_SET: Final = datetime(2000, 1, 1, tzinfo=UTC)
+#: What has no time of its own is told with ours.
+_OURS: Final = timedelta(milliseconds=50)
+_NONE: Final = timedelta()
+
+
+@dataclass(slots=True)
+class StationClock:
+    """The clock of one charge point.
+
+    Attributes:
+        trust: So far it may be off.
+        offset: By what its times are corrected.
+    """
+
+    trust: timedelta
+    offset: timedelta = _NONE
+    _since: datetime | None = None
+    _has_booted: bool = False
+    #: What is added to times of before it was set.
+    _unset: timedelta | None = None
+    _seen: deque[timedelta] = field(default_factory=lambda: deque(maxlen=_LOOKED_AT))
+
+    def connected(self, now: datetime) -> None:
+        """A link is up."""
+        self._since, self._has_booted = now, False
+
+    def booted(self) -> None:
+        """It has started anew, and with it perhaps its clock."""
+        self._has_booted, self._unset = True, None
+
+    def heard(self, told: datetime, now: datetime, *, is_status: bool = False) -> bool:
+        """Learn from a message with a time; whether the correction is another one now."""
+        is_live = self._is_settled(now) or (is_status and self._has_booted)
+        off = now - told
+        if not is_live or told < _NEVER_SET or _NONE <= off < _OURS:
+            return False
+        self._seen.append(off)
+        middle = median_low(self._seen)
+        agreeing = sum(abs(each - middle) <= _ALIKE for each in self._seen)
+        if agreeing < _ENOUGH or agreeing * 2 <= len(self._seen):
+            return False
+        wanted = middle if abs(middle) > self.trust else _NONE
+        if abs(wanted - self.offset) <= self.trust:
+            return False
+        self.offset = wanted
+        return True
+
+    def true(self, told: datetime, now: datetime) -> datetime:
+        """When it really was."""
+        if told >= _NEVER_SET:
+            return told + self.offset
+        if self._unset is None:
+            self._unset = now - told
+        return min(told + self._unset, now)
+
+    def of_status(self, told: datetime, now: datetime) -> datetime:
+        """When a status really was; where the clock cannot be trusted, the order of arrival counts."""
+        at = self.true(told, now)
+        if abs(now - at) <= self.trust:
+            return at
+        if at > now:
+            return now
+        was_connected = self._since is not None and self._since <= at
+        return now if was_connected or self._is_settled(now) else at
+
+    def _is_settled(self, now: datetime) -> bool:
+        """Whether everything that was queued has been told by now."""
+        return self._since is not None and now - self._since > self.trust
