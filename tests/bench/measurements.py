@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from tests.bench import fan_out, faults, lists, memory, pricing, pulling, relay, restart, storing
+from tests.bench import elsewhere, fan_out, faults, lists, memory, pricing, pulling, relay, restart, storing
 from tests.bench.results import Findings
 from tests.bench.scale import Scale
 
@@ -16,6 +16,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "lists": lists.measure,
     "pulling": pulling.measure,
     "storing": storing.measure,
+    "elsewhere": elsewhere.measure,
     "faults": faults.measure,
     "restart": restart.measure,
     "memory": memory.measure,

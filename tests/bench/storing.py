@@ -39,7 +39,7 @@ async def measure(scale: Scale, folder: Path) -> Findings:
     for workers in (1,) if POSTGRESQL_URL in os.environ else scale.workers:
         name = "PostgreSQL" if workers == 1 else f"PostgreSQL, {workers} workers"
         try:
-            async with _postgresql() as (url, server):
+            async with given_or_own_postgresql() as (url, server):
                 storage = Storage(name, ("--database", url), server, workers)
                 rates.append(await _on(storage, scale, folder / f"postgresql-{workers}", findings))
         except (Missing, DidNotStart) as problem:
@@ -67,7 +67,7 @@ class Storage:
 
 
 @asynccontextmanager
-async def _postgresql() -> AsyncIterator[tuple[str, int | None]]:
+async def given_or_own_postgresql() -> AsyncIterator[tuple[str, int | None]]:
     """An empty one: its URL, and its process if it is ours."""
     if (given := os.environ.get(POSTGRESQL_URL)) is not None:
         yield given, None

@@ -88,6 +88,24 @@ async def test_who_is_suspended_at_one_hub_is_kept_out_at_the_other(world: Twins
     await until_code(world.emsp, where, 4003, to=CPO, sender=EMSP)
 
 
+async def test_what_is_changed_at_one_hub_is_in_force_at_the_other_within_a_second(world: Twins) -> None:
+    """Half of the changes: one may be late where the machine has no time. No process looks by itself."""
+    loop, delays = asyncio.get_running_loop(), []
+    where = at(world.at_second, "sender", "tokens")
+    await until_code(world.cpo, where, 1000, to="NL/HUB", sender=CPO)
+    for number in range(7):
+        is_out = number % 2 == 0
+        await (world.first.platforms.suspend if is_out else world.first.platforms.resume)("cpo")
+        began = loop.time()
+        async with asyncio.timeout(SOON):
+            while True:
+                answer = await world.cpo.call("GET", where, to="NL/HUB", sender=CPO)
+                if (answer.status == 403) == is_out:
+                    break
+        delays.append(loop.time() - began)
+    assert sorted(delays)[len(delays) // 2] <= 1.0, delays
+
+
 async def test_what_was_accepted_by_one_hub_is_on_the_pages_of_the_other(world: Twins) -> None:
     """Also where the other one has counted and remembered its pages already."""
     listed = at(world.at_second, "sender", "tariffs")
