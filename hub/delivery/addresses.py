@@ -4,12 +4,15 @@ The headers say that a letter comes from the hub and for whom it is (RT-35); tho
 routing (HCI-07).
 """
 
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
 from hub.calling.calls import Calls, NotRegistered, PatientTransport
 from hub.delivery.audience import Receiver
+from hub.delivery.letter import Letter
 from hub.directory.directory import Platform
 from hub.directory.quirks import EVERYWHERE, Quirk, about, with_slash
+from hub.http.upstream.origin import Origin, split_url
+from hub.http.upstream.request_head import request_head
 from hub.ocpi.headers import (
     CORRELATION_ID,
     JSON_CONTENT_TYPE,
@@ -20,7 +23,7 @@ from hub.ocpi.headers import (
     write_authorization,
 )
 from hub.ocpi.party import Party
-from hub.ocpi.transport import joined_url
+from hub.ocpi.transport import CallFailed, joined_url
 from hub.store.journal import Purpose
 from schemas.v2_2_1 import InterfaceRole
 
@@ -34,8 +37,18 @@ class Address:
 
     __slots__ = (
         "_answers",
-        "_ends_with_slash", "_routing_headers", "_stem", "_token", "endpoint", "from_party", "module",
-        "platform", "receiver", "to_party", "way",
+        "_ends_with_slash",
+        "_routing_headers",
+        "_stem",
+        "_token",
+        "_way_there",
+        "endpoint",
+        "from_party",
+        "module",
+        "platform",
+        "receiver",
+        "to_party",
+        "way",
     )  # fmt: skip
 
     def __init__(self, calls: Calls, hub: Party, platform: Platform, receiver: Receiver, module: str) -> None:
@@ -59,6 +72,8 @@ class Address:
         slash = platform.quirks.value(Quirk.TRAILING_SLASH, about(module, InterfaceRole.RECEIVER))
         self._ends_with_slash: Final = slash == EVERYWHERE
         self._stem: Final = (self.endpoint or "").rstrip("/")
+        #: Of its server, and what heads are made of; None where each is to be made and judged by itself.
+        self._way_there = None if self._ends_with_slash else _way_there(self._stem, self.headers)
         self._answers = 0
 
     def is_looked_at(self) -> bool:
@@ -73,12 +88,65 @@ class Address:
         url = joined_url(self.endpoint or "", tail, query)
         return with_slash(url) if self._ends_with_slash else url
 
+    @property
+    def origin(self) -> Origin | None:
+        """The server, where heads can be made of what is known."""
+        return None if self._way_there is None else self._way_there.origin
+
+    def head(self, letter: Letter, request_id: str, correlation_id: str) -> bytes | None:
+        """The head of a request with this letter in it; None where it is not one like all others."""
+        way, tail = self._way_there, letter.tail
+        said = tail + correlation_id
+        if way is None or not letter.body or letter.query or not tail.startswith("/"):
+            return None
+        if not (said.isascii() and said.isprintable()) or " " in tail or "#" in tail:
+            return None
+        return (
+            f"{letter.method} {way.target}{tail}{way.before_request_id}{request_id}"
+            f"{way.before_correlation_id}{correlation_id}{way.before_length}{len(letter.body)}\r\n\r\n"
+        ).encode("utf-8", "surrogateescape")
+
     def headers(self, request_id: str, correlation_id: str, *, has_body: bool) -> tuple[Header, ...]:
         """Of one letter."""
         first = (self._token, (REQUEST_ID, request_id), (CORRELATION_ID, correlation_id))
         if has_body:
             return (*first, *self._routing_headers, JSON_CONTENT_TYPE)
         return first + self._routing_headers
+
+
+class _WayThere(NamedTuple):
+    """What the heads of all requests to an address have in common."""
+
+    origin: Origin
+    #: Of the interface itself, without a slash at the end.
+    target: str
+    before_request_id: str
+    before_correlation_id: str
+    before_length: str
+
+
+class _Headers(Protocol):
+    def __call__(self, request_id: str, correlation_id: str, *, has_body: bool) -> tuple[Header, ...]: ...
+
+
+_REQUEST, _CORRELATION = "@the-request-id@", "@the-correlation-id@"
+
+
+def _way_there(stem: str, headers: _Headers) -> _WayThere | None:
+    """Made as the client makes heads, and so checked as it checks them; None where it refuses."""
+    if not stem or "?" in stem or "#" in stem:
+        return None
+    try:
+        origin, target = split_url(stem)
+        said = headers(_REQUEST, _CORRELATION, has_body=True)
+        head = request_head("PUT", target, origin.host_header, said).decode("utf-8", "surrogateescape")
+    except CallFailed:
+        return None
+    before, _, rest = head.removeprefix(f"PUT {target}").partition(_REQUEST)
+    between, _, after = rest.partition(_CORRELATION)
+    return _WayThere(
+        origin, target.rstrip("/"), before, between, after.removesuffix("\r\n") + "Content-Length: "
+    )
 
 
 class Addresses:

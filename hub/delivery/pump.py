@@ -24,6 +24,7 @@ from hub.delivery.changes import Change, ChangeLog
 from hub.delivery.collapse import Owed, collapsed, with_whole
 from hub.delivery.cursors import Cursors
 from hub.delivery.dead_letters import DeadLetter, DeadLetters
+from hub.delivery.letter import Letter
 from hub.delivery.partial import Patches
 from hub.delivery.resyncs import Batch, Resyncs
 from hub.delivery.round import (
@@ -36,7 +37,7 @@ from hub.delivery.round import (
     told_places,
     whole_keys,
 )
-from hub.delivery.sending import Attempt, Letter, Sending, as_it_came, shown_to, whole
+from hub.delivery.sending import Attempt, Sending, as_it_came, shown_to, whole
 from hub.delivery.turns import Turns
 from hub.delivery.verdict import Verdict
 from hub.directory.directory import Directory, Platform, WhenUnreachable

@@ -16,8 +16,10 @@ from hub.calling.moved import SAME_METHOD
 from hub.delivery.addresses import Address
 from hub.delivery.audience import Receiver
 from hub.delivery.changes import Change
+from hub.delivery.letter import Letter
 from hub.delivery.verdict import Verdict, verdict, verdict_on_failure
 from hub.directory.directory import Directory, Platform
+from hub.http.client import HttpTransport
 from hub.ocpi.client import read_answer
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.envelope import SUCCESS_CODES, NotAnEnvelope, read_status_code
@@ -33,19 +35,6 @@ from schemas.v2_2_1 import ClientInfo
 NOT_THE_LAST_WORD = frozenset({UNAUTHORIZED}) | SAME_METHOD
 HTTP_ERROR = 400
 NO_PEACE = timedelta()
-
-
-class Letter(NamedTuple):
-    """What is sent to a receiver."""
-
-    method: str
-    tail: str
-    query: str
-    body: bytes
-    #: Whether it says only what changed.
-    is_partial: bool
-    #: The newest change of its object that whoever takes it needs not be told any more.
-    as_of: int
 
 
 class Attempt(NamedTuple):
@@ -131,7 +120,7 @@ class Sending:
             min(self.timeout, within),
         )
         try:
-            reply, code = await self._answered(address, request, request_id, change.correlation_id)
+            reply, code = await self._answered(address, change, letter, request, request_id)
         except CallFailed as failure:
             reason = said_of(failure)
             return Attempt(receiver, change, letter, verdict_on_failure(failure), reason=reason)
@@ -140,13 +129,13 @@ class Sending:
         return self._judged(receiver, change, letter, reply)
 
     async def _answered(
-        self, address: Address, request: HttpRequest, request_id: str, correlation_id: str
+        self, address: Address, change: Change, letter: Letter, request: HttpRequest, request_id: str
     ) -> tuple[HttpReply, int | None]:
         """The platform's last word, and the status code of OCPI in it; each leg is in the journal."""
-        calls, way = self.calls, address.way
+        calls, way, correlation_id = self.calls, address.way, change.correlation_id
         at = calls.clock()
         try:
-            reply = await calls.transport.send(request)
+            reply = await self._replied(address, letter, request, request_id, correlation_id)
         except CallFailed as failure:
             self._record(address, request, request_id, correlation_id, at, note=said_of(failure))
             if isinstance(failure, NotReached):
@@ -167,6 +156,17 @@ class Sending:
         if code not in SUCCESS_CODES or address.is_looked_at():
             way.answered(request, request, reply)
         return reply, code
+
+    async def _replied(
+        self, address: Address, letter: Letter, request: HttpRequest, request_id: str, correlation_id: str
+    ) -> HttpReply:
+        """The answer: on a connection that nobody uses with a head of parts that are known, if possible."""
+        transport = self.calls.transport
+        if isinstance(transport, HttpTransport) and address.origin is not None:
+            head = address.head(letter, request_id, correlation_id)
+            if head is not None and (connection := transport.at_hand(address.origin)) is not None:
+                return await transport.send_on(connection, head, letter.body, request.timeout.total_seconds())
+        return await transport.send(request)
 
     def _record(
         self,

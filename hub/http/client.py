@@ -48,13 +48,13 @@ class HttpTransport:
             CallFailed: there is none; the subclass says why.
         """
         answer = CollectedAnswer(self._loop.create_future(), self._bounds.largest_body)
-        connection = await self.ask(request, answer)
-        try:
-            await answer.done
-        except asyncio.CancelledError:
-            connection.abandon(answer)
-            raise
-        return answer.reply()
+        return await _whole(await self.ask(request, answer), answer)
+
+    async def send_on(self, connection: Connection, head: bytes, body: bytes, timeout: float) -> HttpReply:  # noqa: ASYNC109 the connection's deadline
+        """As `send`, within so many seconds, on a connection that was at hand, with a head made before."""
+        answer = CollectedAnswer(self._loop.create_future(), self._bounds.largest_body)
+        self.ask_on(connection, head, body, answer, timeout)
+        return await _whole(connection, answer)
 
     @asynccontextmanager
     async def open(self, request: HttpRequest) -> AsyncIterator[StreamedAnswer]:
@@ -164,6 +164,16 @@ class HttpTransport:
             await asyncio.wait([each.gone for each in closing], timeout=GOODBYE)
         for connection in closing:
             connection.abort()
+
+
+async def _whole(connection: Connection, answer: CollectedAnswer) -> HttpReply:
+    """The answer once it is whole; if nobody waits for it any longer, neither does the connection."""
+    try:
+        await answer.done
+    except asyncio.CancelledError:
+        connection.abandon(answer)
+        raise
+    return answer.reply()
 
 
 def _asked(
