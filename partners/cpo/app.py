@@ -252,6 +252,7 @@ class CpoNode(Platform):
             database=node.database,
             charging_log=self.charging_log,
             entries=self.entries,
+            end_now=self.transactions.end_now,
             stations=self.central_system,
             clock=clock,
             free_for=settings.free_for,

@@ -8,13 +8,14 @@
 | no link, and nothing was heard of it for days                      | then; the station may come back    |
 | another one begins at the connector                                | at once (`Entries.left_open`)      |
 
-Not at a boot: many chargers go on after one. An end that is told later is kept, and `cdr correct` bills anew
-by it. Decision 0058.
+Not at a boot: many chargers go on after one. An end that is told later takes the CDR back, and makes a right
+one. An end of 2.x that waits for what is missing before it waits no longer where the station has nothing more
+to say of it. Decision 0058.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -52,6 +53,7 @@ class Forgotten:
         database: The node's.
         charging_log: What was told.
         entries: Closes them, and tells their eMSPs.
+        end_now: Ends one whose end was told, by what is known.
         stations: Who can be asked.
         clock: Tells the time.
         free_for: How long a connector must have been free.
@@ -64,6 +66,7 @@ class Forgotten:
         database: Database,
         charging_log: ChargingLog,
         entries: Entries,
+        end_now: Callable[[Charging], None],
         stations: Stations,
         clock: Clock,
         free_for: timedelta,
@@ -72,6 +75,7 @@ class Forgotten:
         self._database = database
         self._charging_log = charging_log
         self._entries = entries
+        self._end_now = end_now
         self._stations = stations
         self._clock = clock
         self._free_for = free_for
@@ -93,6 +97,32 @@ class Forgotten:
         for charging in running:
             if await self._is_forgotten(charging, now):
                 self._close(charging)
+        for charging in self._charging_log.awaited():
+            if await self._has_no_more(charging):
+                self._end(charging)
+
+    async def _has_no_more(self, charging: Charging) -> bool:
+        """Whether its station says that nothing more of it will come."""
+        told = await self._told(charging)
+        return told is not None and not told["messagesInQueue"]
+
+    def _end(self, charging: Charging) -> None:
+        if charging.id in [each.id for each in self._charging_log.open_at(*charging.plug)]:
+            log.info("transaction %s has gaps, and its station nothing to fill them with", charging.id)
+            self._end_now(charging)
+
+    async def _told(self, charging: Charging) -> Mapping[str, Any] | None:
+        """What its station says of it; None: nothing, or 1.6, which cannot be asked."""
+        charge_point = charging.plug.charge_point
+        version = self._stations.version(charge_point)
+        if version is None or version.is_1_6:
+            return None
+        question = {"transactionId": charging.name}
+        try:
+            return await self._stations.ask(charge_point, "GetTransactionStatus", question)
+        except Unanswered as error:
+            log.info("%s does not tell of transaction %s: %r", charge_point, charging.id, error)
+            return None
 
     async def _is_forgotten(self, charging: Charging, now: datetime) -> bool:
         if not self._stations.is_connected(charging.plug.charge_point):

@@ -152,7 +152,7 @@ class Transactions:
             waiting = self.charging_log.awaited()
             for charging in [each for each in waiting if each.ends_by is not None and each.ends_by <= now]:
                 log.warning("transaction %s has gaps: ended with what is known", charging.id)
-                self._end_now(charging)
+                self.end_now(charging)
             due = next(
                 (each.ends_by for each in waiting if each.ends_by is not None and each.ends_by > now), None
             )
@@ -287,7 +287,8 @@ class Transactions:
 
     # Later.
 
-    def _end_now(self, charging: Charging) -> None:
+    def end_now(self, charging: Charging) -> None:
+        """End a transaction whose end was told by what is known of it, whatever is missing."""
         with self.database.transaction():
             owed = self._ended(charging, self._events(charging))
         self.entries.owe(owed)

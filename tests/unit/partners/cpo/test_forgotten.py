@@ -92,15 +92,48 @@ async def test_a_station_of_2x_is_asked_before(answer: dict[str, Any] | None, cl
         assert statuses(made) == [closed]
 
 
-async def test_the_end_that_comes_after_all_is_kept_for_whoever_corrects_the_bill() -> None:
+async def test_the_end_that_comes_after_all_takes_the_estimate_back_and_is_billed() -> None:
     clock = SettableClock()
     async with world(tokens=(token(),), clock=clock) as made, charger(made) as one:
         number = await one.starts()
         await one.measures(1800, 6000)
         await one.shows("Available", 3600)
         await looks(made, clock, timedelta(minutes=11))
-        assert await one.stops(number) == {}
         (first,) = made.cpo.cdrs()
-        made.cpo.corrections.correct(str(first.current["id"]))
+        assert first.current["total_energy"] == 5
+        assert await one.stops(number) == {}
         assert [each.current["total_energy"] for each in made.cpo.cdrs()] == [5, 5, 10]
         assert [each.current.get("credit", False) for each in made.cpo.cdrs()] == [False, True, False]
+
+
+# An end that waits for what is missing before it.
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        ({"messagesInQueue": True, "ongoingIndicator": False}, "ACTIVE"),
+        ({"messagesInQueue": False, "ongoingIndicator": False}, "COMPLETED"),
+        (None, "ACTIVE"),
+    ],
+)
+async def test_a_station_is_asked_whether_it_has_what_is_missing(
+    answer: dict[str, Any] | None, status: str
+) -> None:
+    """It has nothing more: the end waits no longer. It has, or does not say: it waits as long as it must."""
+    clock = SettableClock()
+    async with world(tokens=(token(),), clock=clock) as made, station(made) as one:
+        await one.starts()
+        await one.ends(3)
+        assert statuses(made) == ["ACTIVE"]
+        async with asyncio.TaskGroup() as group:
+            group.create_task(made.cpo.forgotten.look())
+            asked = await one.wire.hear()
+            assert asked[2:] == ["GetTransactionStatus", {"transactionId": "T-1"}]
+            if answer is None:
+                await one.wire.say(4, asked[1], "NotSupported", "", {})
+            else:
+                await one.wire.say(3, asked[1], answer)
+        assert statuses(made) == [status]
+        if status == "COMPLETED":
+            assert (await made.hub.receives("POST", "/receiver/cdrs")).value["total_energy"] == 10
