@@ -57,12 +57,13 @@ async def push(world: Roaming, *, tail: str = "", story: str = "", **sent: Any) 
 async def known(world: Roaming) -> None:
     """Push until that is replayed: the first ones may show quirks, which change the Directory."""
 
-    async def is_replayed() -> bool:
+    async def is_settled() -> bool:
         before = await replayed(world)
-        await push(world)
-        return await replayed(world) > before
+        for _ in range(5):
+            await push(world)
+        return await replayed(world) == before + 5
 
-    await soon(is_replayed)
+    await soon(is_settled)
 
 
 def legs(world: Roaming, story: str) -> list[JournalEntry]:

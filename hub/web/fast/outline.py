@@ -1,12 +1,24 @@
 """What two heads have in common: their lines, but for the few that differ from message to message.
 
-A platform writes the same head again and again; only ids, lengths and dates change. Its outline is all the
-other lines, and blanks where those stand. Two heads with one outline mean the same, so what was found out
-about one holds for the other. What stands in the blanks is read more strictly than HTTP asks for: whatever is
-odd there makes a head unlike all others.
+A platform writes the same head again and again; only ids and lengths change, and what nobody here reads:
+dates, cookies, the marks of tracers. Its outline is all the other lines, and blanks where those stand. Two
+heads with one outline mean the same, so what was found out about one holds for the other. What stands in the
+blanks is read more strictly than HTTP asks for: whatever is odd there makes a head unlike all others.
 """
 
+import re
 from typing import Final, NamedTuple
+
+from hub.ocpi.headers import (
+    AUTHORIZATION,
+    LIMIT,
+    LINK,
+    LOCATION,
+    RELAYED_REPLY_HEADERS,
+    RELAYED_REQUEST_HEADERS,
+    TOTAL_COUNT,
+)
+from hub.web.fast.heads import NOT_PLAIN, SINGLE
 
 #: Stands for a line that may differ.
 BLANK: Final = b""
@@ -16,10 +28,19 @@ _VARYING: Final = {
     b"x-request-id": (0, _VISIBLE),
     b"x-correlation-id": (1, _VISIBLE),
     b"content-length": (2, b"0123456789"),
-    b"date": (3, _VISIBLE + b" "),
 }
+#: Whatever stands behind the name of a header that nobody reads.
+_UNREAD: Final = (3, _VISIBLE + b" ")
 #: The most bytes of each.
-LONGEST: Final = (200, 200, 9, 64)
+LONGEST: Final = (200, 200, 9, 4096)
+#: Headers that the hub reads, hands on, or must not see on the fast path; also all that begin with `ocpi-`.
+_READ: Final = (
+    frozenset(name.lower().encode() for name in (AUTHORIZATION, TOTAL_COUNT, LIMIT, LINK, LOCATION))
+    | {name.encode() for name in RELAYED_REQUEST_HEADERS | RELAYED_REPLY_HEADERS}
+    | NOT_PLAIN
+    | SINGLE
+)
+_NAME: Final = re.compile(rb"[A-Za-z0-9_-]+:")
 SPACE: Final = ord(" ")
 END_OF_LINE: Final = b"\r\n"
 #: In a head of which the places are remembered.
@@ -45,13 +66,22 @@ class Outline(NamedTuple):
     """A head, with blanks."""
 
     lines: tuple[bytes, ...]
-    #: Request id, correlation id, length and date; empty where there is no such line.
+    #: Request id, correlation id and length, empty where there is no such line; the last one is nobody's.
     values: tuple[bytes, bytes, bytes, bytes]
 
 
 def is_whole(lines: tuple[bytes, ...]) -> bool:
     """Whether no line that may differ was left in an outline."""
-    return not any(_name_of(line) in _VARYING for line in lines)
+    return not any(_known(line) for line in lines)
+
+
+def _known(line: bytes) -> tuple[int, bytes] | None:
+    """Which value it is that stands in a line, and of which bytes; None where the line must stay the same."""
+    name = _name_of(line)
+    if name in _VARYING:
+        return _VARYING[name]
+    is_read = name in _READ or name.startswith((b"ocpi-", b"sec-"))
+    return None if is_read or _NAME.match(line) is None else _UNREAD
 
 
 def _name_of(line: bytes) -> bytes:
@@ -93,13 +123,12 @@ def _places_in(lines: list[bytes]) -> Places | None:
     """The places of the lines that may differ; None where one of them stands twice."""
     found: list[Varying] = []
     for number, line in enumerate(lines):
-        known = _VARYING.get(_name_of(line)) if number else None
+        known = _known(line) if number else None
         if known is None:
             continue
-        value, of = known
-        if any(each.value == value for each in found):
+        if known is not _UNREAD and any(each.value == known[0] for each in found):
             return None
-        found.append(Varying(number, value, line.partition(b":")[0] + b": ", of))
+        found.append(Varying(number, known[0], line.partition(b":")[0] + b": ", known[1]))
     return tuple(found)
 
 

@@ -200,8 +200,10 @@ class Way:
         """Remember how the platform answers, if nothing in its answer is for the general code alone."""
         names = {name.lower() for name, _ in reply.headers}
         is_plain = reply.status in _PLAIN_STATUSES and not names & _NOT_PLAIN and is_whole(key[0])
-        if not is_plain or len(self.forms) >= MOST_FORMS:
+        if not is_plain:
             return
+        if len(self.forms) >= MOST_FORMS:
+            self.forms.clear()
         routing = _onward(self.decided, self.to).routing.answered()
         answer = Reply(reply.status, b"", routing, kept(reply.headers, RELAYED_REPLY_HEADERS))
         head = _BLANKS.split(head_before_length(answer, MessageIds(_REQUEST_ID, _CORRELATION_ID)))
@@ -218,6 +220,8 @@ class Ways:
         self._transport = transport
         self._directory: Directory | None = None
         self._known: dict[Key, Way] = {}
+        #: Requests that were seen once: what never comes again is not worth the trouble.
+        self._seen: set[int] = set()
 
     def find(self, key: Key, directory: Directory) -> Way | None:
         """The way of a request."""
@@ -235,13 +239,25 @@ class Ways:
         directory: Directory,
     ) -> None:
         """Remember what was decided about a request, if the next one may go the same way."""
-        if self._directory is not directory or not _is_memorable(parts, decided, to, caller, directory):
+        if self._directory is not directory or not self._is_back(parts.key):
+            return
+        if not _is_memorable(parts, decided, to, caller, directory):
             return
         if len(self._known) >= MOST_WAYS:
             self._known = {}
         way = self._way(parts, decided, to, caller, asked, directory)
         if way is not None:
             self._known[parts.key] = way
+
+    def _is_back(self, key: Key) -> bool:
+        """Whether a request of this outline came before."""
+        number = hash(key)
+        if number in self._seen:
+            return True
+        if len(self._seen) >= MOST_WAYS:
+            self._seen.clear()
+        self._seen.add(number)
+        return False
 
     def _way(
         self,
