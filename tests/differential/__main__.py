@@ -26,7 +26,8 @@ def main() -> int:
     answers = ", ".join(f"{count} x {status}" for status, count in sorted(outcome.answers.items()))
     sys.stdout.write(
         f"seed {seed}: {outcome.requests} requests in {outcome.conversations} conversations,"
-        f" {perf_counter() - begun:.0f} s, {outcome.taken} on the fast path\nanswers: {answers}\n"
+        f" {perf_counter() - begun:.0f} s, {outcome.taken} on the fast path,"
+        f" {outcome.replayed} of them replayed\nanswers: {answers}\n"
     )
     sys.stdout.writelines(f"DIFFERS: {each}\n" for each in outcome.differences)
     return 1 if outcome.differences else 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import pairwise
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from schemas import exact_json
 from tests.differential.far_end import FAULTS, USUAL
@@ -54,6 +54,23 @@ class _Request:
     version: bytes = b"HTTP/1.1"
     #: Whether somebody may stumble over its framing.
     is_unreadable: bool = False
+    #: Whether its head is that of many others, but for ids and length.
+    is_usual: bool = False
+
+
+class _Steady(Random):
+    """Chance that always falls the same way: the usual one."""
+
+    def random(self) -> float:
+        """Not rare, and not beyond."""
+        return 0.5
+
+    def choice(self, seq: Any) -> Any:
+        """The first."""
+        return seq[0]
+
+
+_STEADY: Final = _Steady(0)
 
 
 def conversation(number: int, chance: Random) -> Conversation:
@@ -103,19 +120,21 @@ def _request(number: int, place: int, chance: Random) -> _Request:
     right, own = (EMSP, CPO) if who == "cpo" else (CPO, EMSP)
     body = b"" if value is None else exact_json.encode(value)
     request = _Request(method, V + target, [(b"Host", b"hub.example")], body)
-    request.headers += _shown(who, chance)
-    request.headers += _ids(number, place, chance)
+    request.is_usual = chance.random() < 0.5
+    head = _STEADY if request.is_usual else chance
+    request.headers += _shown(who, head)
+    request.headers += _ids(number, place, head)
     # What goes to everybody comes when it comes, and lists of what the hub keeps have what others sent.
     is_for_one = make in {_location, _evse, _tariff, _token, _listed}
-    request.headers += _routing(right, own, chance, is_for_one=is_for_one)
-    request.headers += chance.choice(_EXTRAS)
-    if body and chance.random() < 0.9:
+    request.headers += _routing(right, own, head, is_for_one=is_for_one)
+    request.headers += head.choice(_EXTRAS)
+    if body and head.random() < 0.9:
         request.headers.append((b"Content-Type", b"application/json"))
     if chance.random() < 0.2:
         oddity = chance.choice(_ODDITIES)
         oddity(request, chance)
         request.is_unreadable = oddity not in _READABLE
-    if chance.random() < 0.2:
+    if not request.is_usual and chance.random() < 0.2:
         chance.shuffle(request.headers)
     return request
 
@@ -368,7 +387,7 @@ def _rendered(request: _Request, chance: Random) -> bytes:
     line = b" ".join((request.method.encode(), request.target.encode(), request.version))
     is_odd = request.is_unreadable and chance.random() < 0.1
     ends = b"\n" if is_odd and chance.random() < 0.5 else b"\r\n"
-    colon = chance.choice((b": ", b": ", b": ", b":", b":  "))
+    colon = b": " if request.is_usual else chance.choice((b": ", b": ", b": ", b":", b":  "))
     lines = [line, *(name + colon + value for name, value in request.headers)]
     before = chance.choice((b"\r\n", b"\r\n\r\n", b" ", b"\n")) if is_odd else b""
     return before + ends.join(lines) + ends + ends + body

@@ -74,6 +74,8 @@ class Outcome:
     answers: Counter[str] = field(default_factory=Counter)
     #: Requests that went the fast path.
     taken: int = 0
+    #: Those among them whose way was known.
+    replayed: int = 0
     differences: list[str] = field(default_factory=list)
 
 
@@ -233,15 +235,16 @@ async def compare(data: Path, *, seed: int, requests: int, workers: int = 8) -> 
             for _ in range(workers):
                 tasks.create_task(worker())
         outcome.taken = await taken(fast.hub)
+        outcome.replayed = await taken(fast.hub, "ocpi_hub_replayed_requests")
         assert await taken(ordinary.hub) == 0
     return outcome
 
 
-async def taken(hub: RunningHub) -> int:
-    """How many requests went the fast path."""
+async def taken(hub: RunningHub, counted: str = "ocpi_hub_fast_requests") -> int:
+    """How many requests went the fast path, as its metrics have it."""
     async with aiohttp.ClientSession() as session, session.get(f"{hub.admin_url}/metrics") as answer:
         lines = (await answer.text()).splitlines()
-    return next(int(float(line.split()[1])) for line in lines if line.startswith("ocpi_hub_fast_requests "))
+    return next(int(float(line.split()[1])) for line in lines if line.startswith(f"{counted} "))
 
 
 def _short(said: Conversation) -> str:
