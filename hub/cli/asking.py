@@ -17,6 +17,23 @@ DEFAULT_URL = "http://127.0.0.1:8081"
 DEFAULT_DATA = Path("data")
 _PANEL = "Which hub"
 
+
+def data_option(words: str, panel: str | None = None) -> Any:
+    """The option that says where a hub keeps its files."""
+    return typer.Option(
+        envvar="OCPI_HUB_DATA",
+        help=words,
+        metavar="DIR",
+        show_default=str(DEFAULT_DATA),
+        rich_help_panel=panel,
+    )
+
+
+def database_option(words: str) -> Any:
+    """The option that says which database a hub has."""
+    return typer.Option(envvar="OCPI_HUB_DATABASE", metavar="URL", help=words)
+
+
 UrlOption = Annotated[
     str | None,
     typer.Option(
@@ -36,16 +53,7 @@ KeyOption = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
-DataOption = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="OCPI_HUB_DATA",
-        help="Its data directory; the key is read from there.",
-        metavar="DIR",
-        show_default=str(DEFAULT_DATA),
-        rich_help_panel=_PANEL,
-    ),
-]
+DataOption = Annotated[Path | None, data_option("Its data directory; the key is read from there.", _PANEL)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer with JSON, for programs.")]
 
 
@@ -56,6 +64,12 @@ class WhichHub:
     url: str | None = None
     key: str | None = None
     data: Path | None = None
+
+
+def data_directory(context: typer.Context, data: Path | None) -> Path:
+    """Where the hub keeps its files: as the command says, as was said before it, or the usual place."""
+    before = context.obj.data if isinstance(context.obj, WhichHub) else None
+    return data or before or DEFAULT_DATA
 
 
 @dataclass(frozen=True, slots=True)

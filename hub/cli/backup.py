@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from hub.cli.asking import DEFAULT_DATA, JsonOption, WhichHub, failing_in_words
+from hub.cli.asking import JsonOption, data_directory, data_option, database_option, failing_in_words
 from hub.cli.connection import CommandFailed
 from hub.cli.words import say, write_json
 from hub.ocpi.timestamps import format_timestamp, utc_now
@@ -21,22 +21,9 @@ if TYPE_CHECKING:
 #: The file beside the database without which its tokens cannot be opened.
 _KEY_FILE = "secret.key"
 
-DataOption = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="OCPI_HUB_DATA",
-        metavar="DIR",
-        help="The hub's data directory.",
-        show_default=str(DEFAULT_DATA),
-    ),
-]
+DataOption = Annotated[Path | None, data_option("The hub's data directory.")]
 DatabaseOption = Annotated[
-    str | None,
-    typer.Option(
-        envvar="OCPI_HUB_DATABASE",
-        metavar="URL",
-        help="The hub's database, if it is not the SQLite file in the data directory.",
-    ),
+    str | None, database_option("The hub's database, if it is not the SQLite file in the data directory.")
 ]
 
 
@@ -68,7 +55,7 @@ def backup(
         ocpi-hub backup --data /var/lib/ocpi-hub /backup/hub-monday.gz
     """
     with failing_in_words():
-        place = _place(context, data)
+        place = data_directory(context, data)
         files = _key_in(place) if key else {}
         _show(
             asyncio.run(_backup(_url(place, database), file, files, journal=journal)), file, as_json=as_json
@@ -94,14 +81,9 @@ def restore(
         ocpi-hub restore /backup/hub-monday.gz --data /var/lib/ocpi-hub
     """
     with failing_in_words():
-        place = _place(context, data)
+        place = data_directory(context, data)
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         _show(asyncio.run(_restored(_url(place, database), file, place)), file, as_json=as_json)
-
-
-def _place(context: typer.Context, data: Path | None) -> Path:
-    before = context.obj.data if isinstance(context.obj, WhichHub) else None
-    return data or before or DEFAULT_DATA
 
 
 def _url(place: Path, database: str | None) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from hub.cli.asking import DEFAULT_DATA, WhichHub, failing_in_words
+from hub.cli.asking import data_directory, data_option, database_option, failing_in_words
 from hub.cli.connection import CommandFailed
 from hub.cli.rules_file import RulesOption, rules_in
 from hub.cli.words import tell
@@ -42,20 +42,13 @@ def serve(
     *,
     data: Annotated[
         Path | None,
-        typer.Option(
-            envvar="OCPI_HUB_DATA",
-            metavar="DIR",
-            help="Where the hub keeps its database and its keys; made if it is not there.",
-            show_default=str(DEFAULT_DATA),
-        ),
+        data_option("Where the hub keeps its database and its keys; made if it is not there."),
     ] = None,
     database: Annotated[
         str | None,
-        typer.Option(
-            envvar="OCPI_HUB_DATABASE",
-            metavar="URL",
-            help="Another database than the SQLite file in the data directory: an SQLite file elsewhere, or"
-            " postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE.",
+        database_option(
+            "Another database than the SQLite file in the data directory: an SQLite file elsewhere, or"
+            " postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE."
         ),
     ] = None,
     host: Annotated[
@@ -264,10 +257,9 @@ def serve(
 
         ocpi-hub serve --data /var/lib/ocpi-hub --public-url https://hub.example --party-id HUB
     """
-    before = context.obj.data if isinstance(context.obj, WhichHub) else None
     with failing_in_words():
         settings = Settings(
-            data=data or before or DEFAULT_DATA,
+            data=data_directory(context, data),
             host=host,
             port=port,
             admin_host=admin_host,
