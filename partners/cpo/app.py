@@ -171,7 +171,9 @@ class CpoNode(Platform):
             locations=self.locations,
             charging_log=self.charging_log,
             contracts=self.contracts,
-            authorization=Authorization(self.id_tags, grants, node.link, clock, settings.authorize_within),
+            authorization=Authorization(
+                self.id_tags, grants, node.link, clock, settings.authorize_within, settings.trust_clock
+            ),
             bookkeeping=bookkeeping,
             reckoning=self.reckoning,
             handover=self.handover,

@@ -78,6 +78,8 @@ class Authorization:
     clock: Clock
     #: How long the eMSP may take: charge points give up after 15 to 30 seconds.
     patience: timedelta
+    #: A start that is told later than this began without a link.
+    late_after: timedelta = timedelta(minutes=5)
 
     async def of(self, id_tag: str, here: Here, token_type: TokenType = TokenType.RFID) -> Verdict:
         """Whether an id tag may charge here now; the type is that of a token that nobody knows."""
@@ -99,11 +101,26 @@ class Authorization:
         return verdict
 
     async def of_start(
-        self, id_tag: str, here: Here, connector: int, token_type: TokenType = TokenType.RFID
+        self,
+        id_tag: str,
+        here: Here,
+        connector: int,
+        token_type: TokenType = TokenType.RFID,
+        *,
+        was_offline: bool = False,
     ) -> Verdict:
-        """Whether an id tag may charge that began a transaction; what was decided before counts."""
+        """Whether an id tag may charge that began a transaction; what was decided before counts.
+
+        Where nobody could be asked, the whitelist has decided: to ask afterwards would be to ask about now.
+        """
         granted = self.grants.find(here.charge_point, id_tag, self.clock(), connector)
-        return await self._decided(id_tag, here, token_type) if granted is None else _granted(granted)
+        if granted is not None:
+            return _granted(granted)
+        return await self._decided(id_tag, here, token_type, was_offline=was_offline)
+
+    def was_offline(self, at: datetime) -> bool:
+        """Whether a start is told so late that nobody can have been asked."""
+        return self.clock() - at > self.late_after
 
     def used(self, plug: Plug, id_tag: str) -> None:
         """A transaction has begun on the strength of a grant: it is used up."""
@@ -111,7 +128,9 @@ class Authorization:
         if granted is not None:
             self.grants.take_back(granted)
 
-    async def _decided(self, id_tag: str, here: Here, token_type: TokenType) -> Verdict:
+    async def _decided(
+        self, id_tag: str, here: Here, token_type: TokenType, *, was_offline: bool = False
+    ) -> Verdict:
         try:
             token = self.id_tags.token(id_tag)
         except Ambiguous as ambiguous:
@@ -120,6 +139,8 @@ class Authorization:
         match decision(token):
             case DecidedHere(status):
                 return Verdict(status, token)
+            case AskTheEmsp(AuthorizationStatus.ACCEPTED) if was_offline:
+                return Verdict(AuthorizationStatus.ACCEPTED, token)
             case AskTheEmsp(otherwise):
                 return await self._asked(id_tag, token, here, otherwise, token_type)
 

@@ -106,7 +106,13 @@ class Chargings:
             log.error("%s is not configured: nobody can charge there", plug)
             verdict = Verdict(AuthorizationStatus.INVALID)
         else:
-            verdict = await self.entries.authorization.of_start(started.id_tag, here, started.connector_id)
+            authorization = self.entries.authorization
+            verdict = await authorization.of_start(
+                started.id_tag,
+                here,
+                started.connector_id,
+                was_offline=authorization.was_offline(started.at),
+            )
         early = self.entries.promises.meant_by(started)
         with self.database.transaction():
             owed = [self.entries.abandon(each) for each in self.entries.left_open(plug, started.at)]

@@ -186,7 +186,9 @@ class Transactions:
             log.error("%s is not configured: nobody can charge there", plug)
             return Verdict(AuthorizationStatus.INVALID)
         here = self.entries.here(event.charge_point)
-        return await self.entries.authorization.of_start(id_tag, here, plug.number, event.token_type)
+        return await self.entries.authorization.of_start(
+            id_tag, here, plug.number, event.token_type, was_offline=event.is_offline
+        )
 
     def _identify(
         self, charging: Charging, id_tag: str, verdict: Verdict, early: EarlySession | None

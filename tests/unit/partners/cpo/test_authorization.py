@@ -10,6 +10,8 @@ from partners.charger.driver import rfid_visit
 from partners.charger.states import Verdict as Said
 from tests.fixtures.cpo_world import CPO, EMSP, SettableClock, World, token, world
 from tests.fixtures.recorder import Fault, Reply
+from tests.unit.partners.cpo.test_odd_chargers import charger as charger_at
+from tests.unit.partners.cpo.test_odd_stations import station
 
 AUTHORIZE = "/authorize"
 
@@ -192,3 +194,25 @@ async def test_a_card_that_a_command_named_is_not_asked_about_for_a_quarter_of_a
         await charger.until(lambda: charger.station.connectors[1].authorized is None)
         assert await charger.tap(1, "CARD1") is Said.ACCEPTED
         assert len(made.hub.all("POST", AUTHORIZE)) == asked
+
+
+@pytest.mark.holds("TOK-08", by="cpo")
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+@pytest.mark.parametrize(("whitelist", "is_billed"), [("ALLOWED_OFFLINE", True), ("NEVER", False)])
+async def test_who_began_without_a_link_was_decided_about_by_the_whitelist(
+    *, version: str, whitelist: str, is_billed: bool
+) -> None:
+    """What the eMSP says of the token today is not what held when it charged."""
+    card = token(whitelist=whitelist)
+    async with world(tokens=(card,), trust_clock=timedelta(minutes=5)) as made:
+        made.hub.answers("POST", AUTHORIZE, BLOCKED)
+        if version == "1.6":
+            async with charger_at(made) as one:
+                await one.stops(await one.starts())
+        else:
+            async with station(made) as two:
+                await two.starts(offline=True)
+                await two.ends(offline=True)
+        methods = [each.current["auth_method"] for each in made.cpo.sessions()]
+        assert methods == (["WHITELIST"] if is_billed else [])
+        assert bool(made.hub.all("POST", AUTHORIZE)) is not is_billed
