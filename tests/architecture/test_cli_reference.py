@@ -25,17 +25,31 @@ def test_the_page_about_the_command_line_is_up_to_date() -> None:
 def unknown_in(words: list[str], program: Typer = hub) -> str | None:
     """The first word of a command line that the program does not know, apart from values."""
     command: Any = get_command(program)
-    options = {"--help", *(name for each in command.params for name in each.opts)}
+    options = _options(command)
+    is_value = False
     for word in words:
-        if word.startswith("-"):
-            if word.partition("=")[0] not in options:
+        if is_value:  # of the option before it, which may look like a command
+            is_value = False
+        elif word.startswith("-"):
+            name, _, value = word.partition("=")
+            if name not in options:
                 return word
+            is_value = options[name] and not value
         elif hasattr(command, "commands") and re.fullmatch("[a-z-]+", word):
             if word not in command.commands:
                 return word
             command = command.commands[word]
-            options |= {name for each in command.params for name in each.opts}
+            options |= _options(command)
     return None
+
+
+def _options(command: Any) -> dict[str, bool]:
+    """The options of a command, and whether each has a value."""
+    found = {"--help": False}
+    for each in command.params:
+        has_value = not getattr(each, "is_flag", True)
+        found |= dict.fromkeys((*each.opts, *each.secondary_opts), has_value)
+    return found
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -48,3 +62,6 @@ def test_a_command_that_does_not_exist_would_be_noticed() -> None:
     assert unknown_in(["partner", "marry", "acme"]) == "marry"
     assert unknown_in(["journal", "--fellow"]) == "--fellow"
     assert unknown_in(["partner", "invite", "acme", "--again"]) is None
+    assert unknown_in(["--data", "elsewhere", "partner", "list"]) is None
+    assert unknown_in(["--data", "elsewhere", "partner", "marry"]) == "marry"
+    assert unknown_in(["--data=elsewhere", "partner", "marry"]) == "marry"
