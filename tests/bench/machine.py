@@ -41,9 +41,7 @@ def family_seconds(process: int) -> float:
     while found:
         found = {each for each, parent in parents.items() if parent in found} - family
         family |= found
-    return sum(
-        _thread_seconds(thread) for each in family for thread in (PROC / str(each) / "task").glob("[0-9]*")
-    )
+    return sum(_process_seconds(PROC / str(each)) for each in family)
 
 
 def _parent(process: Path) -> int | None:
@@ -53,17 +51,23 @@ def _parent(process: Path) -> int | None:
         return None
 
 
+def _process_seconds(process: Path) -> float:
+    """Exact while no thread has ended; with those that have, as exact as the kernel's books about them."""
+    alive = sum(_thread_seconds(thread) for thread in (process / "task").glob("[0-9]*"))
+    return max(alive, _ticks(process) / os.sysconf("SC_CLK_TCK"))
+
+
 def _thread_seconds(thread: Path) -> float:
     try:
         return int((thread / "schedstat").read_text().split()[0]) / NANOSECONDS
     except FileNotFoundError:
         # A thread that has just ended, or a kernel that does not keep books so exactly.
-        return _thread_ticks(thread) / os.sysconf("SC_CLK_TCK")
+        return _ticks(thread) / os.sysconf("SC_CLK_TCK")
 
 
-def _thread_ticks(thread: Path) -> int:
+def _ticks(process_or_thread: Path) -> int:
     try:
-        user, system = (thread / "stat").read_text().rpartition(")")[2].split()[11:13]
+        user, system = (process_or_thread / "stat").read_text().rpartition(")")[2].split()[11:13]
     except OSError:
         return 0
     return int(user) + int(system)
