@@ -306,17 +306,19 @@ int main(int count, char **given) {
         for (int each = 0; each < connection_count; each++) {
             Connection *connection = &connections[each];
             if (connection->socket < 0 && at < end && at >= connection->open_again) connect_now(connection);
-            if (connection->is_connected && !connection->is_busy && at < end) {
-                if (rate <= 0) begin(connection, at);
-                else if (begun + (int64_t)(scheduled * between) <= at) {
-                    begin(connection, begun + (int64_t)(scheduled * between));
+            if (connection->is_connected && !connection->is_busy) {
+                int64_t due = begun + (int64_t)(scheduled * between);
+                if (rate <= 0) { if (at < end) begin(connection, at); }
+                else if (due <= at && due < end) {
+                    begin(connection, due);
                     scheduled++;
                 }
             }
             busy += connection->is_busy;
         }
-        /* Answers that are under way are waited for, but not for ever. */
-        if (at >= end && (!busy || at >= end + 1000000000LL)) { finished = at; break; }
+        /* What was due is sent, also where this program had no processor then; answers are waited for, not for ever. */
+        int is_owed = rate > 0 && begun + (int64_t)(scheduled * between) < end;
+        if (at >= end && ((!busy && !is_owed) || at >= end + 1000000000LL)) { finished = at; break; }
         int64_t wake = at + 10000000;
         if (rate > 0 && at < end && busy < connection_count) {
             int64_t due = begun + (int64_t)(scheduled * between);
