@@ -82,7 +82,7 @@ class RemoteStart(NamedTuple):
 class _Calls(Protocol):
     """What a charge point says, in the version of its link."""
 
-    async def answer(self, call: Call | Send, relaxed: Collection[Relaxation] = ()) -> Payload:
+    def answer(self, call: Call | Send, relaxed: Collection[Relaxation] = ()) -> Coroutine[Any, Any, Payload]:
         """The payload of the CALLRESULT."""
 
 

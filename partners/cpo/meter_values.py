@@ -29,35 +29,26 @@ _FRACTION = re.compile(r"\.(\d+)")
 _PLAIN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3}|\.\d{6})?Z")
 _DAY_ONLY = re.compile(r"\d{4}-\d\d-\d\d")
 
-#: (measurand, unit as OCPP writes it, or in lower case) → factor to Wh, W, A or per cent.
-_FACTORS: Mapping[tuple[str, str], Decimal] = {
-    ("Energy.Active.Import.Register", "Wh"): Decimal(1),
-    ("Energy.Active.Import.Register", "kWh"): Decimal(1000),
-    ("Energy.Active.Import.Interval", "Wh"): Decimal(1),
-    ("Energy.Active.Import.Interval", "kWh"): Decimal(1000),
-    ("Energy.Active.Import.Interval", ""): Decimal(1),
-    ("Energy.Active.Import.Interval", "wh"): Decimal(1),
-    ("Energy.Active.Import.Interval", "kwh"): Decimal(1000),
-    ("Power.Active.Import", "W"): Decimal(1),
-    ("Current.Import", "A"): Decimal(1),
-    ("Energy.Active.Import.Register", ""): Decimal(1),
-    ("Energy.Active.Import.Register", "wh"): Decimal(1),
-    ("Energy.Active.Import.Register", "kwh"): Decimal(1000),
-    ("Power.Active.Import", ""): Decimal(1),
-    ("Power.Active.Import", "w"): Decimal(1),
-    ("Power.Active.Import", "kw"): Decimal(1000),
-    ("Current.Import", ""): Decimal(1),
-    ("Current.Import", "a"): Decimal(1),
-    ("SoC", ""): Decimal(1),
-    ("SoC", "percent"): Decimal(1),
-}
-
 _REGISTER = "Energy.Active.Import.Register"
 _INTERVAL = "Energy.Active.Import.Interval"
 _POWER = "Power.Active.Import"
 _CURRENT = "Current.Import"
 _CHARGE = "SoC"
-_USED = frozenset({_REGISTER, _INTERVAL, _POWER, _CURRENT, _CHARGE})
+#: measurand → unit as OCPP writes it, or in lower case → factor to Wh, W, A or per cent.
+_OF_ENERGY: Mapping[str, Decimal] = {
+    "Wh": Decimal(1),
+    "kWh": Decimal(1000),
+    "": Decimal(1),
+    "wh": Decimal(1),
+    "kwh": Decimal(1000),
+}
+_FACTORS: Mapping[str, Mapping[str, Decimal]] = {
+    _REGISTER: _OF_ENERGY,
+    _INTERVAL: _OF_ENERGY,
+    _POWER: {"W": Decimal(1), "": Decimal(1), "w": Decimal(1), "kw": Decimal(1000)},
+    _CURRENT: {"A": Decimal(1), "": Decimal(1), "a": Decimal(1)},
+    _CHARGE: {"": Decimal(1), "percent": Decimal(1)},
+}
 _PERIODIC = "Sample.Periodic"
 
 #: Phases whose sum is the whole, best first; a reading without a phase is the whole already.
@@ -131,27 +122,85 @@ def samples(meter_values: Iterable[Mapping[str, Any]]) -> tuple[MeterSample, ...
     Raises:
         NotAnInstant: A timestamp cannot be read.
     """
-    readings: dict[tuple[datetime, str], dict[tuple[str, str], Decimal]] = {}
-    records: dict[tuple[datetime, str], dict[Signed, None]] = {}
+    readings: dict[tuple[datetime, str], _Readings] = {}
     for meter_value in meter_values:
         at = instant(meter_value["timestamp"])
         for sampled in meter_value["sampledValue"]:
-            if _may_be_signed(sampled):
-                signed = told_signed(sampled)
-                key = (at, sampled.get("context", _PERIODIC))
-                if signed is not None:
-                    readings.setdefault(key, {})
-                    records.setdefault(key, {})[signed] = None
+            signed = told_signed(sampled) if _may_be_signed(sampled) else None
             measurand = sampled.get("measurand", _REGISTER)
             # Voltages, frequencies and the like are many, and nobody here uses them.
-            value = _number(sampled, measurand) if measurand in _USED else None
+            factors = _FACTORS.get(measurand)
+            value = None if factors is None else _number(sampled, measurand, factors)
+            if value is None and signed is None:
+                continue
+            key = (at, sampled.get("context", _PERIODIC))
+            told = readings.get(key)
+            if told is None:
+                told = readings[key] = _Readings()
+            if signed is not None:
+                told.signed[signed] = None
             if value is not None:
-                key = (at, sampled.get("context", _PERIODIC))
-                readings.setdefault(key, {})[measurand, sampled.get("phase", "")] = value
-    return tuple(
-        _sample(at, context, measured, tuple(records.get((at, context), ())))
-        for (at, context), measured in sorted(readings.items(), key=lambda reading: reading[0][0])
-    )
+                told.put(measurand, sampled.get("phase", ""), value)
+    if len(readings) == 1:
+        ((key, told),) = readings.items()
+        return (told.sample(*key),)
+    in_order = sorted(readings.items(), key=lambda reading: reading[0][0])
+    return tuple(told.sample(at, context) for (at, context), told in in_order)
+
+
+class _Readings:
+    """What was told of one instant."""
+
+    __slots__ = ("_phases", "_whole", "signed")
+
+    def __init__(self) -> None:
+        self._whole: dict[str, Decimal] = {}
+        #: Those of single phases, where there are any.
+        self._phases: dict[tuple[str, str], Decimal] = {}
+        self.signed: dict[Signed, None] = {}
+
+    def put(self, measurand: str, phase: str, value: Decimal) -> None:
+        """A reading; of those that are told twice the last one counts."""
+        if phase:
+            self._phases[measurand, phase] = value
+        else:
+            self._whole[measurand] = value
+
+    def sample(self, at: datetime, context: str) -> MeterSample:
+        """All of it."""
+        whole = self._whole.get if not self._phases else self._over_all
+        register, signed = whole(_REGISTER), tuple(self.signed)
+        if register is None and signed:
+            register = signed[-1].register_wh
+        return MeterSample(
+            at=at,
+            energy_wh=register,
+            power_w=whole(_POWER),
+            current_a=whole(_CURRENT),
+            soc=whole(_CHARGE),
+            context=context,
+            phase_currents=self._by_phase() if self._phases else (),
+            signed=signed,
+            interval_wh=whole(_INTERVAL),
+        )
+
+    def _over_all(self, measurand: str) -> Decimal | None:
+        """The reading over all phases: as it was given, else the sum of those phases that were."""
+        whole = self._whole.get(measurand)
+        if whole is not None:
+            return whole
+        for phases in _WHOLES:
+            parts = [self._phases[measurand, phase] for phase in phases if (measurand, phase) in self._phases]
+            if parts:
+                return sum(parts, Decimal(0))
+        return None
+
+    def _by_phase(self) -> tuple[Decimal | None, ...]:
+        for phases in _WHOLES:
+            parts = tuple(self._phases.get((_CURRENT, phase)) for phase in phases)
+            if any(part is not None for part in parts):
+                return parts
+        return ()
 
 
 def _may_be_signed(sampled: Mapping[str, Any]) -> bool:
@@ -163,10 +212,10 @@ def _may_be_signed(sampled: Mapping[str, Any]) -> bool:
     )
 
 
-def _number(sampled: Mapping[str, Any], measurand: str) -> Decimal | None:
+def _number(sampled: Mapping[str, Any], measurand: str, factors: Mapping[str, Decimal]) -> Decimal | None:
     """The reading in its normal unit; None if it is none that we use."""
     unit, multiplier = _unit(sampled)
-    factor = _FACTORS.get((measurand, unit)) or _FACTORS.get((measurand, unit.strip().lower()))
+    factor = factors.get(unit) or factors.get(unit.strip().lower())
     if factor is None or sampled.get("format") == "SignedData" or abs(multiplier) > _MOST_DIGITS:
         return None
     if sampled.get("location") in _IN_THE_CAR and measurand != _CHARGE:
@@ -188,42 +237,3 @@ def _unit(sampled: Mapping[str, Any]) -> tuple[str, int]:
         return sampled.get("unit", ""), 0
     told = sampled["unitOfMeasure"]
     return told.get("unit", ""), int(told.get("multiplier", 0))
-
-
-def _sample(
-    at: datetime, context: str, measured: Mapping[tuple[str, str], Decimal], signed: tuple[Signed, ...]
-) -> MeterSample:
-    register = _whole(measured, _REGISTER)
-    if register is None and signed:
-        register = signed[-1].register_wh
-    return MeterSample(
-        at=at,
-        energy_wh=register,
-        power_w=_whole(measured, _POWER),
-        current_a=_whole(measured, _CURRENT),
-        soc=_whole(measured, _CHARGE),
-        context=context,
-        phase_currents=_by_phase(measured),
-        signed=signed,
-        interval_wh=_whole(measured, _INTERVAL),
-    )
-
-
-def _by_phase(measured: Mapping[tuple[str, str], Decimal]) -> tuple[Decimal | None, ...]:
-    for phases in _WHOLES:
-        parts = tuple(measured.get((_CURRENT, phase)) for phase in phases)
-        if any(part is not None for part in parts):
-            return parts
-    return ()
-
-
-def _whole(measured: Mapping[tuple[str, str], Decimal], measurand: str) -> Decimal | None:
-    """The reading over all phases: as it was given, else the sum of those phases that were."""
-    whole = measured.get((measurand, ""))
-    if whole is not None:
-        return whole
-    for phases in _WHOLES:
-        parts = [measured[measurand, phase] for phase in phases if (measurand, phase) in measured]
-        if parts:
-            return sum(parts, Decimal(0))
-    return None

@@ -1,6 +1,6 @@
 """What a charge point says in OCPP 1.6, told on as events, and the answer it gets."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -47,7 +47,7 @@ class ChargePointCalls:
     reception: Reception = field(default_factory=OpenHouse)
     boot_again_after: timedelta = timedelta(seconds=30)
 
-    async def answer(self, call: Call | Send, relaxed: Collection[Relaxation] = ()) -> Payload:
+    def answer(self, call: Call | Send, relaxed: Collection[Relaxation] = ()) -> Coroutine[Any, Any, Payload]:
         """The payload of the CALLRESULT.
 
         Raises:
@@ -56,7 +56,7 @@ class ChargePointCalls:
         """
         if not self.reception.may_say(self.charge_point, call.action):
             raise CallRefused(ErrorCode.SECURITY_ERROR, "only chargers that are accepted may say that")
-        return await ROUTER.answer(self, call, relaxed)
+        return ROUTER.answer(self, call, relaxed)
 
 
 async def _boot_notification(station: ChargePointCalls, payload: Payload) -> Payload:

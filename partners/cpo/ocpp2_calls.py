@@ -1,6 +1,6 @@
 """What a station says in OCPP 2.0.1 or 2.1, told on as events, and the answer it gets."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -81,7 +81,7 @@ class StationCalls:
     reception: Reception = field(default_factory=OpenHouse)
     boot_again_after: timedelta = timedelta(seconds=30)
 
-    async def answer(self, call: Call | Send, relaxed: Collection[Relaxation] = ()) -> Payload:
+    def answer(self, call: Call | Send, relaxed: Collection[Relaxation] = ()) -> Coroutine[Any, Any, Payload]:
         """The payload of the CALLRESULT.
 
         Raises:
@@ -90,7 +90,7 @@ class StationCalls:
         """
         if not self.reception.may_say(self.charge_point, call.action):
             raise CallRefused(ErrorCode.SECURITY_ERROR, "only stations that are accepted may say that")
-        return await ROUTERS[self.version].answer(self, call, relaxed)
+        return ROUTERS[self.version].answer(self, call, relaxed)
 
 
 async def _boot_notification(station: StationCalls, payload: Payload) -> Payload:
