@@ -8,6 +8,8 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 DEFAULT_PATIENCE = timedelta(seconds=10)
+#: Seconds.
+_MOMENT = 0.01
 
 
 class Changes:
@@ -15,11 +17,23 @@ class Changes:
 
     def __init__(self) -> None:
         self._next = asyncio.Event()
+        self._is_coming = False
 
     def announce(self) -> None:
         """Let everybody who waits look again."""
+        self._is_coming = False
         self._next.set()
         self._next = asyncio.Event()
+
+    def soon(self) -> None:
+        """The same within a moment, once for all that changes until then: where changes are very many."""
+        if not self._is_coming:
+            self._is_coming = True
+            asyncio.get_running_loop().call_later(_MOMENT, self._announce_what_came)
+
+    def _announce_what_came(self) -> None:
+        if self._is_coming:
+            self.announce()
 
     async def until(
         self, predicate: Callable[[], Found | None], patience: timedelta | None = DEFAULT_PATIENCE

@@ -153,7 +153,7 @@ class ChargingLog:
         self._database = database
         database.define(TABLES)
         # What is asked for with every message: the state of connectors, and what is under way.
-        self._connectors: dict[Plug, ConnectorState] = {}
+        self._connectors: dict[Plug, ConnectorState | None] = {}
         self._open: dict[str, list[Charging]] = {}
         self._latest: dict[int, StateChange] = {}
         #: The register that each connector told last, in a transaction or not.
@@ -216,9 +216,11 @@ class ChargingLog:
         if plug in self._connectors:
             return self._connectors[plug]
         row = self._database.row("SELECT * FROM connector WHERE charge_point = ? AND number = ?", plug)
-        if row is None:
-            return None
-        state = ConnectorState(plug, ConnectorStatus(row["status"]), row["error_code"], _moment(row["at"]))
+        state = None
+        if row is not None:
+            state = ConnectorState(
+                plug, ConnectorStatus(row["status"]), row["error_code"], _moment(row["at"])
+            )
         self._connectors[plug] = state
         return state
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from urllib.parse import quote
 
 import typer
+import uvloop
 
 from partners.cpo import screens
 from partners.cpo.app import CpoNode
@@ -173,7 +174,7 @@ def serve(config: Annotated[Path, typer.Argument(help="The TOML file with the no
             say(f"Charge points  {node.ocpp_url}/IDENTITY")
             say(f"Commands       ocpi-node cpo chargers --node {node.admin_url} --key {node.admin_key}")
 
-        asyncio.run(serve_until_stopped(node, _nothing_more, said))
+        uvloop.run(serve_until_stopped(node, _nothing_more, said))
 
 
 commands.listing("chargers", screens.chargers, "The charge points, and how their connectors are.")

@@ -99,9 +99,7 @@ class Configuration:
 
     def wiring(self, charge_point: str) -> Wiring:
         """What an OCPP 2.x station calls its connectors."""
-        places = sorted(
-            (plug.number, place) for plug, place in self.places.items() if plug[0] == charge_point
-        )
+        places = sorted((plug.number, place) for plug, place in self.at(charge_point).items())
         by_evse: dict[tuple[str, str], list[int]] = {}
         for number, place in places:
             by_evse.setdefault(place[:2], []).append(number)

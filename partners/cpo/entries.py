@@ -102,6 +102,9 @@ class Entries:
 
     def owe(self, *emsps: Party | None) -> None:
         """What was stored becomes known."""
+        if not any(emsps):  # it may be one of very many things that chargers say
+            self.changes.soon()
+            return
         for emsp in emsps:
             if emsp is not None:
                 self.handover.owe(emsp)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from hub.ocpi.timestamps import Clock
 from partners.cpo import calls_alike as alike

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 _SHARE: Final = 0.05
 #: Seconds that may be saved up, so that a quiet node does everything at once.
 _SAVED_UP: Final = 0.5
+#: Of them, for what is worked out before the answer: when all stations measure at once nobody waits longer.
+_AT_ONCE: Final = 0.03
 
 
 class Reckoning:
@@ -61,7 +63,7 @@ class Reckoning:
 
     def soon(self, charging: Charging) -> None:
         """Something was told of a transaction that goes on."""
-        if not self._waiting and self._has_time():
+        if not self._waiting and self._has_time() and self._credit > _SAVED_UP - _AT_ONCE:
             self._work_out(charging.id)
             return
         self._waiting[charging.id] = None

@@ -3,7 +3,19 @@
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from tests.bench import elsewhere, fan_out, faults, lists, memory, pricing, pulling, relay, restart, storing
+from tests.bench import (
+    elsewhere,
+    fan_out,
+    faults,
+    lists,
+    memory,
+    ocpp,
+    pricing,
+    pulling,
+    relay,
+    restart,
+    storing,
+)
 from tests.bench.results import Findings
 from tests.bench.scale import Scale
 
@@ -21,4 +33,5 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "restart": restart.measure,
     "memory": memory.measure,
     "pricing": pricing.measure,
+    "ocpp": ocpp.measure,
 }

@@ -45,6 +45,11 @@ class Scale:
     workers: tuple[int, ...]
     #: CDRs that are priced for each figure.
     cdrs: int
+    #: OCPP: stations that talk and what they say together, idle links, stations that come back at once.
+    talking: int
+    messages: int
+    idle: int
+    returning: int
 
 
 FULL = Scale(
@@ -72,6 +77,10 @@ FULL = Scale(
     memory_steps=6,
     workers=(1, 2),
     cdrs=2_000,
+    talking=500,
+    messages=50_000,
+    idle=10_000,
+    returning=2_000,
 )
 QUICK = Scale(
     "quick",
@@ -98,6 +107,10 @@ QUICK = Scale(
     memory_steps=3,
     workers=(1, 2),
     cdrs=500,
+    talking=200,
+    messages=10_000,
+    idle=2_000,
+    returning=500,
 )
 #: For the test that everything runs; its figures mean nothing.
 TINY = Scale(
@@ -125,4 +138,8 @@ TINY = Scale(
     memory_steps=2,
     workers=(1,),
     cdrs=25,
+    talking=4,
+    messages=40,
+    idle=4,
+    returning=4,
 )

@@ -111,7 +111,8 @@ class ChargerBook:
         """What it says that it is."""
         account = self._of(charger, Standing.PENDING)
         if (account.vendor, account.model) != (vendor, model):
-            self._put(account._replace(vendor=vendor, model=model))
+            with self._database.grouped():  # with the boot, which waits until it is on disk
+                self._put(account._replace(vendor=vendor, model=model))
 
     def onboarded(self, charger: str, findings: Iterable[str], at: str) -> None:
         """Onboarding is over."""
