@@ -2,15 +2,16 @@
 
 Nearly all that a message makes is freed by counting references. What is left to the collector are circles, of
 which a link leaves some when it ends. A look at everything takes a tenth of a second or more with ten
-thousand links, and for that time nobody is answered; so it is done seldom: once for some 18,000 links that
+thousand links, and for that time nobody is answered; so it is done seldom: once for some 30,000 links that
 came. What is there from the start is never looked at again.
 """
 
 import gc
 from typing import Final
 
-#: Young objects are looked at when there are 20,000 more; those that stay, ten and a hundred times as seldom.
-_THRESHOLDS: Final = (20_000, 10, 10)
+#: Young objects are looked at when there are 5,000 more, those that stayed at 25,000: quickly done.
+#: All are looked at a hundred times as seldom.
+_THRESHOLDS: Final = (5_000, 5, 100)
 
 
 def settle() -> None:

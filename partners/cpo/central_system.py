@@ -44,6 +44,7 @@ from partners.ocpp.link import (
 from partners.ocpp.opening import Opening
 from partners.ocpp.opening import Refused as HandshakeRefused
 from partners.ocpp.payloads import Relaxation
+from partners.ocpp.turns import Turns
 from partners.ocpp.versions import Version, chosen
 from partners.ocpp.websocket import WebSocket
 from partners.ocpp.websocket_frames import GOING_AWAY, NORMAL, POLICY_VIOLATION, PROTOCOL_ERROR
@@ -187,6 +188,7 @@ class CentralSystem:
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closing = False
+        self._turns = Turns()
 
     async def open(self) -> None:
         """Be ready for charge points, which come by `link`."""
@@ -415,6 +417,7 @@ class CentralSystem:
 
     async def _receive(self, socket: WebSocket, opening: Opening) -> None:
         try:
+            await self._turns.mine()
             charge_point, version, key = await self._admitted(socket, opening)
             if version is None:
                 _refuse_for_its_subprotocol(socket, key)
@@ -506,7 +509,9 @@ class CentralSystem:
             self._noted(charge_point, what)
 
         relaxed = self._relaxed(charge_point)
-        return OcppLink(charge_point, version, socket, answer, self._new_message_id, relaxed, noted)
+        return OcppLink(
+            charge_point, version, socket, answer, self._new_message_id, relaxed, noted, self._turns
+        )
 
     async def _serve(self, station: _Station, link: OcppLink) -> None:
         charge_point = station.charge_point
@@ -523,6 +528,7 @@ class CentralSystem:
                 await link.serve()
                 settling.cancel()
         finally:
+            await self._turns.mine()
             # A link that was replaced says nothing when it goes: the charge point is still there.
             if station.link is link:
                 station.link = None

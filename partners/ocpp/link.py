@@ -16,6 +16,7 @@ from partners.ocpp.beginning import begin
 from partners.ocpp.errors import CallRefused, ErrorCode, meant
 from partners.ocpp.frames import Call, CallError, CallResult, CallResultError, MalformedCall, Send
 from partners.ocpp.payloads import Relaxation, check_call, check_result
+from partners.ocpp.turns import Turns
 from partners.ocpp.versions import Version
 
 _log = logging.getLogger(__name__)
@@ -27,7 +28,9 @@ LARGEST_FRAME: Final = 128 * 1024
 #: CALLs that wait for their turn; more are not read until there is room.
 _MOST_WAITING: Final = 100
 #: What is said often, and answered without asking anybody else first.
-_ANSWERED_AT_ONCE: Final = frozenset({"Heartbeat", "StatusNotification", "MeterValues", "TransactionEvent"})
+_ANSWERED_AT_ONCE: Final = frozenset(
+    {"BootNotification", "Heartbeat", "StatusNotification", "MeterValues", "TransactionEvent"}
+)
 
 
 class Unanswered(Exception):
@@ -100,11 +103,13 @@ class OcppLink:
         "_inbox",
         "_is_answering",
         "_is_held",
+        "_is_queued",
         "_lost",
         "_new_message_id",
         "_noted",
         "_one_at_a_time",
         "_socket",
+        "_turns",
         "relaxed",
         "station",
         "version",
@@ -119,6 +124,7 @@ class OcppLink:
         new_message_id: Callable[[], str],
         relaxed: Collection[Relaxation] = (),
         noted: Callable[[str], None] = lambda _: None,
+        turns: Turns | None = None,
     ) -> None:
         self.station = station
         self.version = version
@@ -132,6 +138,9 @@ class OcppLink:
         #: Somebody waits until all is worked off.
         self._at_rest: asyncio.Future[None] | None = None
         self._is_held = False
+        #: There was no time in this turn of the event loop.
+        self._turns = turns or Turns()
+        self._is_queued = False
         self._asked: tuple[str, asyncio.Future[CallResult | CallError]] | None = None
         self._one_at_a_time = asyncio.Lock()
         self._group: asyncio.TaskGroup | None = None
@@ -253,7 +262,7 @@ class OcppLink:
     def _put(self, call: Call | Send) -> None:
         """Let a CALL be answered, after those before it."""
         self._inbox.append(call)
-        if self._is_answering:
+        if self._is_answering or self._is_queued:
             if len(self._inbox) >= _MOST_WAITING and not self._is_held:
                 self._is_held = True
                 self._socket.hold(back=True)
@@ -262,17 +271,36 @@ class OcppLink:
 
     def _answer_next(self) -> None:
         while self._inbox and not self._is_answering and self._group is not None:
-            call = self._inbox.pop(0)
-            if self._is_held and len(self._inbox) < _MOST_WAITING:
-                self._is_held = False
-                self._socket.hold(back=False)
-            self._is_answering = True
-            if call.action in _ANSWERED_AT_ONCE:
-                begin(self._answered(call), self._say, self._say_and_go_on, self._group.create_task)
-            else:
-                self._group.create_task(self._answer_later(call))
-        if self._at_rest is not None and not self._is_answering and not self._at_rest.done():
-            self._at_rest.set_result(None)
+            if self._is_queued:
+                return
+            if not self._turns.is_mine():
+                self._is_queued = True
+                self._turns.later(self._my_turn)
+                return
+            self._answer_one(self._group)
+        self._rest()
+
+    def _my_turn(self) -> None:
+        self._is_queued = False
+        if self._inbox and not self._is_answering and self._group is not None:
+            self._answer_one(self._group)
+        self._answer_next()
+
+    def _rest(self) -> None:
+        at_rest = self._at_rest
+        if at_rest is not None and not self._is_answering and not self._inbox and not at_rest.done():
+            at_rest.set_result(None)
+
+    def _answer_one(self, group: asyncio.TaskGroup) -> None:
+        call = self._inbox.pop(0)
+        if self._is_held and len(self._inbox) < _MOST_WAITING:
+            self._is_held = False
+            self._socket.hold(back=False)
+        self._is_answering = True
+        if call.action in _ANSWERED_AT_ONCE:
+            begin(self._answered(call), self._say, self._say_and_go_on, group.create_task)
+        else:
+            group.create_task(self._answer_later(call))
 
     async def _answer_later(self, call: Call | Send) -> None:
         self._say_and_go_on(await self._answered(call))
@@ -280,7 +308,7 @@ class OcppLink:
     async def _work_off(self) -> None:
         """Return when everything that was received is answered."""
         self._answer_next()
-        if self._is_answering:
+        if self._is_answering or self._inbox:
             self._at_rest = asyncio.get_running_loop().create_future()
             await self._at_rest
 
