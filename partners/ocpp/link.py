@@ -28,9 +28,7 @@ LARGEST_FRAME: Final = 128 * 1024
 #: CALLs that wait for their turn; more are not read until there is room.
 _MOST_WAITING: Final = 100
 #: What is said often, and answered without asking anybody else first.
-_ANSWERED_AT_ONCE: Final = frozenset(
-    {"BootNotification", "Heartbeat", "StatusNotification", "MeterValues", "TransactionEvent"}
-)
+_ANSWERED_AT_ONCE: Final = frozenset({"Heartbeat", "StatusNotification", "MeterValues", "TransactionEvent"})
 
 
 class Unanswered(Exception):
@@ -303,6 +301,7 @@ class OcppLink:
             group.create_task(self._answer_later(call))
 
     async def _answer_later(self, call: Call | Send) -> None:
+        await self._turns.mine()
         self._say_and_go_on(await self._answered(call))
 
     async def _work_off(self) -> None:
