@@ -171,6 +171,7 @@ async def test_a_partner_that_cannot_be_reached_is_offline_for_the_others_until_
 ) -> None:
     """HCI-03, HCI-12, HCI-15: found by a relayed request; then nobody tries; a call of its own ends it."""
     url = world.url("locations", "SENDER", "/LOC1")
+    await world.cpo.receives("PUT", "/receiver/hubclientinfo/NL/TNM")  # nothing else is on its way to it
     await world.cpo.go_away()
     await world.emsp.call("GET", url, to=CPO, sender=EMSP)
     await world.emsp.call("GET", url, to=CPO, sender=EMSP)
