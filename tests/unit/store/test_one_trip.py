@@ -100,13 +100,19 @@ async def test_more_rows_than_go_in_one_trip_come_all_the_same(engine: AsyncEngi
         assert [row.name async for row in streamed] == names
 
 
-@pytest.mark.parametrize("steps", range(24))
-def test_who_is_cancelled_while_a_connection_is_made_leaves_nothing_behind(
-    tmp_path: Path, steps: int
-) -> None:
+def test_who_is_cancelled_while_a_connection_is_made_leaves_nothing_behind(tmp_path: Path) -> None:
     threads = set(threading.enumerate())
+    for steps in range(24):
+        _cancelled_after(steps, tmp_path)
+    gc.collect()
+    for each in set(threading.enumerate()) - threads:
+        each.join(5)
+        assert not each.is_alive()
+
+
+def _cancelled_after(steps: int, folder: Path) -> None:
     loop = asyncio.new_event_loop()
-    engine = Sqlite().engine(make_url(f"sqlite+aiosqlite:///{tmp_path}/one.db"))
+    engine = Sqlite().engine(make_url(f"sqlite+aiosqlite:///{folder}/one.db"))
     asking = loop.create_task(_asked(engine))
     for _ in range(steps):
         loop.run_until_complete(asyncio.sleep(0))
@@ -116,11 +122,6 @@ def test_who_is_cancelled_while_a_connection_is_made_leaves_nothing_behind(
         loop.run_until_complete(asking)
     loop.run_until_complete(engine.dispose())
     loop.close()
-    del asking, engine
-    gc.collect()
-    for each in set(threading.enumerate()) - threads:
-        each.join(5)
-        assert not each.is_alive()
 
 
 async def _asked(engine: AsyncEngine) -> int:
