@@ -176,6 +176,9 @@ class Server:
         with suppress(BrokenPipeError):
             self._say("\n")
         self._process.wait(30)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 # The stations, as lean as can be: they measure the CPO, not themselves.
