@@ -1,8 +1,9 @@
 """A request like one before is replayed: what arrives, comes back and is written down stays the same."""
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,12 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from hub.directory.directory import BadBodies
+from hub.ocpi.party import Party
+from hub.settings import PolicyMode
 from hub.store.journal import JournalEntry
 from schemas import exact_json
+from tests.fixtures.clocks import RunningClock
 from tests.fixtures.lists import listed_soon
 from tests.fixtures.recorder import Answered, Fault, Recorder, Reply
 from tests.fixtures.roaming import CPO, EMSP, LOCATION, Roaming, roaming, settings
@@ -195,6 +200,99 @@ async def test_a_way_ends_with_what_it_was_decided_by(world: Roaming) -> None:
     await known(world)
     await world.hub.platforms.suspend("emsp")
     assert (await push(world)).code == 4003
+
+
+async def pushed_after(world: Roaming, change: Awaitable[object]) -> Answered:
+    """What a PUT is answered right after a change, where the same was replayed right before."""
+    await known(world)
+    await change
+    before, count = await replayed(world), len(world.emsp.received)
+    answer = await push(world)
+    assert await replayed(world) == before
+    assert (len(world.emsp.received) > count) == (answer.code == 1000)
+    return answer
+
+
+@pytest.mark.holds("RT-13", by="hub")
+async def test_who_has_an_agreement_no_more_is_refused_at_once_though_the_way_is_known(
+    tmp_path: Path,
+) -> None:
+    """RT-13: signed, ended, and signed again."""
+    given = replace(settings(tmp_path, PolicyMode.AGREEMENTS), fast_path=True)
+    parties = Party.parse(CPO), Party.parse(EMSP)
+    async with roaming(tmp_path, given) as world:
+        assert (await push(world)).code == 4001
+        signed = await world.hub.signing.sign(parties)
+        assert (await pushed_after(world, world.hub.signing.end(signed.id))).code == 4001
+        others = await world.hub.signing.sign(parties, ["tariffs"])
+        assert (await push(world)).code == 4001
+        await world.hub.signing.end(others.id)
+        await world.hub.signing.sign(parties, ["locations"])
+        await known(world)
+
+
+@pytest.mark.holds("RT-13", by="hub")
+async def test_an_agreement_that_is_over_by_the_clock_lets_nothing_through_on_a_way_that_is_known(
+    tmp_path: Path,
+) -> None:
+    """RT-13: nobody has to notice that the hour has come."""
+    given = replace(settings(tmp_path, PolicyMode.AGREEMENTS), fast_path=True)
+    clock = RunningClock()
+    async with roaming(tmp_path, given, clock=clock) as world:
+        until = clock() + timedelta(hours=1)
+        await world.hub.signing.sign((Party.parse(CPO), Party.parse(EMSP)), until=until)
+        await known(world)
+        clock.is_set(hours=1)
+        count = len(world.emsp.received)
+        assert (await push(world)).code == 4001
+        assert len(world.emsp.received) == count
+
+
+@pytest.mark.holds("CR-11", by="hub")
+async def test_a_token_that_was_replaced_opens_no_way_that_is_known(world: Roaming) -> None:
+    """CR-11: the caller's own, once it has shown the new one; and the receiver gets its new one at once."""
+    before = world.cpo.outbound_token
+    answer = await pushed_after(world, world.cpo.update())
+    assert answer.code == 1000
+    await known(world)
+    url = world.url("locations", "RECEIVER", "/BE/BEC/LOC1")
+    refused = await world.cpo.call("PUT", url, LOCATION, to=EMSP, sender=CPO, token=before)
+    assert refused.status == 401
+    old = set(world.emsp.accepted_tokens)
+    assert (await pushed_after(world, world.emsp.update())).code == 1000
+    assert world.emsp.received[-1].token not in old
+
+
+@pytest.mark.holds("CR-13", by="hub")
+async def test_who_has_left_is_not_reached_on_a_way_that_is_known(world: Roaming) -> None:
+    """CR-13: DELETE of credentials by the receiver, and then by the sender."""
+    url = world.emsp.far_end["credentials", "SENDER"]
+    assert (await pushed_after(world, world.emsp.call("DELETE", url))).code == 4003
+    token = world.cpo.outbound_token
+    assert (await world.cpo.call("DELETE", url)).code == 1000
+    url = world.url("locations", "RECEIVER", "/BE/BEC/LOC1")
+    answer = await world.cpo.call("PUT", url, LOCATION, to=EMSP, sender=CPO, token=token)
+    assert answer.status == 401
+
+
+async def test_who_wants_no_wrong_bodies_gets_none_on_a_way_that_is_known(world: Roaming) -> None:
+    await known(world)
+    await world.hub.platforms.arrange("emsp", bad_bodies=BadBodies.REFUSE)
+    count = len(world.emsp.received)
+    body = exact_json.encode(LOCATION | {"city": 7})
+    answer = await push(world, tail="/BE/BEC/LOC1", body=body)
+    assert answer.code == 2001
+    assert len(world.emsp.received) == count
+
+
+@pytest.mark.holds("CR-10", by="hub")
+async def test_who_has_moved_is_asked_where_it_is_now(world: Roaming) -> None:
+    """CR-10: a PUT of credentials with endpoints elsewhere."""
+    await known(world)
+    await world.emsp.go_away()
+    await world.emsp.come_back(elsewhere=True)
+    await world.emsp.update()
+    assert (await push(world)).code == 1000
 
 
 @pytest.mark.holds("RT-25", by="hub")
