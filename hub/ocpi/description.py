@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from hub.ocpi.errors import MethodNotAllowed, NotFound
+from hub.ocpi.errors import InvalidParameters, MethodNotAllowed, NotFound
 from schemas.v2_2_1 import InterfaceRole, Role
 from schemas.wire_object import WireObject
 
@@ -172,6 +172,7 @@ class Module:
 
         Raises:
             NotFound: the module has no such path.
+            InvalidParameters: a parameter holds what no text of a database can (TR-13).
             MethodNotAllowed: the path has no such method (TR-40).
         """
         segments = tuple(segment for segment in tail.split("/") if segment)
@@ -181,6 +182,7 @@ class Module:
             if parameters is None:
                 continue
             if operation.method == method:
+                _check_text(parameters)
                 return Match(operation, parameters)
             allowed.append(operation.method)
         where = f"{self.id}, {interface.lower()} interface"
@@ -190,6 +192,12 @@ class Module:
         raise MethodNotAllowed(
             f"{where}: this path has {methods}, not {method}", headers=(("Allow", methods),)
         )
+
+
+def _check_text(parameters: dict[str, str]) -> None:
+    for name, value in parameters.items():
+        if "\x00" in value:
+            raise InvalidParameters(f"{name} in the URL: the character U+0000 is not allowed")
 
 
 class Match(NamedTuple):

@@ -30,6 +30,8 @@ _AGAIN = Backoff(timedelta(seconds=0.2), timedelta(seconds=5))
 _ANYTHING = text("SELECT 1")
 #: The first two digits of the codes of PostgreSQL for a full disk, no memory, too many connections.
 _INSUFFICIENT_RESOURCES = "53"
+#: … and the one for bytes that are no text: `character_not_in_repertoire`.
+_NOT_A_CHARACTER = "22021"
 
 log = logging.getLogger(__name__)
 
@@ -136,6 +138,11 @@ def is_without_means(error: BaseException) -> bool:
     # SQLite says so by the kind of its error, PostgreSQL by a class of codes.
     is_said_by_code = str(getattr(error.orig, "sqlstate", "")).startswith(_INSUFFICIENT_RESOURCES)
     return isinstance(error, OperationalError) or is_said_by_code
+
+
+def is_not_text(error: BaseException) -> bool:
+    """Whether a statement failed because a text holds what no text of PostgreSQL can: U+0000."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _NOT_A_CHARACTER
 
 
 @asynccontextmanager

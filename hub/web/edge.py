@@ -18,6 +18,7 @@ from hub.ocpi.errors import (
     BodyTooLarge,
     ClientError,
     InternalError,
+    InvalidParameters,
     MethodNotAllowed,
     NotFound,
     OcpiError,
@@ -26,7 +27,7 @@ from hub.ocpi.errors import (
 from hub.ocpi.headers import NO_ROUTING, MessageIds, Routing, read_ids
 from hub.ocpi.message import Look, Reply
 from hub.ocpi.timestamps import Clock
-from hub.store.database import is_away, is_without_means
+from hub.store.database import is_away, is_not_text, is_without_means
 from hub.store.journal import Direction, JournalEntry, Purpose
 from hub.web.conversion import response
 from hub.web.looking import Looking
@@ -121,6 +122,8 @@ def surprise(error: Exception, passage: Passage) -> OcpiError:
     if is_without_means(error):
         log.error("correlation id %s: the database cannot write", correlation_id, exc_info=error)
         return ServerError("it could not be stored")
+    if is_not_text(error):
+        return InvalidParameters("the character U+0000 cannot be part of an id")
     log.error("failed to answer correlation id %s", correlation_id, exc_info=error)
     return InternalError()
 

@@ -4,11 +4,12 @@ import asyncio
 import base64
 import gzip
 import logging
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.fixtures.recorder import Fault, Recorder, Reply, from_json
+from tests.fixtures.recorder import Fault, Recorder, Reply, from_json, to_json
 from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, PATIENCE, TOKEN, Roaming, joined
 
 LATER = "2026-01-01T12:00:00Z"
@@ -409,3 +410,45 @@ async def sent(world: Roaming, text: bytes) -> bytes:
             return answer + await reader.readexactly(int(length))
     finally:
         writer.close()
+
+
+NO_TEXT = "\x00"
+
+
+@pytest.mark.parametrize(
+    ("role", "method", "module", "tail", "body"),
+    [
+        ("emsp", "GET", "locations", "/%00", None),
+        ("emsp", "GET", "tokens", "/NL/TNM/a%00b", None),
+        ("emsp", "POST", "commands", "/STOP_SESSION", {"session_id": NO_TEXT, "response_url": "OWN"}),
+        (
+            "emsp",
+            "POST",
+            "commands",
+            "/START_SESSION",
+            {"location_id": NO_TEXT, "token": TOKEN, "response_url": "OWN"},
+        ),
+        ("cpo", "POST", "tokens", "/%00/authorize", None),
+        ("cpo", "POST", "cdrs", "", {"id": "C1", "cdr_token": {"uid": NO_TEXT}}),
+        ("cpo", "DELETE", "tariffs", "/BE/BEC/%00", None),
+        ("cpo", "PUT", "locations", "/BE/BEC/%00", LOCATION),
+    ],
+)
+@pytest.mark.parametrize("to", [HUB, None])
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_id_that_no_database_can_hold_is_the_askers_mistake(
+    standing_world: Roaming, role: str, method: str, module: str, tail: str, body: Any, to: str | None
+) -> None:
+    """TR-13: PostgreSQL has no text with U+0000; whoever asks for one is not told of a failure of ours."""
+    partner = getattr(standing_world, role)
+    if body is not None and body.get("response_url"):
+        body = body | {"response_url": f"{partner.url}/callbacks/1"}
+    answer = await partner.call(
+        method,
+        standing_world.url(module, "SENDER" if method == "GET" or module == "tokens" else "RECEIVER", tail),
+        body=b"" if body is None else to_json(body),
+        to=to,
+        sender=CPO if role == "cpo" else EMSP,
+    )
+    assert 200 <= answer.status < 500
+    assert answer.code // 1000 != 3

@@ -18,7 +18,7 @@ from hub.http.client import HttpTransport
 from hub.http.upstream.answer_sink import UNREAD, RawHeader
 from hub.http.upstream.decoding import decoded
 from hub.http.upstream.header_text import header_texts
-from hub.ocpi.errors import InternalError, OcpiError
+from hub.ocpi.errors import OcpiError
 from hub.ocpi.headers import Routing
 from hub.ocpi.message import Reply
 from hub.ocpi.timestamps import Clock
@@ -28,7 +28,7 @@ from hub.relay.exchange import Exchange
 from hub.relay.forward import leads_past, onward_to
 from hub.relay.leg import REDIRECTS, UNAUTHORIZED, Legs
 from hub.routing.destination import Direct
-from hub.web.edge import Passage, entry, refusal
+from hub.web.edge import Passage, entry, refusal, surprise
 from hub.web.fast.answers import answer_bytes
 from hub.web.looking import Looking
 from hub.web.routes import is_push
@@ -247,8 +247,7 @@ class Crossing:
         self._close_leg()
         if not isinstance(error, OcpiError):
             # The edge where nothing may escape: the caller gets an envelope, the operator the trace.
-            log.error("failed to answer correlation id %s", self._passage.ids.correlation_id, exc_info=error)
-            error = InternalError()
+            error = surprise(error, self._passage)
         reply = refusal(error, self._parts.clock(), self._passage)
         self._answer(reply)
         self._write_down(reply)

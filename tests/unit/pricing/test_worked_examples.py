@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from hub.pricing import Amount, Kind, Level, Line, half_up
+from hub.pricing.exact import figures
 from schemas.v2_2_1.tariffs import Tariff
 from tests.unit.pricing.in_few_words import (
     MONDAY,
@@ -174,69 +175,69 @@ def rounded_to_four(amount: Amount) -> Amount:
 #: the amount without VAT. Where the specification breaks its sum down, these are its lines.
 BREAKDOWNS = {
     "0.25 per kWh": ["ENERGY 20 at 0.25 is 5"],
-    "0.25 per kWh and a start fee": ["FIXED 1 at 0.50 is 0.5", "ENERGY 20 at 0.25 is 5"],
+    "0.25 per kWh and a start fee": ["FIXED 1 at 0.5 is 0.5", "ENERGY 20 at 0.25 is 5"],
     "more than the minimum": ["ENERGY 20 at 0.25 is 5"],
     "less than the minimum": ["ENERGY 1.9 at 0.25 is 0.475", "MIN_PRICE 0.025"],
     "parking in quarters of an hour": [
-        "FIXED 1 at 0.50 is 0.5",
+        "FIXED 1 at 0.5 is 0.5",
         "ENERGY 20 at 0.25 is 5",
-        "PARKING 45 at 2.00 is 1.5",
+        "PARKING 45 at 2 is 1.5",
     ],
-    "more than the maximum": ["FIXED 1 at 0.50 is 0.5", "ENERGY 50 at 0.25 is 12.5", "MAX_PRICE -3"],
-    "less than the maximum": ["FIXED 1 at 0.50 is 0.5", "ENERGY 30 at 0.25 is 7.5"],
-    "2 per hour": ["TIME 150 at 2.00 is 5"],
-    "3 per hour, then 5 for parking": ["TIME 150 at 3.00 is 7.5", "PARKING 45 at 5.00 is 3.75"],
-    "5.2 % VAT": ["TIME 150 at 1.90 is 4.75"],
-    "energy by 100 Wh": ["FIXED 1 at 0.50 is 0.5", "ENERGY 20.5 at 0.25 is 5.125"],
+    "more than the maximum": ["FIXED 1 at 0.5 is 0.5", "ENERGY 50 at 0.25 is 12.5", "MAX_PRICE -3"],
+    "less than the maximum": ["FIXED 1 at 0.5 is 0.5", "ENERGY 30 at 0.25 is 7.5"],
+    "2 per hour": ["TIME 150 at 2 is 5"],
+    "3 per hour, then 5 for parking": ["TIME 150 at 3 is 7.5", "PARKING 45 at 5 is 3.75"],
+    "5.2 % VAT": ["TIME 150 at 1.9 is 4.75"],
+    "energy by 100 Wh": ["FIXED 1 at 0.5 is 0.5", "ENERGY 20.5 at 0.25 is 5.125"],
     "slow on a Monday, then parking": [
-        "FIXED 1 at 2.50 is 2.5",
-        "TIME 165 at 1.00 is 2.75",
-        "PARKING 45 at 5.00 is 3.75",
+        "FIXED 1 at 2.5 is 2.5",
+        "TIME 165 at 1 is 2.75",
+        "PARKING 45 at 5 is 3.75",
     ],
     "fast on a Saturday, then parking: 1.25 an hour, not the 1.20 of the specification's sum": [
-        "FIXED 1 at 2.50 is 2.5",
+        "FIXED 1 at 2.5 is 2.5",
         "TIME 114 at 1.25 is 2.375",
-        "PARKING 75 at 6.00 is 7.5",
+        "PARKING 75 at 6 is 7.5",
     ],
     "reserved by the minute": [
-        "RESERVATION 15 at 5.00 is 1.25",
-        "FIXED 1 at 0.50 is 0.5",
+        "RESERVATION 15 at 5 is 1.25",
+        "FIXED 1 at 0.5 is 0.5",
         "ENERGY 20 at 0.25 is 5",
     ],
     "reserved with a fee": [
-        "RESERVATION 1 at 2.00 is 2",
-        "RESERVATION 15 at 5.00 is 1.25",
-        "FIXED 1 at 0.50 is 0.5",
+        "RESERVATION 1 at 2 is 2",
+        "RESERVATION 15 at 5 is 1.25",
+        "FIXED 1 at 0.5 is 0.5",
         "ENERGY 20 at 0.25 is 5",
     ],
     "came in time: no expiry fee": [
-        "RESERVATION 30 at 2.00 is 1",
-        "FIXED 1 at 0.50 is 0.5",
+        "RESERVATION 30 at 2 is 1",
+        "FIXED 1 at 0.5 is 0.5",
         "ENERGY 20 at 0.25 is 5",
     ],
-    "did not come: an expiry fee": ["RESERVATION 60 at 2.00 is 2", "RESERVATION 1 at 4.00 is 4"],
+    "did not come: an expiry fee": ["RESERVATION 60 at 2 is 2", "RESERVATION 1 at 4 is 4"],
     "came in time: the lower rate": [
-        "RESERVATION 30 at 3.00 is 1.5",
-        "FIXED 1 at 0.50 is 0.5",
+        "RESERVATION 30 at 3 is 1.5",
+        "FIXED 1 at 0.5 is 0.5",
         "ENERGY 20 at 0.25 is 5",
     ],
-    "did not come: the higher rate": ["RESERVATION 90 at 6.00 is 9"],
+    "did not come: the higher rate": ["RESERVATION 90 at 6 is 9"],
     "across 17:00, then parking": [
-        "TIME 5 at 1.20 is 0.1",
-        "TIME 5 at 2.40 is 0.2",
-        "PARKING 15 at 1.00 is 0.25",
+        "TIME 5 at 1.2 is 0.1",
+        "TIME 5 at 2.4 is 0.2",
+        "PARKING 15 at 1 is 0.25",
     ],
-    "across 17:00": ["TIME 25 at 1.20 is 0.5", "TIME 20 at 2.40 is 0.8"],
+    "across 17:00": ["TIME 25 at 1.2 is 0.5", "TIME 20 at 2.4 is 0.8"],
     "parking is free from 20:00: 0.48 for charging, 0.25 for parking": [
-        "TIME 12 at 2.40 is 0.48",
-        "PARKING 15 at 1.00 is 0.25",
+        "TIME 12 at 2.4 is 0.48",
+        "PARKING 15 at 1 is 0.25",
     ],
     "dearer with more power": [
-        "ENERGY 1 at 0.20 is 0.2",
-        "ENERGY 40 at 0.50 is 20",
-        "ENERGY 0.5 at 0.20 is 0.1",
+        "ENERGY 1 at 0.2 is 0.2",
+        "ENERGY 40 at 0.5 is 20",
+        "ENERGY 0.5 at 0.2 is 0.1",
     ],
-    "free for half an hour": ["ENERGY 5 at 0.00 is 0", "ENERGY 1.2 at 0.25 is 0.3"],
+    "free for half an hour": ["ENERGY 5 at 0 is 0", "ENERGY 1.2 at 0.25 is 0.3"],
 }
 
 
@@ -254,7 +255,7 @@ def in_short(line: Line) -> str:
         return f"{line.kind} {amount}"
     is_time = line.dimension in ("TIME", "PARKING_TIME")
     billed = line.billed_quantity * 60 if is_time else line.billed_quantity
-    return f"{line.kind} {half_up(billed)} at {line.unit_price} is {amount}"
+    return f"{line.kind} {half_up(billed)} at {figures(line.unit_price)} is {amount}"
 
 
 class Steps(NamedTuple):
