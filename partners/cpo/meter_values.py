@@ -54,7 +54,7 @@ _PERIODIC = "Sample.Periodic"
 #: Phases whose sum is the whole, best first; a reading without a phase is the whole already.
 _WHOLES: tuple[tuple[str, ...], ...] = (("L1", "L2", "L3"), ("L1-N", "L2-N", "L3-N"))
 
-#: No meter reads more than this; a longer number is a fault, and may not cost us time or memory.
+#: No meter reads more than this, or finer; a longer number is a fault, and may not cost us time or memory.
 _MOST_DIGITS = 15
 _MOST = Decimal(10) ** _MOST_DIGITS
 
@@ -225,8 +225,9 @@ def _number(sampled: Mapping[str, Any], measurand: str, factors: Mapping[str, De
         value = Decimal(told.strip() if isinstance(told, str) else told)
         if multiplier:
             value = value.scaleb(multiplier)
-        # What is no number is not less than anything.
-        return value * factor if -_MOST < value < _MOST else None
+        if not -_MOST < value < _MOST:  # what is no number is not less than anything
+            return None
+        return value * factor if value.adjusted() >= -_MOST_DIGITS else Decimal(0)
     except InvalidOperation:
         return None
 

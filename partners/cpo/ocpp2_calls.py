@@ -106,7 +106,8 @@ async def _boot_notification(station: StationCalls, payload: Payload) -> Payload
 
 async def _status_notification(station: StationCalls, payload: Payload) -> Payload:
     at = told_at(payload)
-    await _tell_status(station, payload["evseId"], payload["connectorId"], payload["connectorStatus"], at)
+    evse_id, connector_id = whole_number(payload, "evseId"), whole_number(payload, "connectorId")
+    await _tell_status(station, evse_id, connector_id, payload["connectorStatus"], at)
     return {}
 
 
@@ -142,13 +143,13 @@ async def _transaction_event(station: StationCalls, payload: Payload) -> Payload
         phase=_phase(payload["eventType"]),
         sequence=whole_number(payload, "seqNo"),
         at=told_at(payload),
-        connector_id=station.wiring.number(evse["id"], evse.get("connectorId")) if evse else None,
+        connector_id=station.wiring.number(*_place(evse)) if evse else None,
         id_tag=id_tag,
         token_type=token_type,
         is_offline=payload.get("offline", False),
         state=_STATES.get(told.get("chargingState", "")),
-        remote_start_id=told.get("remoteStartId"),
-        reservation_id=payload.get("reservationId"),
+        remote_start_id=_number(told, "remoteStartId"),
+        reservation_id=_number(payload, "reservationId"),
         reason=told.get("stoppedReason", "Local"),
         samples=measured(payload.get("meterValue", ())),
     )
@@ -161,7 +162,7 @@ async def _transaction_event(station: StationCalls, payload: Payload) -> Payload
 
 
 async def _meter_values(station: StationCalls, payload: Payload) -> Payload:
-    number = station.wiring.number(payload["evseId"])
+    number = station.wiring.number(whole_number(payload, "evseId"))
     await station.events.meter_values(station.charge_point, number, None, measured(payload["meterValue"]))
     return {}
 
@@ -171,9 +172,8 @@ async def _notify_event(station: StationCalls, payload: Payload) -> Payload:
     for event in payload["eventData"]:
         component, told = event["component"], event["actualValue"]
         if event["variable"]["name"] == "AvailabilityState" and told in _STATUS:
-            evse = component.get("evse", {"id": 0})
             at = told_at(event)
-            await _tell_status(station, evse["id"], evse.get("connectorId"), told, at)
+            await _tell_status(station, *_place(component.get("evse", {"id": 0})), told, at)
     return {}
 
 
@@ -183,7 +183,7 @@ async def _notify_report(station: StationCalls, payload: Payload) -> Payload:
 
 
 async def _reservation_status(station: StationCalls, payload: Payload) -> Payload:
-    await station.events.reservation_ended(station.charge_point, payload["reservationId"])
+    await station.events.reservation_ended(station.charge_point, whole_number(payload, "reservationId"))
     return {}
 
 
@@ -220,6 +220,15 @@ _ANSWERERS: Final[Mapping[str, Callable[[StationCalls, Payload], Awaitable[Paylo
 ROUTERS: Final[Mapping[Version, Router[StationCalls]]] = {
     version: Router(version, _ANSWERERS) for version in (Version.V2_0_1, Version.V2_1)
 }
+
+
+def _place(evse: Payload) -> tuple[int, int | None]:
+    """The EVSE, and the connector of it where it is named."""
+    return whole_number(evse, "id"), _number(evse, "connectorId")
+
+
+def _number(payload: Payload, name: str) -> int | None:
+    return whole_number(payload, name) if name in payload else None
 
 
 def _token(payload: Payload) -> tuple[str | None, TokenType]:

@@ -17,6 +17,8 @@ from typing import Final, NamedTuple
 WHOLE_CHARGE_POINT: Final = 0
 #: No charge point has so many connectors, so that numbers made up of two do not meet configured ones.
 _FAR_BEYOND: Final = 10_000
+#: A database keeps no number that is much greater; nobody has so many EVSEs.
+_MOST: Final = 2**53
 
 
 class Outlet(NamedTuple):
@@ -42,8 +44,9 @@ class Wiring:
             return WHOLE_CHARGE_POINT
         if not connector_id:
             within = self.numbers(evse_id)
-            return within[0] if within else _FAR_BEYOND * evse_id
-        return self._numbers.get(Outlet(evse_id, connector_id), _FAR_BEYOND * evse_id + connector_id)
+            return within[0] if within else _made_up(evse_id, 0)
+        number = self._numbers.get(Outlet(evse_id, connector_id))
+        return _made_up(evse_id, connector_id) if number is None else number
 
     def numbers(self, evse_id: int) -> list[int]:
         """Our numbers of all connectors of an EVSE."""
@@ -52,3 +55,7 @@ class Wiring:
     def outlet(self, number: int) -> Outlet:
         """How the station names a connector; one that nobody configured is taken for an EVSE's only one."""
         return self.outlets.get(number, Outlet(number, 1 if number else 0))
+
+
+def _made_up(evse_id: int, connector_id: int) -> int:
+    return max(-_MOST, min(_FAR_BEYOND * evse_id + connector_id, _MOST))

@@ -19,6 +19,7 @@ import jsonschema_rs
 
 from partners.ocpp.errors import CallRefused, ErrorCode
 from partners.ocpp.versions import Version
+from schemas import exact_json
 
 
 class Relaxation(StrEnum):
@@ -54,6 +55,11 @@ _CODES: Final[Mapping[str, ErrorCode]] = {
 
 #: Enough to tell an engineer what is wrong, if a charger sends ten thousand wrong elements.
 _LONGEST_DESCRIPTION: Final = 255
+
+#: No integer may be beyond this, whatever is let pass: it would come back from no JSON and no database as it
+#: went, and to make one of 1e9999999, which is an integer to JSON Schema, takes for ever.
+GREATEST_INTEGER: Final = 2**53 - 1
+_BOUNDS: Final = frozenset({GREATEST_INTEGER, -GREATEST_INTEGER})
 
 _FOLDERS: Final[Mapping[Version, str]] = {
     Version.V1_6: "v16",
@@ -111,7 +117,7 @@ def _check(
         passes = frozenset[str]().union(*(_LETS_PASS[each] for each in relaxed))
         for error in validator.iter_errors(payload):
             keyword = error.kind.name
-            if keyword not in passes:
+            if keyword not in passes or getattr(error.kind, "limit", None) in _BOUNDS:
                 code = _CODES.get(keyword, ErrorCode.PROPERTY)
                 raise CallRefused(code, _place(error.instance_path, keyword))
     except ValueError as error:
@@ -139,5 +145,16 @@ def _actions(version: Version) -> Mapping[str, str]:
 
 @cache
 def _validator(version: Version, file: str) -> jsonschema_rs.Validator:
-    text = (_folder(version) / file).read_text(encoding="utf-8-sig")
-    return jsonschema_rs.validator_for(text, validate_formats=False)
+    schema = exact_json.decode((_folder(version) / file).read_text(encoding="utf-8-sig"))
+    return jsonschema_rs.validator_for(exact_json.encode(_bounded(schema)).decode(), validate_formats=False)
+
+
+def _bounded(schema: Any) -> Any:
+    """A schema whose integers have bounds, as far as it sets none itself."""
+    if isinstance(schema, list):
+        return [_bounded(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    bounds = {"minimum": -GREATEST_INTEGER, "maximum": GREATEST_INTEGER}
+    own = {name: _bounded(each) for name, each in schema.items()}
+    return bounds | own if schema.get("type") == "integer" else own

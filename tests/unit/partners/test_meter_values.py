@@ -112,6 +112,11 @@ def test_what_is_no_reading_of_the_imported_energy_is_left_out(sampled: dict[str
     assert samples([{"timestamp": "2026-01-02T12:00:00Z", "sampledValue": [sampled]}]) == ()
 
 
+@pytest.mark.parametrize("text", ["1E-999999999", "-1E-16", "0E-999999999", "0.0000000000000000000000001"])
+def test_what_is_finer_than_any_meter_is_nothing_and_takes_no_room(text: str) -> None:
+    assert str(one({"value": text}).energy_wh) == "0"
+
+
 def test_energy_of_an_interval_is_no_register() -> None:
     told = one({"value": "0.5", "measurand": "Energy.Active.Import.Interval", "unit": "kWh"})
     assert (told.energy_wh, told.interval_wh) == (None, 500)

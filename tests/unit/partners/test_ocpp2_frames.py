@@ -1,10 +1,13 @@
 """The central system and what no station of OCPP 2.0.1 or 2.1 should send (OCPP-J 2.0.1, 4)."""
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from partners.ocpp.payloads import Relaxation
+from schemas import exact_json
 from tests.unit.partners.ocpp_world import cpo_node, raw_charge_point
 
 VERSIONS = ("ocpp2.0.1", "ocpp2.1")
@@ -158,3 +161,49 @@ async def test_a_result_that_is_not_valid_is_named_as_such_in_2_1() -> None:
             await station.say(3, asked[1], {"status": "Perhaps"})
             assert (await station.hear())[:3] == [5, asked[1], "PropertyConstraintViolation"]
         assert outcome.result() == "failed"
+
+
+#: Where a station may put a whole number.
+WHOLE_NUMBERS = (
+    '{"seqNo":%s}',
+    '{"reservationId":%s}',
+    '{"evse":{"id":%s}}',
+    '{"evse":{"id":1,"connectorId":%s}}',
+    '{"transactionInfo":{"transactionId":"T","remoteStartId":%s}}',
+    '{"meterValue":[{"timestamp":"2026-03-01T10:00Z","sampledValue":[{"value":1,"unitOfMeasure":{"multiplier":%s}}]}]}',
+)
+
+
+@pytest.mark.parametrize("relaxed", [(), (Relaxation.ANY_NUMBERS,)])
+async def test_a_number_that_nobody_can_count_to_is_refused_at_once(relaxed: tuple[Relaxation, ...]) -> None:
+    async with cpo_node(relaxed=lambda _: relaxed) as node, raw_charge_point(node.url(), VERSIONS) as station:
+        for number in ("1e9999999", "-1e9999999", str(10**30)):
+            for text in WHOLE_NUMBERS:
+                event = EVENT | exact_json.decode(text % number)
+                answer = await station.ask("1", "TransactionEvent", event)
+                assert answer[:3] == [4, "1", "PropertyConstraintViolation"], (text, number)
+
+
+async def test_a_whole_number_may_be_written_with_a_fraction_of_nothing() -> None:
+    one = Decimal("1.0")
+    evse = {"id": one, "connectorId": one}
+    status = {"evseId": one, "connectorId": one, "connectorStatus": "Available", "timestamp": AT}
+    ended = {"reservationId": one, "reservationUpdateStatus": "Expired"}
+    async with cpo_node() as node, raw_charge_point(node.url(), VERSIONS) as station:
+        event = EVENT | {"seqNo": one, "reservationId": one, "evse": evse}
+        assert (await station.ask("1", "TransactionEvent", event))[0] == 3
+        assert (await station.ask("2", "StatusNotification", status))[0] == 3
+        assert (await station.ask("3", "ReservationStatusUpdate", ended))[0] == 3
+    told = node.cpo.told("transaction_event")[0]
+    numbers = [told.sequence, told.reservation_id, *node.cpo.told("reservation_ended")]
+    places = [told.connector_id, node.cpo.told("status_changed")[0].connector_id]
+    assert numbers == [1, 1, 1]
+    assert places[0] == places[1]
+    assert {type(each) for each in numbers + places} == {int}
+
+
+async def test_an_evse_far_beyond_all_is_nobodys_and_can_be_kept() -> None:
+    event = EVENT | {"evse": {"id": 2**53 - 1, "connectorId": 7}}
+    async with cpo_node() as node, raw_charge_point(node.url(), VERSIONS) as station:
+        assert (await station.ask("1", "TransactionEvent", event))[0] == 3
+    assert 10_000 < node.cpo.told("transaction_event")[0].connector_id < 2**63
