@@ -12,7 +12,7 @@ from typing import TextIO
 from hub.ocpi.timestamps import Clock
 from hub.store.database import Database, microseconds
 from hub.store.journal import Direction, Journal, JournalEntry, Purpose
-from hub.store.leg import Leg, log_line, written
+from hub.store.leg import Leg, log_lines, written
 
 #: No room on the disk, or none for this user, or in this file.
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -132,25 +132,26 @@ class JournalWriter:
 
     async def _write_batch(self) -> int:
         rows, lines = await self._rendered(self._journal.batch())
-        await self._print(lines[self._logged :])
-        self._logged = len(lines)
+        await self._print(lines)
+        self._logged = len(rows)
         async with self._database.writing() as connection:
             await self._database.dialect.write_journal(connection, _COLUMNS, rows)
         self._journal.done(len(rows))
         self._logged = 0
         return len(rows)
 
-    async def _rendered(self, entries: Sequence[JournalEntry]) -> tuple[list[tuple[object, ...]], list[str]]:
+    async def _rendered(self, entries: Sequence[JournalEntry]) -> tuple[list[tuple[object, ...]], str]:
+        """The rows of entries, and the lines of those that are not logged yet."""
         rows: list[tuple[object, ...]] = []
         lines: list[str] = []
         for start in range(0, len(entries), _SLICE):
             legs = [written(entry, self._body_bytes) for entry in entries[start : start + _SLICE]]
             rows += [_row(leg) for leg in legs]
-            lines += [log_line(leg) for leg in legs]
+            lines.append(log_lines(legs[max(0, self._logged - start) :]))
             await asyncio.sleep(0)
-        return rows, lines
+        return rows, "".join(lines)
 
-    async def _print(self, lines: Sequence[str]) -> None:
+    async def _print(self, lines: str) -> None:
         if self._log is None or not lines:
             return
         try:
@@ -212,6 +213,6 @@ def _row(leg: Leg) -> tuple[object, ...]:
     return (converted, *leg[1:-1])
 
 
-def _print(log: TextIO, lines: Sequence[str]) -> None:
-    log.write("\n".join(lines) + "\n")
+def _print(log: TextIO, lines: str) -> None:
+    log.write(lines)
     log.flush()

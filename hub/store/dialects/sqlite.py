@@ -23,6 +23,8 @@ from hub.store.dialects.rows import LOG_COLUMNS, OBJECT_COLUMNS, OR_REPLACED, Ke
 BUSY_SECONDS = 30.0
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000")
+#: Rows of the journal in one statement; what is left over goes by the next number.
+_ROWS_AT_ONCE = (100, 10, 1)
 _LAST_NUMBERS = text("SELECT name, seq FROM sqlite_sequence")
 _FORGET_NUMBER = text("DELETE FROM sqlite_sequence WHERE name = :table")
 _NUMBER_ON = text("INSERT INTO sqlite_sequence (name, seq) VALUES (:table, :last)")
@@ -129,8 +131,18 @@ class Sqlite:
     async def write_journal(
         self, connection: AsyncConnection, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
     ) -> None:
-        """Plain SQL, so that a thousand rows go to the driver without being looked at one by one."""
-        await connection.exec_driver_sql(_append(tuple(columns)), list(rows))
+        """Plain SQL of many rows at once.
+
+        With each execution SQLite's thread lets go of Python's lock, and waits for it when it has ended: for
+        each row that would cost the thread that answers partners about as much as the row.
+        """
+        begins = 0
+        for many in _ROWS_AT_ONCE:
+            ends = len(rows) - (len(rows) - begins) % many
+            some = [tuple(chain.from_iterable(rows[at : at + many])) for at in range(begins, ends, many)]
+            if some:
+                await connection.exec_driver_sql(_append(tuple(columns), many), some)
+            begins = ends
 
     async def make_room(self, connection: AsyncConnection, days: Sequence[date]) -> None:
         """Nothing to do: the journal is one table."""
@@ -180,6 +192,6 @@ def _states(count: int, columns: str) -> str:
 
 
 @cache
-def _append(columns: tuple[str, ...]) -> str:
-    marks = ", ".join("?" for _ in columns)
-    return f"INSERT INTO journal ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 constants only
+def _append(columns: tuple[str, ...], count: int) -> str:
+    row = f"({', '.join('?' for _ in columns)})"
+    return f"INSERT INTO journal ({', '.join(columns)}) VALUES {', '.join([row] * count)}"  # noqa: S608 constants only

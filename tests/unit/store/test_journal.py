@@ -13,7 +13,7 @@ from hub.store.database import Database, opened
 from hub.store.journal import BATCH, Direction, Journal, JournalEntry, Purpose
 from hub.store.journal_search import JournalFilter, UnknownOutcome, legs_of, newest_id, search
 from hub.store.journal_writer import JournalWriter
-from hub.store.leg import log_line, written
+from hub.store.leg import log_lines, written
 from hub.store.redaction import shown_body, shown_url
 from schemas import exact_json
 from tests.fixtures.databases import database_in
@@ -334,7 +334,7 @@ def test_no_secret_is_written_down_wherever_a_body_is_cut(
     url = f"https://hub/ocpi/2.2.1/via/{SECRET}?x={before}"
     entry = ENTRY._replace(request_body=body, reply_body=body, url=url, note=f"NotReached: {url}")
     leg = written(entry, limit)
-    everything = f"{leg}{log_line(leg)}"
+    everything = f"{leg}{log_lines([leg])}"
     assert SECRET[:7] not in everything
 
 
