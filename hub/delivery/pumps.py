@@ -25,6 +25,8 @@ FLUSH_EVERY = timedelta(seconds=0.5)
 FOLLOW_EVERY = timedelta(seconds=0.5)
 #: How often the log is looked at, at most: what comes meanwhile is taken in together.
 LOOK_PAUSE = timedelta(milliseconds=10)
+#: Whoever told of a change has the answer before a thousand pumps are woken for it.
+ANSWER_FIRST = timedelta(milliseconds=3)
 #: How often the log is looked at even if nobody said that there is something.
 LOOK_EVERY = timedelta(seconds=10)
 #: The pause after a task of delivery failed, for example because the disk is full.
@@ -187,6 +189,7 @@ class Pumps:
                     await self._news.wait()
             except TimeoutError:
                 log.debug("looking at the log although nobody said that there is something")
+            await asyncio.sleep(ANSWER_FIRST.total_seconds())
 
     def _wake_pumps(self) -> None:
         """Those for which there may be something: all, if the log is longer than before."""
