@@ -15,11 +15,13 @@ from hub.directory.directory import BadBodies
 from hub.ocpi.party import Party
 from hub.settings import PolicyMode
 from hub.store.journal import JournalEntry
+from hub.web.app import running_hub
 from schemas import exact_json
 from tests.fixtures.clocks import RunningClock
 from tests.fixtures.lists import listed_soon
+from tests.fixtures.raw_server import Talk, raw_server
 from tests.fixtures.recorder import Answered, Fault, Recorder, Reply
-from tests.fixtures.roaming import CPO, EMSP, LOCATION, Roaming, roaming, settings
+from tests.fixtures.roaming import CPO, EMSP, LOCATION, Roaming, joined, roaming, settings
 from tests.fixtures.samples import cdr_token, session
 from tests.fixtures.waiting import soon, until
 
@@ -340,6 +342,51 @@ async def test_large_bodies_and_answers_are_replayed_whole(world: Roaming) -> No
     answer = await seen_replayed(world, tail="/BE/BEC/LOC1", body=body)
     assert world.emsp.received[-1].body == body
     assert answer.data == {"a": large}
+
+
+class BesideBytes(Recorder):
+    """An eMSP whose locations lie at a server of bytes."""
+
+    bytes_url = ""
+
+    def endpoint(self, module: str, side: str) -> str:
+        """Its URL of one interface."""
+        return f"{self.bytes_url}/locations" if module == "locations" else super().endpoint(module, side)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\n",
+        b"HTTP/1.1 200 OK\r\nconnection: Keep-Alive , Close\r\n",
+        b"HTTP/1.0 200 OK\r\n",
+    ],
+)
+async def test_a_connection_that_its_platform_ends_is_not_used_again_though_the_answer_is_known(
+    tmp_path: Path, last: bytes
+) -> None:
+    """As many servers do after so many requests."""
+    rest = b"Content-Type: application/json\r\nContent-Length: 22\r\n\r\n" + b'{"status_code": 1000 }'
+
+    async def three_each(talk: Talk) -> None:
+        for beginning in (b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\n",) * 2 + (last,):
+            await talk.request()
+            await talk.say(beginning + rest)
+        await talk.closed()
+
+    given = replace(settings(tmp_path), fast_path=True)
+    async with (
+        raw_server(three_each) as server,
+        Recorder([("CPO", *CPO.split("/"))]) as cpo,
+        BesideBytes([("EMSP", *EMSP.split("/"))]) as emsp,
+        running_hub(given, log=None) as hub,
+    ):
+        emsp.bytes_url = server.url
+        world = Roaming(hub, await joined(hub, cpo, "cpo"), await joined(hub, emsp, "emsp"), [])
+        codes = [(await push(world)).code for _ in range(30)]
+        assert codes == [1000] * 30
+        assert (len(server.requests), server.made) == (30, 10)
+        assert await replayed(world) > 5
 
 
 @pytest.mark.holds("RT-26", by="hub")

@@ -198,9 +198,7 @@ class Way:
 
     def learn(self, key: FormKey, request: HttpRequest, reply: HttpReply) -> None:
         """Remember how the platform answers, if nothing in its answer is for the general code alone."""
-        names = {name.lower() for name, _ in reply.headers}
-        is_plain = reply.status in _PLAIN_STATUSES and not names & _NOT_PLAIN and is_whole(key[0])
-        if not is_plain:
+        if not (is_whole(key[0]) and _is_plain(key[0][0], reply)):
             return
         if len(self.forms) >= MOST_FORMS:
             self.forms.clear()
@@ -210,6 +208,18 @@ class Way:
         if len(head) == 2 * len(_BLANK_NAMES[1:]) + 1:
             seen = tuple(in_answer(self.to.platform, self.module, request, reply))
             self.forms[key] = Form(reply.status, reply.headers, (head[0], head[2], head[4]), seen)
+
+
+def _is_plain(status_line: bytes, reply: HttpReply) -> bool:
+    """Whether an answer means what its body says; and another one may follow it on the same connection."""
+    names = {name.lower() for name, _ in reply.headers}
+    said = {value.strip().lower() for name, value in reply.headers if name.lower() == "connection"}
+    return (
+        reply.status in _PLAIN_STATUSES
+        and not names & _NOT_PLAIN
+        and status_line.startswith(b"HTTP/1.1 ")
+        and said <= {"keep-alive"}
+    )
 
 
 class Ways:
@@ -240,6 +250,10 @@ class Ways:
     ) -> None:
         """Remember what was decided about a request, if the next one may go the same way."""
         if self._directory is not directory or not self._is_back(parts.key):
+            return
+        known = self._known.get(parts.key)
+        if known is not None and parts.tail.startswith(known.owner):
+            # It did not go that way for want of a connection, say; how answers look is remembered with it.
             return
         if not _is_memorable(parts, decided, to, caller, directory):
             return
