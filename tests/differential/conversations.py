@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from itertools import pairwise
 from random import Random
 from typing import Any, Final
 
+from hub.web.fast.entrance import LARGEST_BODY, LARGEST_HEAD
 from schemas import exact_json
 from tests.differential.far_end import FAULTS, USUAL
 from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, TARIFF, TOKEN
@@ -32,6 +33,22 @@ class Ending(Enum):
     GOES = auto()
 
 
+class Trait(StrEnum):
+    """What makes a conversation hard to follow."""
+
+    #: Several requests in one breath.
+    PIPELINED = "pipelined"
+    CHUNKED = "chunked"
+    BYTE_BY_BYTE = "byte by byte"
+    #: A head or a body that is more than the fast path takes, or than the hub does.
+    OVERSIZED = "oversized"
+    #: Something in a request is odd, and may be no HTTP, or no JSON.
+    MALFORMED = "malformed"
+    ABORTED = "aborted half way"
+    #: The caller is silent for longer than the hub likes.
+    SLOW = "slow"
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """What goes over one connection."""
@@ -43,6 +60,7 @@ class Conversation:
     silence_before: int | None
     ending: Ending
     requests: int
+    traits: frozenset[Trait]
 
 
 @dataclass(slots=True)
@@ -56,6 +74,8 @@ class _Request:
     is_unreadable: bool = False
     #: Whether its head is that of many others, but for ids and length.
     is_usual: bool = False
+    #: Whether one of the oddities was chosen for it.
+    is_odd: bool = False
 
 
 class _Steady(Random):
@@ -91,7 +111,27 @@ def conversation(number: int, chance: Random) -> Conversation:
     data = b"".join(wholes)
     pieces = _pieces(data, wholes, chance)
     silence = chance.randrange(len(pieces)) if chance.random() < 0.004 else None
-    return Conversation(number, pieces, silence, ending, len(wholes))
+    sent = unreadable[:1] or asked if ending is Ending.WAITS else (unreadable or asked)[:1]
+    traits = _traits(sent, wholes, pieces)
+    if silence is not None:
+        traits |= {Trait.SLOW}
+    if ending is Ending.GOES:
+        traits |= {Trait.ABORTED}
+    return Conversation(number, pieces, silence, ending, len(wholes), frozenset(traits))
+
+
+def _traits(sent: list[_Request], wholes: list[bytes], pieces: tuple[bytes, ...]) -> set[Trait]:
+    """What can be seen of a conversation."""
+    heads, bodies = zip(*(each.partition(b"\r\n\r\n")[::2] for each in wholes), strict=True)
+    is_large = max(map(len, heads)) > LARGEST_HEAD or max(map(len, bodies)) > LARGEST_BODY
+    found = {
+        Trait.PIPELINED: len(wholes) > len(pieces),
+        Trait.CHUNKED: any(b"\r\nTransfer-Encoding: chunked" in each for each in heads),
+        Trait.BYTE_BY_BYTE: max(map(len, pieces)) == 1,
+        Trait.OVERSIZED: is_large,
+        Trait.MALFORMED: any(each.is_odd for each in sent),
+    }
+    return {trait for trait, is_there in found.items() if is_there}
 
 
 def _is_not_whole(data: bytes) -> bool:
@@ -134,9 +174,14 @@ def _request(number: int, place: int, chance: Random) -> _Request:
         oddity = chance.choice(_ODDITIES)
         oddity(request, chance)
         request.is_unreadable = oddity not in _READABLE
+        request.is_odd = True
     if not request.is_usual and chance.random() < 0.2:
         chance.shuffle(request.headers)
     return request
+
+
+#: Whole at once, in pieces, too much for the fast path, too much for the hub.
+_LENGTHS: Final = (*(5_000, 70_000, 300_000) * 5, 1_100_000)
 
 
 def _location(name: str, chance: Random) -> tuple[str, str, str, object]:
@@ -145,7 +190,7 @@ def _location(name: str, chance: Random) -> tuple[str, str, str, object]:
     if method == "PATCH":
         value = {"name": "Gent \u00e9", "last_updated": "2026-01-01T10:00:00Z"}
     if chance.random() < 0.1:
-        value = LOCATION | {"id": name, "note": "x" * chance.choice((5_000, 70_000, 300_000))}
+        value = LOCATION | {"id": name, "note": "x" * chance.choice(_LENGTHS)}
     return "cpo", method, f"/receiver/locations/{CPO}/{name}", None if method in {"GET", "DELETE"} else value
 
 

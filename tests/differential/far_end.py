@@ -20,14 +20,19 @@ _FAILURE: Final = b'{"status_code":3000,"timestamp":"2026-01-01T00:00:00Z"}'
 _NEXT: Final = b'Link: <http://192.0.2.1/next>; rel="next"\r\nX-Total-Count: 7\r\n'
 _DUTCH: Final = b"content-type: text/json; charset=utf-8\r\nContent-Language: nl\r\n"
 
-#: Answers by the name in the path; what closes the connection ends with None.
-ANSWERS: dict[str, tuple[bytes | None, ...]] = {
+#: Between two pieces of an answer that does not come at once, in seconds.
+_LATER: Final = 0.005
+_LATE: Final = _whole(b"200 OK", OK)
+
+#: Answers by the name in the path; a number is a pause, and what closes the connection ends with None.
+ANSWERS: dict[str, tuple[bytes | float | None, ...]] = {
     "OK": (_whole(b"200 OK", OK),),
     "NEW": (_whole(b"201 Created", OK),),
     "IDS": (_whole(b"200 OK", OK, JSON + b"X-Request-ID: theirs\r\nOCPI-to-party-id: XXX\r\nServer: s\r\n"),),
     "LANG": (_whole(b"200 Strange reason", OK, _DUTCH),),
     "BARE": (_whole(b"200 OK", OK, b""),),
     "LARGE": (_whole(b"200 OK", LARGE),),
+    "LATE": (_LATE[:25], _LATER, _LATE[25:-30], _LATER, _LATE[-30:]),
     "CHUNKED": (
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + JSON + b"\r\n10\r\n" + OK[:16] + b"\r\n",
         b"%x\r\n%b\r\n0\r\n\r\n" % (len(OK) - 16, OK[16:]),
@@ -109,9 +114,15 @@ class _Talk(asyncio.Protocol):
         name = _NAME.search(request.partition(b"\r\n")[0])
         kind, number = (name[1].decode(), int(name[2])) if name else ("OK", -1)
         self._got.setdefault(number, []).append(request)
+        self._say(ANSWERS.get(kind, ANSWERS["OK"]))
+
+    def _say(self, pieces: tuple[bytes | float | None, ...]) -> None:
         assert self._transport is not None
-        for piece in ANSWERS.get(kind, ANSWERS["OK"]):
+        for place, piece in enumerate(pieces):
             if piece is None:
                 self._transport.close()
+            elif isinstance(piece, float):
+                asyncio.get_running_loop().call_later(piece, self._say, pieces[place + 1 :])
+                return
             else:
                 self._transport.write(piece)

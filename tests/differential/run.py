@@ -16,7 +16,7 @@ import aiohttp
 
 from hub.store.journal import JournalEntry
 from hub.web.app import RunningHub, running_hub
-from tests.differential.conversations import OWN_URL, TOKENS, Conversation, Ending, conversation
+from tests.differential.conversations import OWN_URL, TOKENS, Conversation, Ending, Trait, conversation
 from tests.differential.far_end import FarEnd
 from tests.fixtures.roaming import CPO, EMSP, joined, settings
 
@@ -76,6 +76,8 @@ class Outcome:
     taken: int = 0
     #: Those among them whose way was known.
     replayed: int = 0
+    #: Conversations that were compared, by what made them hard to follow.
+    traits: Counter[Trait] = field(default_factory=Counter)
     differences: list[str] = field(default_factory=list)
 
 
@@ -219,6 +221,7 @@ async def compare(data: Path, *, seed: int, requests: int, workers: int = 8) -> 
                 said = conversation(number, Random(f"{seed} {number}"))  # noqa: S311 not a secret
                 outcome.requests += said.requests
                 outcome.conversations += 1
+                outcome.traits.update(said.traits)
                 try:
                     found = await differing(fast, ordinary, said, outcome)
                 except TimeoutError:
