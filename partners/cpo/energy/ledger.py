@@ -9,6 +9,7 @@ that nobody can reach goes down (or up) to its fallback by itself, and everybody
 | connected, nobody charges | nothing: its default profile gives nothing for a while (`hold`) |
 | connected, somebody charges | the highest of all profiles that it may have: confirmed, sent, unanswered |
 | not connected | the same; after a grace at least the fallback, since somebody may have begun |
+| back | the same, until it has told what happened meanwhile (`settling`) |
 
 `hold` is longer than lease and grace together: whatever begins unseen draws nothing before all leases that
 were given without it have ended.
@@ -43,6 +44,11 @@ class Times:
     def hold(self) -> timedelta:
         """For how long the default profile gives nothing."""
         return self.lease + self.grace + self.unnoticed
+
+    @property
+    def settling(self) -> timedelta:
+        """A link that seems to be there for so long was there for the grace: its end may be unnoticed."""
+        return self.grace + self.unnoticed
 
     @property
     def ahead(self) -> timedelta:
@@ -136,6 +142,10 @@ class Account:
         self.possible = self.used = ()
         self.is_distrusted = False
 
+    def came(self, now: datetime) -> None:
+        """There is a new link: the one before it was dead, whether that was noticed or not."""
+        self.lost_at, self.back_at = self.lost_at or now, now
+
     def linked(self, now: datetime, *, is_online: bool) -> bool:
         """Note whether there is a link; whether it has just come."""
         if not is_online:
@@ -146,7 +156,7 @@ class Account:
         has_come = self.back_at is None
         self.back_at = self.back_at or now
         # Somebody may have begun meanwhile, and that is told last of all.
-        if now - self.back_at >= self.times.grace:
+        if now - self.back_at >= self.times.settling:
             self.lost_at = self.back_at = None
         return has_come
 

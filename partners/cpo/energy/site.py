@@ -140,6 +140,13 @@ class Site:
         for account in self._at(charge_point):
             account.is_prepared = is_prepared
 
+    def came(self, charge_point: str, now: datetime) -> None:
+        """A charge point has a new link."""
+        for account in self._at(charge_point):
+            account.came(now)
+            talk = self._talks[account.outlet.plug]
+            talk.failures, talk.again_at = 0, None
+
     def rebooted(self, charge_point: str) -> None:
         """A charge point has started anew: it may have lost the profiles of transactions."""
         for account in self._at(charge_point):

@@ -105,15 +105,14 @@ class Steering:
         return charge_point in self._charge_points
 
     def connected(self, charge_point: str) -> None:
-        """A charge point has a new link: it may be another one now, by its software."""
-        self._abilities.pop(charge_point, None)
-        self._linked.discard(charge_point)
-        self.touch()
+        """A charge point has a new link."""
+        self.site.came(charge_point, self._around.clock())
+        self._may_be_another(charge_point)
 
     def rebooted(self, charge_point: str) -> None:
         """A charge point has started anew."""
         self.site.rebooted(charge_point)
-        self.connected(charge_point)
+        self._may_be_another(charge_point)
 
     def measured(self, plug: Plug, samples: Sequence[MeterSample]) -> None:
         """A connector was measured."""
@@ -122,6 +121,12 @@ class Steering:
                 self.feeds.metered(plug.charge_point, sample.at, sample.phase_currents)
             elif plug in self.site.accounts:
                 self._note(plug, sample)
+        self.touch()
+
+    def _may_be_another(self, charge_point: str) -> None:
+        """It may have other software now."""
+        self._abilities.pop(charge_point, None)
+        self._linked.discard(charge_point)
         self.touch()
 
     def _note(self, plug: Plug, sample: MeterSample) -> None:

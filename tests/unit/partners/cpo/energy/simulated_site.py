@@ -219,15 +219,17 @@ class World:
         if not charger.is_online:
             return
         charger.is_online = False
-        self.later(min(self.random.uniform(0, 90), seconds), lambda: self._noticed(charger))
+        self.later(min(self.random.uniform(0, 90), seconds), lambda: self.notices(charger))
         self.later(seconds, lambda: self._comes_back(charger))
 
-    def _noticed(self, charger: Charger) -> None:
+    def notices(self, charger: Charger) -> None:
+        """A link that is lost is seen to be."""
         if not charger.is_online:
             charger.seems_online = False
 
     def _comes_back(self, charger: Charger) -> None:
         charger.is_online = charger.seems_online = True
+        self.site.came(charger.name, self.now)
         self._tell(charger)
 
     # The site.

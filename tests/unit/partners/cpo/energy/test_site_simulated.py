@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from partners.cpo.energy.claims import Strategy
@@ -40,6 +40,7 @@ def test_twenty_chargers_never_exceed_the_limit_whatever_goes_wrong(strategy: St
 
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(list(Strategy)), st.integers(36, 70))
+@example(58170, Strategy.EQUAL, 50)  # a link that is back for a second, and gone again before anybody notices
 def test_no_order_of_events_exceeds_the_limit(seed: int, strategy: Strategy, amperes: int) -> None:
     world = World(chargers(6), Load.of(Decimal(amperes), ALL), Rules(strategy=strategy), seed, WILD)
     drivers_come(world, minutes(50), 2, (5, 30))
@@ -85,7 +86,7 @@ def test_who_comes_gets_its_share_only_when_the_others_have_confirmed_less() -> 
     world = World(chargers(4), Load.of(Decimal(34), ALL), Rules())
     first, second = list(world.chargers.values())[:2]
     world.arrives(first, ALL, 32, 50, minutes(200))
-    world.run(minutes(3))
+    world.run(minutes(4))
     assert first.amperes(world.now) == 32
     world.faults = Faults(slow=1)
     world.arrives(second, ALL, 32, 50, minutes(200))
@@ -101,7 +102,7 @@ def test_a_charger_that_refuses_is_counted_with_what_it_had() -> None:
     world = World(chargers(4), Load.of(Decimal(34), ALL), Rules())
     first, second = list(world.chargers.values())[:2]
     world.arrives(first, ALL, 32, 50, minutes(200))
-    world.run(minutes(3))
+    world.run(minutes(4))
     world.faults = Faults(rejects=1)
     world.arrives(second, ALL, 32, 50, minutes(200))
     reasons = set()
@@ -133,6 +134,25 @@ def test_a_charger_without_a_link_falls_back_and_a_share_is_found_for_that_befor
     world.run(minutes(40))
     assert (first.amperes(world.now), second.amperes(world.now)) == (17, 17)
     assert world.worst <= 0
+
+
+def test_a_charger_whose_link_is_back_for_a_moment_still_counts_with_who_may_have_begun() -> None:
+    world = World(chargers(4), Load.of(Decimal(34), ALL), Rules())
+    first, second = list(world.chargers.values())[:2]
+    world.goes_away(second, 1200)
+    world.run(minutes(5))
+    world.arrives(second, ALL, 32, 90, minutes(300))
+    world.arrives(first, ALL, 32, 90, minutes(300))
+    world.run(minutes(14.9))
+    assert (first.amperes(world.now), second.amperes(world.now)) == (28, 6)
+    world.run(minutes(0.1))
+    # It has told nothing yet, and its loss is noticed only after a minute and a half.
+    assert second.is_online
+    second.is_online = False
+    world.later(90, lambda: world.notices(second))
+    world.run(minutes(30))
+    assert world.worst <= 0
+    assert (first.amperes(world.now), second.amperes(world.now)) == (28, 6)
 
 
 def test_another_car_at_a_charger_without_a_link_counts_on_all_phases() -> None:
