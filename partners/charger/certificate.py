@@ -21,15 +21,13 @@ class Certificate:
     chain: str = ""
     _key: ec.EllipticCurvePrivateKey | None = field(default=None, repr=False)
 
-    def request(self) -> str:
-        """A request (PKCS#10, PEM) for the key; the key is new each time."""
+    def request(self, organisation: str = "") -> str:
+        """A request (PKCS#10, PEM) for the key, which is new each time; it names the CPO if that is known."""
         self._key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name(
-            [
-                x509.NameAttribute(NameOID.ORGANIZATION_NAME, "ocpi-hub"),
-                x509.NameAttribute(NameOID.COMMON_NAME, self.identity),
-            ]
-        )
+        names = [x509.NameAttribute(NameOID.COMMON_NAME, self.identity)]
+        if organisation:
+            names.insert(0, x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation))
+        subject = x509.Name(names)
         request = (
             x509.CertificateSigningRequestBuilder().subject_name(subject).sign(self._key, hashes.SHA256())
         )

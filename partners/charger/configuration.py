@@ -47,6 +47,8 @@ _TRUTHS = frozenset(
         "StopTransactionOnInvalidId",
     }
 )
+#: Whatever is told: the CPO's name, for requests for a certificate.
+_TEXTS = frozenset({"CpoName"})
 _LISTS = {
     "MeterValuesSampledData": MEASURANDS,
     "TxStartPoint": tuple(TxStart),
@@ -99,6 +101,7 @@ class Configuration:
                 "ChargingScheduleAllowedChargingRateUnit": "Current,Power",
                 "ChargingScheduleMaxPeriods": str(MAX_PERIODS),
                 "ConnectionTimeOut": "90",
+                "CpoName": "",
                 "HeartbeatInterval": "300",
                 "LocalAuthListMaxLength": "1000",
                 "LocalAuthorizeOffline": "true",
@@ -149,7 +152,7 @@ class Configuration:
         is_number = key in _NUMBERS and text.isascii() and text.isdigit()
         is_truth = key in _TRUTHS and text.lower() in {"true", "false"}
         is_list = bool(text) and set(text.split(",")) <= set(_LISTS.get(key, ()))
-        if not (is_number or is_truth or is_list):
+        if not (is_number or is_truth or is_list or key in _TEXTS):
             return Outcome.REJECTED
         self.values[key] = text.lower() if is_truth else text
         return Outcome.ACCEPTED

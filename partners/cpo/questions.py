@@ -34,6 +34,8 @@ MOST_PERIODS: Final = Setting("ChargingScheduleMaxPeriods", "SmartChargingCtrlr"
 MOST_IN_LOCAL_LIST: Final = Setting("SendLocalListMaxLength", "LocalAuthListCtrlr", "ItemsPerMessage")
 #: Seconds.
 CONNECTION_TIMEOUT: Final = Setting("ConnectionTimeOut", "TxCtrlr", "EVConnectionTimeOut")
+#: The CPO's name, for requests for a certificate.
+ORGANISATION: Final = Setting("CpoName", "SecurityCtrlr", "OrganizationName")
 HEARTBEAT_INTERVAL: Final = Setting("HeartbeatInterval", "OCPPCommCtrlr", "HeartbeatInterval")
 
 

@@ -197,7 +197,8 @@ class Dialect16:
             self.measured(each, self._station.shown(each, Context.TRIGGER))
 
     def _sign_certificate(self) -> None:
-        self._speech.say(Call("SignCertificate", {"csr": self.certificate.request()}))
+        name = self._station.configuration.values["CpoName"]
+        self._speech.say(Call("SignCertificate", {"csr": self.certificate.request(name)}))
 
     def _certificate_signed(self, payload: _Payload) -> Reply:
         return certificate_signed(self.certificate, payload["certificateChain"])

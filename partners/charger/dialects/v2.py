@@ -290,8 +290,9 @@ class Dialect2:
                 self.went_on(each, each.transaction, occasion)
 
     def _sign_certificate(self) -> None:
+        name = self._station.configuration.values["CpoName"]
         use = "ChargingStationCertificate"
-        request = {"csr": self.certificate.request(), "certificateType": use}
+        request = {"csr": self.certificate.request(name), "certificateType": use}
         self._speech.say(Call("SignCertificate", request))
 
     def _certificate_signed(self, payload: _Payload) -> Reply:

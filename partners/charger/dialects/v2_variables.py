@@ -33,6 +33,7 @@ VARIABLES = (
     Variable("SampledDataCtrlr", "TxUpdatedInterval", "MeterValueSampleInterval", "integer", "s"),
     Variable("SampledDataCtrlr", "TxUpdatedMeasurands", "MeterValuesSampledData", "MemberList"),
     Variable("SecurityCtrlr", "BasicAuthPassword", "BasicAuthPassword", "string"),
+    Variable("SecurityCtrlr", "OrganizationName", "CpoName", "string"),
     Variable("SmartChargingCtrlr", "ProfileStackLevel", "ChargeProfileMaxStackLevel", "integer"),
     Variable("SmartChargingCtrlr", "PeriodsPerSchedule", "ChargingScheduleMaxPeriods", "integer"),
     Variable("TxCtrlr", "EVConnectionTimeOut", "ConnectionTimeOut", "integer", "s"),

@@ -65,7 +65,7 @@ class Authority:
     def __init__(self, database: Database, clock: Clock, organisation: str, life: timedelta) -> None:
         self._database = database
         self._clock = clock
-        self._organisation = organisation
+        self.organisation = organisation
         self._life = life
         database.define(TABLES)
         row = database.row("SELECT certificate, key FROM certificate_authority")
@@ -96,8 +96,8 @@ class Authority:
         if names != [charger]:
             raise NotSigned(f"it is for {', '.join(names) or 'nobody'}")
         organisations = _names(wanted.subject, NameOID.ORGANIZATION_NAME)
-        if organisations not in ([], [self._organisation]):
-            raise NotSigned(f"its organisation is {', '.join(organisations)}, not {self._organisation}")
+        if organisations not in ([], [self.organisation]):
+            raise NotSigned(f"its organisation is {', '.join(organisations)}, not {self.organisation}")
         certificate = self._issued(charger, wanted)
         return _pem(certificate) + self.pem
 
@@ -113,7 +113,7 @@ class Authority:
             return "is not of our authority"
         if _names(shown.subject, NameOID.COMMON_NAME) != [charger]:
             return "is that of another charger"
-        if _names(shown.subject, NameOID.ORGANIZATION_NAME) != [self._organisation]:
+        if _names(shown.subject, NameOID.ORGANIZATION_NAME) != [self.organisation]:
             return "is for another organisation"
         row = self._database.row(
             "SELECT charger, revoked_at FROM charger_certificate WHERE serial = ?", (_serial(shown),)
@@ -148,7 +148,7 @@ class Authority:
 
     def _issued(self, charger: str, wanted: x509.CertificateSigningRequest) -> x509.Certificate:
         now = self._clock()
-        subject = _name(self._organisation, charger)
+        subject = _name(self.organisation, charger)
         certificate = (
             _builder(subject, self._certificate.subject, wanted.public_key(), now, self._life)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -168,7 +168,7 @@ class Authority:
 
     def _made(self) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
         key = ec.generate_private_key(ec.SECP256R1())
-        name = _name(self._organisation, "Chargers")
+        name = _name(self.organisation, "Chargers")
         certificate = (
             _builder(name, name, key.public_key(), self._clock(), _OWN_LIFE)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

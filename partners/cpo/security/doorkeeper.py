@@ -11,6 +11,7 @@ from partners.cpo.charging_events import BootInfo
 from partners.cpo.onboarding.onboarding import Asked, Onboarding
 from partners.cpo.onboarding.onboarding_settings import OnboardingSettings
 from partners.cpo.onboarding.settings_profiles import SettingsProfile, fitting
+from partners.cpo.questions import ORGANISATION
 from partners.cpo.reception import Registration, Visitor
 from partners.cpo.remote_outcome import RemoteOutcome
 from partners.cpo.security.authority import Authority, NotSigned
@@ -156,7 +157,15 @@ class Doorkeeper:
                 log.info("%s shall ask for a new certificate: %s", account.id, outcome)
 
     async def ask_for_request(self, charge_point: str) -> RemoteOutcome:
-        """Let a charger ask for a certificate; 1.6 knows the word in its security extension only."""
+        """Let a charger ask for a certificate, and tell it before whose name belongs in there.
+
+        1.6 knows the word in its security extension only.
+        """
+        try:
+            word = await self.chargers.change_setting(charge_point, ORGANISATION, self.authority.organisation)
+            log.info("%s is told that its CPO is %s: %s", charge_point, self.authority.organisation, word)
+        except Unanswered as error:  # it may know it, or name nobody
+            log.info("%s does not take the name of its CPO: %r", charge_point, error)
         version = self.chargers.version(charge_point)
         if version is not None and version.is_1_6:
             payload = {"requestedMessage": "SignChargePointCertificate"}

@@ -70,10 +70,8 @@ async def test_chargers_are_added_given_passwords_blocked_and_allowed() -> None:
 async def test_a_charger_asks_for_a_certificate_when_it_is_told_to_and_loses_it_when_it_is_revoked(
     version: str,
 ) -> None:
-    settings = cpo_settings()
-    settings = replace(settings, security=replace(settings.security, organisation="ocpi-hub"))
     async with (
-        CpoNode(settings) as node,
+        CpoNode(cpo_settings()) as node,
         ChargerSimulator(
             f"{node.ocpp_url}/CP1", ChargerSettings(version=version), time=SimulatedTime(utc_now, 600)
         ) as charger,
@@ -84,6 +82,7 @@ async def test_a_charger_asks_for_a_certificate_when_it_is_told_to_and_loses_it_
         await patiently(charger.until(lambda: bool(charger.dialect.certificate.chain)))
         (certificate,) = (await terminal.run("show", "CP1"))["certificates"]
         assert certificate["is_revoked"] is False
+        assert charger.station.configuration.values["CpoName"] == "CPO One"  # and so it named it
         assert (await terminal.run("revoke", "CP1"))["revoked"] == 1
         assert (await terminal.run("show", "CP1"))["certificates"][0]["is_revoked"] is True
 
@@ -92,7 +91,7 @@ async def test_a_charger_asks_for_a_certificate_when_it_is_told_to_and_loses_it_
 async def test_a_certificate_is_renewed_over_the_wire_before_it_ends(version: str) -> None:
     """SignCertificate and CertificateSigned, in each version; whoever has time left is left alone."""
     settings = cpo_settings()
-    ends_soon = replace(settings.security, organisation="ocpi-hub", life=timedelta(days=20))
+    ends_soon = replace(settings.security, life=timedelta(days=20))
     async with (
         CpoNode(replace(settings, security=ends_soon)) as node,
         ChargerSimulator(

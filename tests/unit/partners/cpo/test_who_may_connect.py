@@ -304,6 +304,9 @@ async def test_a_certificate_that_ends_soon_is_renewed_by_asking_the_charger(tmp
             await until(lambda: node.central_system.is_connected("CP1"))
             renewing = asyncio.ensure_future(node.doorkeeper.renew())  # noqa: TID251 awaited below
             _, number, action, payload = exact_json.decode(await websocket.receive_str(timeout=10))
+            assert (action, payload["key"]) == ("ChangeConfiguration", "CpoName")
+            await websocket.send_str(f'[3,"{number}",{{"status":"NotSupported"}}]')
+            _, number, action, payload = exact_json.decode(await websocket.receive_str(timeout=10))
             assert (action, payload) == (
                 "ExtendedTriggerMessage",
                 {"requestedMessage": "SignChargePointCertificate"},
