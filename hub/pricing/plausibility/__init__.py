@@ -8,9 +8,10 @@ beside the CDR is a `Known`. What is not known is not held against anybody.
 
 from hub.pricing.plausibility.known import Charge, Known, Missing, TariffVersion
 from hub.pricing.plausibility.measures import Plausibility
+from hub.pricing.plausibility.rule import Rule
 from hub.pricing.plausibility.rules import RULES
 from hub.pricing.plausibility.rules_of_money import Difference
-from hub.pricing.plausibility.values import Finding, Rule, Severity, Side
+from hub.pricing.plausibility.values import Finding, Severity, Side
 from hub.pricing.plausibility.verdict import Verdict, judged
 
 __all__ = [

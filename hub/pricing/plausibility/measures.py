@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
-from hub.pricing.plausibility.values import Rule, Severity
+from hub.pricing.plausibility.values import Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +46,3 @@ class Plausibility:
     fastest: Decimal = Decimal(200)
     #: How grave a rule is, by its id, where that is not what the table of rules says; None: it is not asked.
     severities: Mapping[str, Severity | None] = field(default_factory=dict)
-
-    def asks(self, rule: Rule) -> bool:
-        """Whether the rule is asked at all."""
-        return self.severities.get(rule.id, rule.severity) is not None
-
-    def severity(self, rule: Rule, told: Severity | None = None) -> Severity:
-        """How grave a finding is: as the rule, or milder where the rule itself says so.
-
-        Args:
-            rule: Which one.
-            told: What the rule says of this finding.
-        """
-        set_here = self.severities.get(rule.id, rule.severity) or rule.severity
-        return set_here if told is None else min(told, set_here, key=lambda each: each.weight)

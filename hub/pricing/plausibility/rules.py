@@ -9,7 +9,8 @@ from hub.pricing.plausibility import rules_of_objects as objects
 from hub.pricing.plausibility import rules_of_others as others
 from hub.pricing.plausibility import rules_of_time as time
 from hub.pricing.plausibility.case import Case
-from hub.pricing.plausibility.values import Doubt, Rule, Severity, Side
+from hub.pricing.plausibility.rule import Rule
+from hub.pricing.plausibility.values import Doubt, Severity, Side
 
 REFUSE, HOLD, NOTE = Severity
 

@@ -1,12 +1,9 @@
-"""Severity, rule and finding: what a verdict is made of."""
+"""Severity, doubt and finding: what a verdict is made of."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from hub.pricing.plausibility.case import Case
+from typing import Any, NamedTuple
 
 
 class Severity(StrEnum):
@@ -42,22 +39,6 @@ class Doubt(NamedTuple):
     values: Mapping[str, Any] = {}
     #: Where it is not that of the rule.
     severity: Severity | None = None
-
-
-Check = Callable[["Case"], Iterator[Doubt]]
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One question to every CDR."""
-
-    id: str
-    severity: Severity
-    #: What must hold, in words.
-    says: str
-    check: Check = field(repr=False)
-    #: Who alone may see what was found, because it tells of somebody else's charging; None: both parties.
-    only_for: Side | None = None
 
 
 @dataclass(frozen=True, slots=True)

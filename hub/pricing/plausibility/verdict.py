@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from hub.pricing.plausibility.case import Case, reckoned
 from hub.pricing.plausibility.known import Known
 from hub.pricing.plausibility.measures import Plausibility
+from hub.pricing.plausibility.rule import Rule
 from hub.pricing.plausibility.rules import RULES, SCHEMA
 from hub.pricing.plausibility.rules_of_money import Difference, differences
-from hub.pricing.plausibility.values import Doubt, Finding, Rule, Severity
+from hub.pricing.plausibility.values import Doubt, Finding, Severity
 from hub.pricing.rounding import rounded
 from hub.pricing.statement import PriceStatement
 from schemas.findings import findings
@@ -61,7 +62,7 @@ def judged(value: Any, known: Known, measures: Plausibility = _DEFAULTS) -> Verd
         except ArithmeticError:
             return Verdict((*wrong, _beyond_reckoning(SCHEMA, measures)))
         case = Case(value, cdr, known, measures, statement)
-        asked = filter(measures.asks, RULES)
+        asked = (rule for rule in RULES if rule.is_asked(measures))
         found = (*wrong, *(each for rule in asked for each in _asked(rule, case)))
         if not isinstance(statement, PriceStatement):
             return Verdict(found)
@@ -77,8 +78,8 @@ def _read(value: Any, measures: Plausibility) -> tuple[CDR | None, tuple[Finding
     try:
         cdr = CDR.model_validate(value, context=TOLERANT)
     except ValidationError as error:
-        return None, tuple(_schema(error, measures.severity(SCHEMA, None)))
-    return cdr, tuple(_schema(strict, measures.severity(SCHEMA, Severity.NOTE)))
+        return None, tuple(_schema(error, SCHEMA.severity_by(measures)))
+    return cdr, tuple(_schema(strict, SCHEMA.severity_by(measures, Severity.NOTE)))
 
 
 def _schema(error: ValidationError, severity: Severity) -> Iterator[Finding]:
@@ -98,9 +99,9 @@ def _asked(rule: Rule, case: Case) -> Iterator[Finding]:
 
 
 def _finding(rule: Rule, doubt: Doubt, measures: Plausibility) -> Finding:
-    severity = measures.severity(rule, doubt.severity)
+    severity = rule.severity_by(measures, doubt.severity)
     return Finding(rule.id, severity, doubt.pointer, doubt.message, doubt.values)
 
 
 def _beyond_reckoning(rule: Rule, measures: Plausibility) -> Finding:
-    return Finding(rule.id, measures.severity(rule), "", "a number or moment is out of all proportion")
+    return Finding(rule.id, rule.severity_by(measures), "", "a number or moment is out of all proportion")
