@@ -6,8 +6,14 @@ from decimal import Context, Decimal
 from typing import Final, NamedTuple, TypeAlias
 
 from hub.pricing.errors import CannotBePriced
-from hub.pricing.exact import MICROSECONDS_AN_HOUR, is_plausible, microseconds, out_of_proportion
-from hub.pricing.periods import OF_A_RESERVATION, Activity, ChargedPeriod, Level
+from hub.pricing.exact import (
+    MICROSECONDS_A_SECOND,
+    MICROSECONDS_AN_HOUR,
+    is_plausible,
+    microseconds,
+    out_of_proportion,
+)
+from hub.pricing.periods import OF_A_RESERVATION, UNMEASURED, Activity, ChargedPeriod, Level
 from schemas.v2_2_1.cdrs import CdrDimensionType, ChargingPeriod
 
 _Volumes: TypeAlias = dict[CdrDimensionType, Decimal]
@@ -73,7 +79,7 @@ def charged_periods(
     ]
     if expired is None:
         expired = all(period.activity is Activity.RESERVED for period in read)
-    return tuple(_expired(period) if expired else period for period in read)
+    return tuple(map(_expired, read)) if expired else tuple(read)
 
 
 def _expired(period: ChargedPeriod) -> ChargedPeriod:
@@ -85,10 +91,13 @@ def _in_one_activity_each(period: ChargingPeriod, end: datetime, pointer: str) -
     if end < start:
         raise CannotBePriced(pointer, f"begins at {start}, after the end of the session, {end}")
     volumes = _volumes(period, pointer)
+    energy, power, current = _flow(volumes)
+    only = _the_only_activity(volumes, end - start)
+    if only is not None and not (energy and only in OF_A_RESERVATION):
+        return [ChargedPeriod(start, end, only, energy, period.tariff_id, power, current, pointer)]
     parts, remark = _parts(volumes, end - start, pointer)
     activities = [part.activity for part in parts]
     measured = Activity.CHARGING if Activity.CHARGING in activities else activities[-1]
-    energy, power, current = _flow(volumes)
     if energy and measured in OF_A_RESERVATION:
         raise CannotBePriced(pointer, f"{energy} kWh during a reservation")
     found: list[ChargedPeriod] = []
@@ -126,8 +135,6 @@ def _volumes(period: ChargingPeriod, pointer: str) -> _Volumes:
 
 def _parts(volumes: _Volumes, span: timedelta, pointer: str) -> tuple[list[_Part], str | None]:
     told = {dimension: volumes[dimension] for dimension in _ACTIVITIES if dimension in volumes}
-    if len(told) == 1 and (whole := _the_only_part(told, span)) is not None:
-        return [whole], None
     if not any(told.values()):
         return _untold(volumes, span, pointer)
     if sum(told.values()) > _LONGEST:
@@ -143,12 +150,16 @@ def _parts(volumes: _Volumes, span: timedelta, pointer: str) -> tuple[list[_Part
     return [*parts, _Part(Activity.PARKING, missing)], remark
 
 
-def _the_only_part(told: _Volumes, span: timedelta) -> _Part | None:
+def _the_only_activity(volumes: _Volumes, span: timedelta) -> Activity | None:
     """What most periods are: one activity, as long as the timestamps say; None: this is another one."""
-    ((dimension, volume),) = told.items()
-    if not volume or volume > _LONGEST or abs(_duration(volume) - span) > _LEAST_TOLERANCE:
+    told = [dimension for dimension in volumes if dimension in _ACTIVITIES]
+    if len(told) != 1:
         return None
-    return _Part(_ACTIVITIES[dimension], span)
+    (dimension,) = told
+    lasted = _CONTEXT.multiply(volumes[dimension], MICROSECONDS_AN_HOUR)
+    if not lasted or abs(_CONTEXT.subtract(lasted, microseconds(span))) > MICROSECONDS_A_SECOND:
+        return None
+    return _ACTIVITIES[dimension]
 
 
 def _untold(volumes: _Volumes, span: timedelta, pointer: str) -> tuple[list[_Part], str | None]:
@@ -180,5 +191,9 @@ def _duration(volume: Decimal) -> timedelta:
 
 def _flow(volumes: _Volumes) -> tuple[Decimal, Level, Level]:
     """Energy, power and current."""
-    told = volumes.get
-    return told(_ENERGY, _ZERO), Level(*map(told, _POWERS)), Level(*map(told, _CURRENTS))
+    return volumes.get(_ENERGY, _ZERO), _level(volumes, _POWERS), _level(volumes, _CURRENTS)
+
+
+def _level(volumes: _Volumes, kinds: tuple[CdrDimensionType, ...]) -> Level:
+    measured = tuple(map(volumes.get, kinds))
+    return UNMEASURED if measured == UNMEASURED else Level(*measured)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from decimal import Context, Decimal, Inexact, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from fractions import Fraction
-from functools import reduce
+from functools import cache, reduce
 from typing import Final, TypeAlias
 
 from hub.pricing.errors import CannotBePriced
@@ -26,6 +26,10 @@ _ROOMY: Final = Context(prec=3 * PLACES)
 
 #: In which a number that has more places than are plausible is no number.
 _STRICT: Final = Context(prec=2 * PLACES, traps=[InvalidOperation, Inexact])
+#: The same, in which one that has more than 21 digits in all is no number either: asked first, most fit.
+_NARROW: Final = Context(
+    prec=PLACES + 1, Emin=0, Emax=PLACES - 1, traps=[InvalidOperation, Inexact, Overflow]
+)
 _LAST_PLACE: Final = Decimal(1).scaleb(-PLACES)
 
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -37,6 +41,13 @@ UNITS_A_KWH: Final = 10**PLACES
 
 def is_plausible(value: Decimal) -> bool:
     """Whether a number can be money, energy, time, power or current: at most 20 places on either side."""
+    try:
+        return _NARROW.plus(value).is_finite()
+    except ArithmeticError:
+        return _has_places(value)
+
+
+def _has_places(value: Decimal) -> bool:
     if not (value.is_finite() and -PLACES <= value.adjusted() < PLACES):
         return False
     try:
@@ -67,6 +78,11 @@ def total(values: Iterable[Decimal]) -> Decimal:
     return reduce(_ROOMY.add, values, Decimal(0))
 
 
+def negated(value: Decimal) -> Decimal:
+    """The number with the other sign and all its digits: `-value` would keep 28 of them. There is no -0."""
+    return value.copy_negate() if value else value
+
+
 def as_decimal(value: Exact, units: int = 1) -> Decimal:
     """The decimal form of a number: exact if it has one, else to `DIGITS` digits.
 
@@ -74,7 +90,15 @@ def as_decimal(value: Exact, units: int = 1) -> Decimal:
         value: The number.
         units: Of how many least units the decimal has one.
     """
+    if isinstance(value, int):
+        return _CONTEXT.divide(Decimal(value), _whole(units))
     return _CONTEXT.divide(Decimal(value.numerator), Decimal(value.denominator * units))
+
+
+@cache
+def _whole(units: int) -> Decimal:
+    """How many least units something has; there are few such numbers."""
+    return Decimal(units)
 
 
 def figures(value: Decimal | Exact) -> str:

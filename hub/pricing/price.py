@@ -56,11 +56,13 @@ def price(
     charges = [
         _charge(usage, quantity) for usage, quantity in zip(found.priced, billed(found.priced), strict=True)
     ]
-    for one in _relevant(price_lists, session):
+    relevant = _relevant(price_lists, session)
+    for one in relevant:
         charges += _bounds(one, charges, session)
     if time_zone is None and turns.clock:
         found = found._replace(notes=(_NO_ZONE, *found.notes))
-    return _statement(charges, price_lists, session, found)
+    notes = (*validity_notes(relevant, session[0].start), *found.notes)
+    return _statement(charges, price_lists, session, found._replace(notes=notes))
 
 
 def _price_lists(tariffs: Iterable[Tariff]) -> dict[str, PriceList]:
@@ -154,7 +156,6 @@ def _statement(
     session: Sequence[ChargedPeriod],
     found: Used,
 ) -> PriceStatement:
-    relevant = _relevant(price_lists, session)
     totals = _totals(charges)
     charging, parking = _time(session, Activity.CHARGING), _time(session, Activity.PARKING)
     return PriceStatement(
@@ -170,7 +171,7 @@ def _statement(
         total_parking_time=as_decimal(parking, MICROSECONDS_AN_HOUR),
         lines=tuple(charge.line for charge in charges),
         not_priced=tuple(map(_not_priced, found.unpriced)),
-        notes=(*validity_notes(relevant, session[0].start), *found.notes),
+        notes=found.notes,
     )
 
 
@@ -180,7 +181,11 @@ def _totals(charges: Iterable[_Charge]) -> dict[Kind, Amount]:
     for charge in charges:
         of_kinds.setdefault(charge.line.kind, []).append(charge)
     return {
-        kind: _amount(_sum(same), with_vat=any(charge.line.vat is not None for charge in same))
+        kind: (
+            same[0].line.amount
+            if len(same) == 1
+            else _amount(_sum(same), with_vat=any(charge.line.vat is not None for charge in same))
+        )
         for kind, same in of_kinds.items()
     }
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from hub.pricing.charging_periods import charged_periods
 from hub.pricing.errors import CannotBePriced
+from hub.pricing.exact import negated
 from hub.pricing.price import price
 from hub.pricing.statement import Amount, PriceStatement
 from hub.pricing.untold_energy import with_energy
@@ -109,6 +110,8 @@ def _start_note(cdr: CDR | PricedRecord, first: datetime) -> Iterator[str]:
 
 def _unused(periods: Sequence[ChargingPeriod], tariffs: Sequence[Tariff]) -> Iterator[str]:
     """What is to be said of tariffs that were given in vain."""
+    if not tariffs:
+        return
     named = {period.tariff_id.lower() for period in periods if period.tariff_id is not None}
     for tariff in tariffs:
         if tariff.id.lower() not in named:
@@ -119,6 +122,8 @@ def _credited(statement: PriceStatement) -> PriceStatement:
     total = statement.total_cost
     return replace(
         statement,
-        total_cost=Amount(-total.excl_vat, None if total.incl_vat is None else -total.incl_vat),
+        total_cost=Amount(
+            negated(total.excl_vat), None if total.incl_vat is None else negated(total.incl_vat)
+        ),
         notes=("/credit: the total is taken back, so it is negative", *statement.notes),
     )

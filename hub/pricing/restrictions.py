@@ -77,14 +77,12 @@ class Restrictions(NamedTuple):
     turns: Turns
     reservation: ReservationRestrictionType | None
 
-    def hold(self, moment: Moment) -> bool:
-        """Whether the element applies at a moment."""
-        return all(condition.holds(moment) for condition in self.conditions)
-
-    def broken_by(self, moment: Moment) -> Broken:
-        """The first restriction that does not hold at a moment at which not all of them do."""
-        condition = next(each for each in self.conditions if not each.holds(moment))
-        return Broken(condition.name, f"it wants {condition.wanted}, and it was {condition.shown(moment)}")
+    def broken_by(self, moment: Moment) -> Broken | None:
+        """The first restriction that does not hold at a moment; None: the element applies."""
+        for name, holds, wanted, shown in self.conditions:
+            if not holds(moment):
+                return Broken(name, f"it wants {wanted}, and it was {shown(moment)}")
+        return None
 
 
 UNRESTRICTED: Final = Restrictions((), Turns(), None)
@@ -192,7 +190,10 @@ def _hours(restrictions: TariffRestrictions, pointer: str) -> Iterator[Condition
     else:
         holds = not_between
     yield Condition(
-        name, holds, f"{start:%H:%M} to {end:%H:%M}", lambda moment: f"{moment.local:%H:%M:%S} there"
+        name,
+        holds,
+        f"{start:%H:%M} to {end:%H:%M}",
+        lambda moment: f"{moment.local.time().isoformat('seconds')} there",
     )
 
 

@@ -65,8 +65,7 @@ def _perhaps(amount: Amount | None, decimals: int) -> Amount | None:
 
 
 def _line(line: Line, decimals: int) -> Line:
-    return replace(
-        line,
+    return line._replace(
         amount=_amount(line.amount, decimals),
         quantity=half_up(line.quantity, decimals),
         billed_quantity=half_up(line.billed_quantity, decimals),

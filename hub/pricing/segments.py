@@ -133,9 +133,9 @@ def _divided(period: ChargedPeriod, charged: int, energy: int, course: _Course) 
     starts = [_instant(period, place) for place in places]
     return [
         Segment(
-            moment=Moment(course.local(start), charged + place.energy, elapsed + place.time, period),
-            start=start,
-            end=end,
+            Moment(course.local(start), charged + place.energy, elapsed + place.time, period),
+            start,
+            end,
             energy=until.energy - place.energy,
             duration=until.time - place.time,
             at_energy=place in at_amounts and place not in at_times,

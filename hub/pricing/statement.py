@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from hub.pricing.tariff import PassedOver
 from hub.pricing.usage import Kind
 from schemas.v2_2_1.tariffs import TariffDimensionType
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(NamedTuple):
     """An amount of money, not rounded."""
 
     excl_vat: Decimal
@@ -18,8 +18,7 @@ class Amount:
     incl_vat: Decimal | None
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """What one component asks for, or what lifts or lowers the total to a bound of the tariff."""
 
     kind: Kind
@@ -45,8 +44,7 @@ class Line:
     passed_over: tuple[PassedOver, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NotPriced:
+class NotPriced(NamedTuple):
     """What was used and costs nothing, since no element of its tariff applied (TAR-05)."""
 
     kind: Kind

@@ -1,10 +1,10 @@
 """Which price component applies at a moment, and why those before it did not (TAR-05, TAR-06)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from hub.pricing.errors import CannotBePriced
 from hub.pricing.exact import plausible
@@ -68,11 +68,13 @@ class _Element(NamedTuple):
     components: dict[TariffDimensionType, Component]
 
 
-#: What has the same dimension and reservation restriction, in the order of the tariff.
-_Candidates: TypeAlias = dict[
-    tuple[TariffDimensionType, ReservationRestrictionType | None],
-    list[tuple[Component, tuple[Condition, ...]]],
-]
+class _Ranking(NamedTuple):
+    """What a tariff has for a demand, whatever the moment."""
+
+    #: What may apply, and when; the first to ask first.
+    candidates: tuple[tuple[Component, tuple[Condition, ...]], ...]
+    #: Element by element: that it does not come into question, and why; None: it does.
+    out_of_question: tuple[PassedOver | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,46 +93,67 @@ class PriceList:
     has_vat: bool
     turns: Turns
     _elements: tuple[_Element, ...]
-    _candidates: _Candidates
+    #: By demand, as demands come.
+    _rankings: dict[Demand, _Ranking] = field(default_factory=dict, compare=False, repr=False)
 
     def applicable(self, demand: Demand, moment: Moment) -> Component | None:
         """That of the first element that prices the dimension and applies; None: it costs nothing."""
-        for reservation in demand.reservations:
-            for component, conditions in self._candidates.get((demand.dimension, reservation), ()):
-                for condition in conditions:
-                    if not condition.holds(moment):
-                        break
-                else:
-                    return component
+        ranking = self._rankings.get(demand) or self._ranked(demand)
+        for component, conditions in ranking.candidates:
+            for condition in conditions:
+                if not condition.holds(moment):
+                    break
+            else:
+                return component
         return None
+
+    def _ranked(self, demand: Demand) -> _Ranking:
+        dimension = demand.dimension
+        candidates = tuple(
+            (element.components[dimension], element.restrictions.conditions)
+            for reservation in demand.reservations
+            for element in self._elements
+            if element.restrictions.reservation == reservation and dimension in element.components
+        )
+        ranking = _Ranking(candidates, tuple(_out_of_question(each, demand) for each in self._elements))
+        self._rankings[demand] = ranking
+        return ranking
 
     def passed_over(self, demand: Demand, moment: Moment, found: Component | None) -> tuple[PassedOver, ...]:
         """Why none of the elements before the one that was found applies; None: of all elements."""
         found_at = None if found is None else found.element
-        before = [each for each in self._elements if found_at is None or each.number < found_at]
-        return tuple(self._passed_over(each, demand, moment) for each in before) + self._asked_first(
-            demand, moment, found_at
+        ranking = self._rankings.get(demand) or self._ranked(demand)
+        before = zip(self._elements[:found_at], ranking.out_of_question, strict=False)
+        return (
+            *(beside or _passed_over(each, demand, moment) for each, beside in before),
+            *self._asked_first(demand, moment, found_at),
         )
-
-    def _passed_over(self, element: _Element, demand: Demand, moment: Moment) -> PassedOver:
-        reservation = element.restrictions.reservation
-        if reservation not in demand.reservations:
-            return PassedOver(element.number, None, f"it is for {reservation or 'charging sessions'} only")
-        if demand.dimension not in element.components:
-            return PassedOver(element.number, None, f"it does not price {demand.dimension}")
-        if element.restrictions.hold(moment):
-            return PassedOver(element.number, None, f"elements for {demand.reservations[0]} come before it")
-        return PassedOver(element.number, *element.restrictions.broken_by(moment))
 
     def _asked_first(self, demand: Demand, moment: Moment, found_at: int | None) -> tuple[PassedOver, ...]:
         """The elements behind the one that was found which would have had precedence (TAR-15)."""
         if found_at is None or self._elements[found_at].restrictions.reservation == demand.reservations[0]:
             return ()
         return tuple(
-            self._passed_over(each, demand, moment)
+            _passed_over(each, demand, moment)
             for each in self._elements[found_at + 1 :]
             if each.restrictions.reservation == demand.reservations[0] and demand.dimension in each.components
         )
+
+
+def _out_of_question(element: _Element, demand: Demand) -> PassedOver | None:
+    reservation = element.restrictions.reservation
+    if reservation not in demand.reservations:
+        return PassedOver(element.number, None, f"it is for {reservation or 'charging sessions'} only")
+    if demand.dimension not in element.components:
+        return PassedOver(element.number, None, f"it does not price {demand.dimension}")
+    return None
+
+
+def _passed_over(element: _Element, demand: Demand, moment: Moment) -> PassedOver:
+    broken = element.restrictions.broken_by(moment)
+    if broken is None:
+        return PassedOver(element.number, None, f"elements for {demand.reservations[0]} come before it")
+    return PassedOver(element.number, broken.restriction, broken.reason)
 
 
 def check_tariff(tariff: Tariff) -> None:
@@ -156,7 +179,6 @@ def price_list(tariff: Tariff, pointer: str) -> PriceList:
         raise CannotBePriced(f"{pointer}/elements", "a tariff without elements says no price")
     _check_bounds(tariff, pointer)
     elements: list[_Element] = []
-    candidates: _Candidates = {}
     turns = Turns()
     has_vat = False
     for number, element in enumerate(tariff.elements):
@@ -167,8 +189,6 @@ def price_list(tariff: Tariff, pointer: str) -> PriceList:
         for component in components.values():
             _check_reservation(component, restrictions, where)
             has_vat = has_vat or component.vat is not None
-            key = component.dimension, restrictions.reservation
-            candidates.setdefault(key, []).append((component, restrictions.conditions))
         elements.append(_Element(number, restrictions, components))
     return PriceList(
         id=tariff.id,
@@ -181,7 +201,6 @@ def price_list(tariff: Tariff, pointer: str) -> PriceList:
         has_vat=has_vat,
         turns=turns,
         _elements=tuple(elements),
-        _candidates=candidates,
     )
 
 

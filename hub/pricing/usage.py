@@ -122,9 +122,12 @@ def used(segments: Iterable[Segment], price_lists: Mapping[str, PriceList]) -> U
         CannotBePriced: A period names a tariff that is not among them.
     """
     tally = _Tally()
+    period = price_list = None
     for segment in segments:
-        price_list = _relevant(segment.moment.period, price_lists)
-        tally.remark(segment.moment.period, price_list)
+        if segment.moment.period is not period:
+            period = segment.moment.period
+            price_list = _relevant(period, price_lists)
+            tally.remark(period, price_list)
         for demand, quantity in _demands(segment):
             if quantity:
                 tally.add(demand, quantity, price_list, segment)
@@ -158,7 +161,6 @@ class _Tally:
         self._stretches: list[_Stretch] = []
         self._latest: dict[Demand, _Stretch] = {}
         self._paid: set[tuple[str, int]] = set()
-        self._period: ChargedPeriod | None = None
         self._notes: list[str] = []
 
     def used(self) -> Used:
@@ -173,9 +175,6 @@ class _Tally:
         return Used(tuple(priced), tuple(unpriced), tuple(dict.fromkeys(self._notes)))
 
     def remark(self, period: ChargedPeriod, price_list: PriceList | None) -> None:
-        if period is self._period:
-            return
-        self._period = period
         if period.remark:
             self._notes.append(period.remark)
         if price_list is None:

@@ -109,6 +109,23 @@ def test_what_is_missing_or_contradicts_itself_is_refused(bad: PricedRecord, poi
     assert refused.value.pointer == pointer
 
 
+def test_a_credit_cdr_takes_back_every_digit_of_what_has_no_decimal() -> None:
+    for_a_second = tariff(element(time("1", "21")))
+    second = record(period("2026-03-02T09:59:59Z", TIME="0.00027778"), tariffs=(for_a_second,))
+    whole = price_cdr(second).total_cost
+    back = price_cdr(second.model_copy(update={"credit": True})).total_cost
+
+    assert whole.excl_vat == Decimal("0.0002777777777777777777777777777777778")
+    assert whole.incl_vat is not None
+    assert (back.excl_vat, back.incl_vat) == (whole.excl_vat.copy_negate(), whole.incl_vat.copy_negate())
+
+
+def test_taking_back_nothing_is_nothing_not_minus_nothing() -> None:
+    nothing = price_cdr(record(period(START, ENERGY="0"), tariffs=(PER_KWH,), credit=True))
+
+    assert str(nothing.total_cost.excl_vat) == "0"
+
+
 def test_a_credit_cdr_takes_back_its_total_and_keeps_its_lines() -> None:
     """CDR-06."""
     original = record(CHARGED, tariffs=(PER_KWH,))
