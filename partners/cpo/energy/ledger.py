@@ -19,14 +19,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from partners.cpo.configuration import Plug
 from partners.cpo.energy.claims import LEAST
 from partners.cpo.energy.wires import NOTHING, Load, Wires
 
-#: So many profiles that a charger may have are kept apart.
-_KEPT_APART = 4
+#: Of more profiles that a charger may have, those are forgotten that make no difference.
+_MANY: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,11 @@ class Promise(NamedTuple):
     def highest(self, begin: datetime, end: datetime) -> Decimal:
         """Between two instants."""
         return max(self.at(begin), self.at(end))
+
+    def covers(self, other: "Promise", now: datetime) -> bool:
+        """Whether it allows at least as much as another one, from now on for ever."""
+        lasts = other.until <= self.until or other.at(now) <= self.after
+        return self.at(now) >= other.at(now) and self.after >= other.after and lasts
 
 
 @dataclass(slots=True)
@@ -169,11 +174,13 @@ class Account:
         """It may have forgotten the profile of its transaction."""
         if self.charging is not None:
             fallback = self.outlet.fallback
-            self._may_have(Promise(fallback, self.possible[0].until, fallback))
+            self.possible += (Promise(fallback, self.possible[0].until, fallback),)
 
-    def ordered(self, promise: Promise) -> None:
+    def ordered(self, promise: Promise, now: datetime) -> None:
         """A profile is under way to it."""
-        self._may_have(promise)
+        if len(self.possible) >= _MANY:
+            self.possible = _distinct(self.possible, now)
+        self.possible += (promise,)
 
     def answered(self, promise: Promise, now: datetime, *, has_it: bool | None) -> None:
         """It has the profile, or not; None: nobody knows."""
@@ -182,13 +189,6 @@ class Account:
             self.confirmed, self.confirmed_at = promise, now
         elif has_it is False and promise is not self.confirmed:
             self.possible = tuple(each for each in self.possible if each is not promise) or (promise,)
-
-    def _may_have(self, promise: Promise) -> None:
-        self.possible = (*self.possible, promise)
-        if len(self.possible) > _KEPT_APART:
-            after = max(each.after for each in self.possible)
-            highest = max(after, *(each.amperes for each in self.possible))
-            self.possible = (Promise(highest, max(each.until for each in self.possible), after),)
 
     def amperes(self, begin: datetime, end: datetime) -> Decimal:
         """The most that it may draw between two instants, A on each of its wires."""
@@ -218,6 +218,15 @@ class Account:
         if self.lost_at is not None:
             instants.append(self.lost_at + self.times.grace)
         return (instant for instant in instants if after < instant <= until)
+
+
+def _distinct(promises: tuple[Promise, ...], now: datetime) -> tuple[Promise, ...]:
+    """Those that matter: the most that any allows is the same without the others, at every instant."""
+    kept: list[Promise] = []
+    for promise in reversed(promises):
+        if not any(each.covers(promise, now) for each in kept):
+            kept = [promise, *(each for each in kept if not promise.covers(each, now))]
+    return tuple(kept)
 
 
 def load_at(accounts: Iterable[Account], instant: datetime) -> Load:

@@ -377,7 +377,7 @@ class Site:
         account, talk = self.accounts[plug], self._talks[plug]
         until = self._until(plug, amperes, supply, now)
         order = Order(plug, self._charging(plug), Promise(amperes, until, account.outlet.fallback))
-        account.ordered(order.promise)
+        account.ordered(order.promise, now)
         talk.asked, talk.sent_at = order, now
         return order
 

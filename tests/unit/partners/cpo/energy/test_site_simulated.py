@@ -41,6 +41,7 @@ def test_twenty_chargers_never_exceed_the_limit_whatever_goes_wrong(strategy: St
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(list(Strategy)), st.integers(36, 70))
 @example(58170, Strategy.EQUAL, 50)  # a link that is back for a second, and gone again before anybody notices
+@example(986431, Strategy.EQUAL, 60)  # five profiles unanswered, one of which had long ended
 def test_no_order_of_events_exceeds_the_limit(seed: int, strategy: Strategy, amperes: int) -> None:
     world = World(chargers(6), Load.of(Decimal(amperes), ALL), Rules(strategy=strategy), seed, WILD)
     drivers_come(world, minutes(50), 2, (5, 30))
