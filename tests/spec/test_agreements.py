@@ -334,6 +334,8 @@ async def test_who_left_for_good_stays_suspended_when_the_agreement_ends(world: 
     made = await agreed(world)
     await world.cpo.call("DELETE", world.cpo.far_end["credentials", "SENDER"])
     await world.hub.signing.end(made.id)
+    # The hub owes nothing before it has read in its log what it owes.
+    await world.emsp.receives("PUT", INFO_OF_CPO, 2)
     await at_rest(world.hub, "emsp")
     # Two changes that follow each other fast may come as one: the newest is what is told.
     before, *after = infos(world.emsp, INFO_OF_CPO)
