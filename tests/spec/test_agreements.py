@@ -503,10 +503,12 @@ async def test_a_hub_that_is_open_no_longer_takes_back_what_is_not_agreed(tmp_pa
             await sign(hub, OTHER_EMSP, CPO, "tariffs")
             await partner.receives("PUT", f"/receiver/tariffs{T1}", 2)
             await at_rest(hub, "second")
+        # What is told at the moment of signing may be told twice.
+        taken_back = len(partner.all("DELETE", f"/receiver/tariffs{T1}"))
         async with running_hub(settings(tmp_path), log=None) as hub:
             await partner.receives("PUT", f"/receiver/locations{LOC1}", 2)
             await at_rest(hub, "second")
-            assert len(partner.all("DELETE", f"/receiver/tariffs{T1}")) == 1
+            assert len(partner.all("DELETE", f"/receiver/tariffs{T1}")) == taken_back
             assert partner.all("*", f"/receiver/tariffs{T1}")[-1].method == "PUT"
 
 
