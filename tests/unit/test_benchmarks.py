@@ -10,6 +10,7 @@ from tests.bench.__main__ import measured
 from tests.bench.loading import NUMBER, Request, load
 from tests.bench.measurements import MEASUREMENTS
 from tests.bench.obtaining import Missing, native, nginx_here
+from tests.bench.processes import start_warm_ones
 from tests.bench.restart import OBJECTS, lost_and_back
 from tests.bench.results import Findings
 from tests.bench.scale import TINY
@@ -25,6 +26,11 @@ def _compiled() -> None:
             native(name)
         except Missing as missing:
             pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _started_soon() -> None:
+    start_warm_ones()
 
 
 @pytest.mark.parametrize("name", MEASUREMENTS)
