@@ -167,16 +167,21 @@ instants = st.integers(0, 50).map(lambda minutes: TEN + timedelta(minutes=minute
 def test_what_comes_after_a_start_by_its_own_word_changes_nothing_for_it(
     told: list[tuple[str | None, datetime, datetime]], start: datetime
 ) -> None:
-    """Whatever comes later than the start, and does not claim to be older."""
+    """Whatever comes later than the start, and does not claim to be older, nor was there before.
+
+    A state that was taken back and comes again never was taken back.
+    """
     desk = Desk()
+    came = set()
     try:
         for price, last_updated, at in sorted(told, key=lambda each: each[2]):
             if at > start and (price is None or last_updated > start):
                 break
             desk.told(price, last_updated, at) if price else desk.withdrawn(at)
+            came.add((price, last_updated))
         before = desk.price_at(start)
         for price, last_updated, at in sorted(told, key=lambda each: each[2]):
-            if at > start and price and last_updated > start:
+            if at > start and price and last_updated > start and (price, last_updated) not in came:
                 desk.told(price, last_updated, at)
             elif at > start and price is None:
                 desk.withdrawn(at)
