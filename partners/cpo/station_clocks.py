@@ -4,12 +4,14 @@
 |-----------------------------------------------------|-----------------------------------------|
 | as ours, within the trust                           | what it says                            |
 | off by the same in most of its last live messages   | corrected by that, live and queued      |
+| off by more and more: a simulated one that runs     | what it says: its time is its own       |
 | of before the clock was ever set (1970)             | since its first such message came       |
 | of a status: to come, or past though nothing waited | when it came                            |
 
 A message is live if nothing can have been queued: the link has been there for a while, or the charge point
-has just booted and says how its connectors are. A correction holds until another one is clearly right, so
-that what is told again is told of the same instant.
+has just booted and says how its connectors are. What is off by the same must be so for a while, or since the
+first word after a boot: messages that come all at once agree on any clock. A correction holds until another
+one is clearly right, so that what is told again is told of the same instant; a boot is a reason to look anew.
 
 Sources: OCPP 1.6, 4.2 and 4.9; 2.0.1, E04.
 """
@@ -25,6 +27,8 @@ _LOOKED_AT: Final = 5
 _ENOUGH: Final = 2
 #: A clock that is off is off by the same; one that runs (a simulated one) is not put right.
 _ALIKE: Final = timedelta(seconds=30)
+#: For so long. What runs four times as fast or more does not agree for as long.
+_A_WHILE: Final = timedelta(seconds=15)
 #: No charge point spoke OCPP before.
 _NEVER_SET: Final = datetime(2000, 1, 1, tzinfo=UTC)
 #: What has no time of its own is told with ours.
@@ -44,31 +48,43 @@ class StationClock:
     trust: timedelta
     offset: timedelta = _NONE
     _since: datetime | None = None
+    #: Over this link.
     _has_booted: bool = False
+    #: By how much its first message after that was off.
+    _first: timedelta | None = None
     #: What is added to times of before it was set.
     _unset: timedelta | None = None
-    _seen: deque[timedelta] = field(default_factory=lambda: deque(maxlen=_LOOKED_AT))
+    #: When its last live messages came, and by how much they were off.
+    _seen: deque[tuple[datetime, timedelta]] = field(default_factory=lambda: deque(maxlen=_LOOKED_AT))
 
     def connected(self, now: datetime) -> None:
         """A link is up."""
-        self._since, self._has_booted = now, False
+        self._since, self._has_booted, self._first = now, False, None
 
     def booted(self) -> None:
         """It has started anew, and with it perhaps its clock."""
-        self._has_booted, self._unset = True, None
+        self._has_booted, self._first, self._unset = True, None, None
+        self._seen.clear()
 
     def heard(self, told: datetime, now: datetime, *, is_status: bool = False) -> bool:
         """Learn from a message with a time; whether the correction is another one now."""
         is_live = self._is_settled(now) or (is_status and self._has_booted)
         off = now - told
-        if not is_live or told < _NEVER_SET or _NONE <= off < _OURS:
+        if not is_live or told < _NEVER_SET:
             return False
-        self._seen.append(off)
-        middle = median_low(self._seen)
-        agreeing = sum(abs(each - middle) <= _ALIKE for each in self._seen)
-        if agreeing < _ENOUGH or agreeing * 2 <= len(self._seen):
+        if self._first is None and self._has_booted:
+            self._first = off
+        if _NONE <= off < _OURS:
+            return False
+        self._seen.append((now, off))
+        middle = median_low(each for _, each in self._seen)
+        agreeing = [at for at, each in self._seen if abs(each - middle) <= _ALIKE]
+        if len(agreeing) < _ENOUGH or len(agreeing) * 2 <= len(self._seen):
             return False
         wanted = middle if abs(middle) > self.trust else _NONE
+        is_so_since_boot = self._first is not None and abs(self._first - middle) <= _ALIKE
+        if wanted and agreeing[-1] - agreeing[0] < _A_WHILE and not is_so_since_boot:
+            return False
         if abs(wanted - self.offset) <= self.trust:
             return False
         self.offset = wanted

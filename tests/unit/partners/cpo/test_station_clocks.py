@@ -48,6 +48,29 @@ def test_a_constant_error_is_found_out_and_taken_away(off: int, jitter: list[int
     )
 
 
+@given(st.sampled_from([20, 90, 600]), st.lists(st.sampled_from([0, 0, 0.2, 1, 3, 20, 600]), max_size=60))
+def test_a_clock_that_runs_is_never_put_right(speed: int, pauses: list[float]) -> None:
+    """A simulated charger, twenty minutes in one: messages that come together agree, and say nothing."""
+    clock, passed = booted(), 0.0
+    for pause in [0.1, *pauses]:
+        passed += pause
+        at, now = NOW + timedelta(seconds=passed * speed), NOW + timedelta(seconds=passed)
+        clock.heard(at, now + timedelta(milliseconds=60), is_status=True)
+        assert clock.true(at, now) == at
+
+
+def test_a_clock_that_is_set_right_by_a_boot_is_believed_at_once() -> None:
+    clock = booted()
+    for seconds in range(5):
+        clock.heard(NOW - 3 * HOUR, NOW + timedelta(seconds=seconds), is_status=True)
+    assert clock.offset == 3 * HOUR
+    later = NOW + timedelta(days=1)
+    clock.booted()
+    for seconds in (1, 2):
+        clock.heard(later, later + timedelta(seconds=seconds), is_status=True)
+    assert clock.offset == timedelta()
+
+
 @given(st.lists(st.integers(0, 86_400), max_size=20))
 def test_what_was_queued_says_nothing_of_the_clock(ages: list[int]) -> None:
     """A replay after an outage: each message is late, none is wrong."""
@@ -206,3 +229,45 @@ async def test_statuses_of_an_outage_that_are_told_after_it_do_not_undo_the_pres
         for minutes in (90, 60, 30):
             await shows(one, "Faulted", clock() - timedelta(minutes=minutes))
         assert status(made) == "AVAILABLE"
+
+
+async def test_a_simulated_charger_that_runs_ahead_is_billed_by_its_own_time() -> None:
+    """Twenty minutes in one, for an hour: as those of docker/compose.yaml."""
+    clock = SettableClock()
+    async with (
+        world(tokens=(token(),), clock=clock, trust_clock=TRUST, central_system=PATIENT) as made,
+        charger(made) as one,
+    ):
+        begun = clock()
+
+        def its_time() -> datetime:
+            return begun + 20 * (clock() - begun)
+
+        async def measures(number: int, wh: int) -> None:
+            value = {"timestamp": told(its_time()), "sampledValue": [{"value": str(wh)}]}
+            await one.says("MeterValues", connectorId=1, transactionId=number, meterValue=[value])
+
+        await boots(one, clock, timedelta())
+        for place in range(1, 4):
+            clock.ahead += timedelta(minutes=20)
+            await shows(one, "Preparing", its_time())
+            started = its_time()
+            number = await one.starts(timestamp=told(started))
+            await shows(one, "Charging", its_time())
+            for wh in range(1000, 9000, 1000):  # every three minutes 1 kWh
+                await measures(number, wh)
+                clock.ahead += timedelta(seconds=9)
+            for shown in ("SuspendedEV", "Charging", "SuspendedEV"):
+                await shows(one, shown, its_time())
+            await measures(number, 9000)
+            ended = its_time()
+            await one.stops(number, timestamp=told(ended), meterStop=9000)
+            for shown in ("Finishing", "Available"):
+                await shows(one, shown, its_time())
+            cdr = (await made.hub.receives("POST", "/receiver/cdrs", place)).value
+            assert cdr["total_energy"] == 8
+            assert abs(float(cdr["total_time"]) - (ended - started) / HOUR) < 0.001
+            assert datetime.fromisoformat(cdr["start_date_time"]) == started.replace(microsecond=0)
+            assert "remark" not in cdr
+        row = made.cpo.node.database.row("SELECT off FROM station_clock WHERE charge_point = 'CP1'")
+        assert row is None
