@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -125,6 +125,11 @@ class Protocol(web.RequestHandler):
         """It has read."""
         super().resume_writing()
         self._callers.waits_no_more(self, Pause.READING)
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Say what failed in the hub; of a body that could not be read, whoever sent it was told."""
+        if not isinstance(kw.get("exc_info"), web.RequestPayloadError):
+            super().log_exception(*args, **kw)
 
     def hang_up(self) -> None:
         """Close it at once, and drop what the caller has not read."""

@@ -122,12 +122,16 @@ async def test_a_caller_that_hangs_up_is_no_failure_of_the_hub(
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_body_that_cannot_be_unpacked_is_refused(standing_world: Roaming, encoding: str) -> None:
+async def test_a_body_that_cannot_be_unpacked_is_refused(
+    standing_world: Roaming, caplog: pytest.LogCaptureFixture, encoding: str
+) -> None:
     packed = f"Content-Encoding: {encoding}\r\nContent-Length: 13\r\n\r\n".encode() + b'{"id":"LOC1"}'
     answer = await raw(standing_world, packed)
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert from_json(answer.partition(b"\r\n\r\n")[2])["status_code"] == 2001
     assert standing_world.emsp.all("PUT", "/receiver/locations") == []
+    # It is no failure of the hub: operators are woken by those.
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_a_packed_body_counts_as_large_as_it_is_unpacked(world: Roaming) -> None:
