@@ -20,6 +20,7 @@ from enum import StrEnum
 
 from hub.ocpi.backoff import Backoff
 from hub.ocpi.errors import ReceiverBusy, ReceiverNotConnected
+from hub.ocpi.party import Party
 from hub.ocpi.retry_after import LONGEST, peace_wanted, write_retry_after
 from hub.ocpi.timestamps import Clock
 from hub.ocpi.transport import HttpReply
@@ -86,7 +87,7 @@ class Circuits:
         return {module: until for module, until in circuit.peace.items() if now < until <= now + LONGEST}
 
     @contextmanager
-    def request(self, platform_id: int, module: str, receiver: str) -> Iterator[None]:
+    def request(self, platform_id: int, module: str, receiver: Party | str | None) -> Iterator[None]:
         """A request that is under way in this block; refused as by `begin`."""
         is_trial = self.begin(platform_id, module, receiver)
         try:
@@ -94,31 +95,35 @@ class Circuits:
         finally:
             self.end(platform_id, is_trial=is_trial)
 
-    def begin(self, platform_id: int, module: str, receiver: str) -> bool:
+    def begin(self, platform_id: int, module: str, receiver: Party | str | None) -> bool:
         """A request is under way from now on, until `end` is told what this has told: whether it is a trial.
 
         Raises:
             ReceiverNotConnected: the circuit is open, or too much is under way.
             ReceiverBusy: the platform wants peace; the error says for how long.
         """
-        circuit, now = self._circuit(platform_id), self._clock()
-        wanted = circuit.peace.get(module)
-        # Nobody asks for longer than that: the clock was set back.
-        if wanted is not None and now < wanted <= now + LONGEST:
-            raise ReceiverBusy(
-                f"{receiver} has asked for fewer requests of {module}",
-                headers=(write_retry_after(wanted - now),),
-            )
+        circuit = self._circuit(platform_id)
+        if circuit.peace:
+            self._keep_peace(circuit, module, receiver)
         if circuit.under_way >= self._most_under_way:
             raise ReceiverNotConnected(f"{receiver} is slow, and too many requests to it are under way")
         is_trial = circuit.open_until is not None
-        if circuit.open_until is not None and (self._is_open(circuit, now) or circuit.is_trying):
+        if is_trial and (self._is_open(circuit, self._clock()) or circuit.is_trying):
             raise ReceiverNotConnected(
                 f"{receiver} has not answered of late, and is left in peace for a while"
             )
         circuit.under_way += 1
         circuit.is_trying = circuit.is_trying or is_trial
         return is_trial
+
+    def _keep_peace(self, circuit: _Circuit, module: str, receiver: Party | str | None) -> None:
+        wanted, now = circuit.peace.get(module), self._clock()
+        # Nobody asks for longer than that: the clock was set back.
+        if wanted is not None and now < wanted <= now + LONGEST:
+            raise ReceiverBusy(
+                f"{receiver} has asked for fewer requests of {module}",
+                headers=(write_retry_after(wanted - now),),
+            )
 
     def end(self, platform_id: int, *, is_trial: bool) -> None:
         """A request is under way no more."""

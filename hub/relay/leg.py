@@ -68,7 +68,7 @@ class Legs:
             RoutingError: there is none that can be handed on, or nothing was sent; the class says why (RT-15,
                 RT-16).
         """
-        with self.circuits.request(onward.platform.id, onward.module, str(onward.routing.to)):
+        with self.circuits.request(onward.platform.id, onward.module, onward.routing.to):
             return await self.sent(onward)
 
     async def sent(self, onward: Onward) -> Reply:

@@ -1,5 +1,7 @@
 """A request like one before is replayed: what arrives, comes back and is written down stays the same."""
 
+import asyncio
+import base64
 import itertools
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import replace
@@ -20,7 +22,7 @@ from schemas import exact_json
 from tests.fixtures.clocks import RunningClock
 from tests.fixtures.lists import listed_soon
 from tests.fixtures.raw_server import Talk, raw_server
-from tests.fixtures.recorder import Answered, Fault, Recorder, Reply
+from tests.fixtures.recorder import ABSENT, Answered, Fault, Recorder, Reply
 from tests.fixtures.roaming import CPO, EMSP, LOCATION, Roaming, joined, roaming, settings
 from tests.fixtures.samples import cdr_token, session
 from tests.fixtures.waiting import soon, until
@@ -387,6 +389,61 @@ async def test_a_connection_that_its_platform_ends_is_not_used_again_though_the_
         assert codes == [1000] * 30
         assert (len(server.requests), server.made) == (30, 10)
         assert await replayed(world) > 5
+
+
+@pytest.mark.holds("TR-12", by="hub")
+async def test_a_body_that_is_missing_is_refused_though_its_way_is_known(world: Roaming) -> None:
+    """TR-12: a length of 0 in a head that is otherwise like those before."""
+    await known(world)
+    token = base64.b64encode((world.cpo.outbound_token or "").encode()).decode()
+    lines = (
+        "PUT /ocpi/2.2.1/receiver/locations/BE/BEC/LOC1 HTTP/1.1",
+        f"Host: hub\r\nAuthorization: Token {token}\r\nX-Request-ID: asked\r\nX-Correlation-ID: raw",
+        "OCPI-to-country-code: NL\r\nOCPI-to-party-id: TNM",
+        "OCPI-from-country-code: BE\r\nOCPI-from-party-id: BEC\r\nContent-Length: {}\r\n\r\n",
+    )
+    head = "\r\n".join(lines)
+    body = exact_json.encode(LOCATION | {"id": "LOC1"})
+    host, _, port = world.hub.public_url.removeprefix("http://").rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+
+    async def answered(body: bytes) -> bytes:
+        writer.write(head.format(len(body)).encode() + body)
+        said = await reader.readuntil(b"\r\n\r\n")
+        length = int(said.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        await reader.readexactly(length)
+        return said
+
+    async def is_replayed() -> bool:
+        before = await replayed(world)
+        assert (await answered(body)).startswith(b"HTTP/1.1 200 ")
+        return await replayed(world) > before
+
+    await soon(is_replayed)
+    count = len(world.emsp.received)
+    assert (await answered(b"")).startswith(b"HTTP/1.1 400 ")
+    assert len(world.emsp.received) == count
+    writer.close()
+
+
+async def test_callers_may_change_from_way_to_way_and_write_their_heads_as_they_like(world: Roaming) -> None:
+    """What recognises a head by the one before is never taken for what it says."""
+    await known(world)
+    for number in range(12):
+        story = f"by-turns-{number}"
+        more = {"Traceparent": f"00-{number}"} if number % 3 else {"Cookie": f"a={number}; b"}
+        headers = {"X-Request-ID": f"asked-{story}", "X-Correlation-ID": story, **more}
+        reads = number % 2 == 0
+        caller, to, sender = (world.emsp, CPO, EMSP) if reads else (world.cpo, EMSP, CPO)
+        method, interface, tail = ("GET", "SENDER", "") if reads else ("PUT", "RECEIVER", "/BE/BEC")
+        value = ABSENT if reads else LOCATION | {"id": f"LOC{number}"}
+        url = world.url("locations", interface, f"{tail}/LOC{number}")
+        answer = await caller.call(method, url, value, to=to, sender=sender, headers=headers)
+        assert answer.headers["X-Request-ID"] == f"asked-{story}"
+        got = (world.cpo if reads else world.emsp).received[-1]
+        assert (got.method, got.headers["X-Correlation-ID"]) == (method, story)
+        assert got.path.endswith(f"{tail}/LOC{number}")
+        assert {"Traceparent", "Cookie"}.isdisjoint(got.headers)
 
 
 @pytest.mark.holds("RT-26", by="hub")

@@ -35,4 +35,4 @@ async def fast_path(
     )
     async with errands.running():
         path = FastPath(parts, authentication, now.traffic.rates, Ways(now.exchange, ground.transport))
-        yield Entrances(path.take, ground.callers, path.replay)
+        yield Entrances(path.take, ground.callers, path)

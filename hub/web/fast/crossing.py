@@ -6,11 +6,12 @@ answer (a connection to be made, a redirect, a refused token, a URL to be replac
 
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Protocol
 
 from hub.calling.calls import Calls, said_of
+from hub.calling.circuits import Circuits
 from hub.calling.in_hand import AnswerInHand
 from hub.calling.noticing import pushed
 from hub.directory.quirks import Observe
@@ -60,16 +61,18 @@ class Parts:
     #: The largest body of an answer, in bytes.
     largest_answer: int
     spawn: Spawn
+    #: Sends requests on.
+    legs: Legs = field(init=False)
+    circuits: Circuits = field(init=False)
+    #: For the answer of the addressee, in seconds.
+    patience: float = field(init=False)
 
-    @property
-    def patience(self) -> float:
-        """For the answer of the addressee, in seconds."""
-        return self.legs.timeout.total_seconds()
-
-    @property
-    def legs(self) -> Legs:
-        """Sends requests on."""
-        return self.exchange.forwarding.legs
+    def __post_init__(self) -> None:
+        """Find once what each request needs."""
+        legs = self.exchange.forwarding.legs
+        object.__setattr__(self, "legs", legs)
+        object.__setattr__(self, "circuits", legs.circuits)
+        object.__setattr__(self, "patience", legs.timeout.total_seconds())
 
     @property
     def calls(self) -> Calls:
@@ -129,9 +132,7 @@ class Crossing:
         """Send it on."""
         parts, onward = self._parts, self._onward
         try:
-            self._is_trial = parts.legs.circuits.begin(
-                onward.platform.id, onward.module, str(onward.routing.to)
-            )
+            self._is_trial = parts.circuits.begin(onward.platform.id, onward.module, onward.routing.to)
             self._leg_is_open = True
             self._request = parts.legs.request(onward)
             self._sent_at = parts.clock()
@@ -264,4 +265,4 @@ class Crossing:
     def _close_leg(self) -> None:
         if self._leg_is_open:
             self._leg_is_open = False
-            self._parts.legs.circuits.end(self._onward.platform.id, is_trial=self._is_trial)
+            self._parts.circuits.end(self._onward.platform.id, is_trial=self._is_trial)

@@ -13,16 +13,17 @@ Answers go out in the order of the requests: each path begins when the other has
 import asyncio
 from collections.abc import Callable
 from typing import Final, cast
+from typing import Protocol as Interface
 
 from hub.http.callers import Caller, Callers, Pause
 from hub.http.protocol import Protocol
 from hub.http.upstream.deadline import Deadline
 from hub.web.fast.crossing import Asker
 from hub.web.fast.heads import Head, HeadReader
-from hub.web.fast.outline import Outline, Outlines
+from hub.web.fast.memory import LARGEST_HEAD, Memory
+from hub.web.fast.ways import Recognised
 
-#: A larger head, or body, is for the ordinary path, in bytes.
-LARGEST_HEAD: Final = 8 * 1024
+#: A larger body is for the ordinary path, in bytes.
 LARGEST_BODY: Final = 256 * 1024
 #: Bytes of requests that wait for the one before, above which no more are read.
 HIGH_WATER: Final = 64 * 1024
@@ -32,13 +33,18 @@ _END_OF_HEAD: Final = b"\r\n\r\n"
 
 #: Takes a request, or does not.
 Take = Callable[[Head, bytes, Asker], bool]
-#: Takes a request like others before, or does not. Without a body, which is not whole yet: whether it may.
-Replay = Callable[[Outline, bytes | None, Asker], bool]
 
 
-def nothing_known(_request: Outline, _body: bytes | None, _asker: Asker) -> bool:
-    """Where nothing is remembered."""
-    return False
+class Replaying(Interface):
+    """Takes requests that are like others before."""
+
+    def memory(self, asker: Asker) -> Memory:
+        """Of one connection."""
+        ...
+
+    def replay(self, request: Recognised, body: bytes, asker: Asker) -> bool:
+        """Take a request whose way is known, or do not."""
+        ...
 
 
 class Entrance(asyncio.Protocol):
@@ -47,7 +53,7 @@ class Entrance(asyncio.Protocol):
     def __init__(
         self,
         take: Take,
-        replay: Replay,
+        replaying: Replaying | None,
         behind: Callable[[], Protocol],
         callers: Callers,
         others: "set[Entrance]",
@@ -57,15 +63,15 @@ class Entrance(asyncio.Protocol):
 
         Args:
             take: The fast path.
-            replay: The same for requests like others before.
+            replaying: The same for requests like others before; None where nothing is remembered.
             behind: Makes aiohttp's handler of a connection.
             callers: Lets go of whoever keeps the hub waiting.
             others: Where it is known as long as the connection is there.
             loop: The event loop.
         """
         self._take: Final = take
-        self._replay: Final = replay
-        self._outlines: Final = Outlines()
+        self._replaying: Final = replaying
+        self._memory: Final = None if replaying is None else replaying.memory(self)
         #: So many bytes must have come before the request is looked at again.
         self._awaited = 0
         self._make_behind: Final = behind
@@ -230,43 +236,31 @@ class Entrance(asyncio.Protocol):
 
         0 if it is for the parser, less if it is not whole.
         """
-        end = self._waiting.find(_END_OF_HEAD, 0, LARGEST_HEAD)
-        if end < 0 or not self._reader.at_boundary or self._callers.is_over:
+        memory, waiting = self._memory, self._waiting
+        if memory is None or not self._reader.at_boundary or self._callers.is_over:
             return 0
-        head = self._waiting[:end]
-        request = self._outlines.of(head)
-        done = 0 if request is None else self._replayed_as(request, end + len(_END_OF_HEAD))
-        if done or request is None:
-            return done
-        again = self._outlines.anew(head)
-        if again is None or again == request:
+        request = memory.recognised(waiting)
+        if request is None or request.ends - request.begins > LARGEST_BODY:
             return 0
-        return self._replayed_as(again, end + len(_END_OF_HEAD))
-
-    def _replayed_as(self, request: Outline, begins: int) -> int:
-        """The same for a request with this outline, whose body begins there."""
-        length = int(request.values[2] or b"0")
-        if length > LARGEST_BODY:
-            return 0
-        whole = begins + length
-        if len(self._waiting) < whole:
-            if not self._replay(request, None, self):
-                return 0
-            self._awaited = whole
-            self._callers.asks(self._caller)
+        self._callers.asks(self._caller)
+        if len(waiting) < request.ends:
+            self._awaited = request.ends
             if not self._deadline.is_set:
                 self._deadline.set(self._loop.time() + SOON)
-            return -whole
-        self._callers.asks(self._caller)
+            return -request.ends
+        return request.ends if self._replays(request, waiting[request.begins : request.ends]) else 0
+
+    def _replays(self, request: Recognised, body: bytes) -> bool:
+        """Take a request whose way is known, or do not."""
         self.is_crossing = True
-        if not self._replay(request, self._waiting[begins:whole], self):
+        if not cast("Replaying", self._replaying).replay(request, body, self):
             self.is_crossing = False
-            return 0
+            return False
         self._deadline.clear()
         self._callers.fast_requests += 1
         self._callers.replayed_requests += 1
-        self._waiting = self._waiting[whole:]
-        return whole
+        self._waiting = self._waiting[request.ends :]
+        return True
 
     def _whole_head(self) -> Head | None:
         """The head of the request that waits first; None if it is not whole, or was handed over."""

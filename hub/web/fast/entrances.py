@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from hub.http.callers import Callers
 from hub.http.protocol import Protocol
-from hub.web.fast.entrance import Entrance, Replay, Take, nothing_known
+from hub.web.fast.entrance import Entrance, Replaying, Take
 
 #: How often it is looked whether all is answered, when the hub stops.
 LOOK_EVERY: Final = 0.01
@@ -36,9 +36,9 @@ class Errands:
 class Entrances:
     """The connections of callers."""
 
-    def __init__(self, take: Take, callers: Callers, replay: Replay = nothing_known) -> None:
+    def __init__(self, take: Take, callers: Callers, replaying: Replaying | None = None) -> None:
         self._take = take
-        self._replay = replay
+        self._replaying = replaying
         self._callers = callers
         self._open: set[Entrance] = set()
 
@@ -47,7 +47,7 @@ class Entrances:
         loop = asyncio.get_running_loop()
 
         def entrance() -> Entrance:
-            return Entrance(self._take, self._replay, behind, self._callers, self._open, loop)
+            return Entrance(self._take, self._replaying, behind, self._callers, self._open, loop)
 
         return entrance
 

@@ -40,10 +40,9 @@ from hub.web.edge import Passage
 from hub.web.fast.at_the_hub import answer_at_the_hub
 from hub.web.fast.crossing import Asker, Crossing, Parts
 from hub.web.fast.heads import Head
-from hub.web.fast.outline import Outline
+from hub.web.fast.memory import Memory, Missed
 from hub.web.fast.replay import Replay
-from hub.web.fast.ways import Parts as Pieces
-from hub.web.fast.ways import Way, Ways, parts_of
+from hub.web.fast.ways import Recognised, Way, Ways
 from hub.web.routes import ABOVE_TAIL
 from schemas.v2_2_1 import InterfaceRole
 
@@ -67,26 +66,6 @@ class Understood(NamedTuple):
     look: Look | None
 
 
-class Missed:
-    """The request that was looked at last and whose way is not known: it may be learnt when it is taken."""
-
-    __slots__ = ("_asker", "_pieces")
-
-    def __init__(self) -> None:
-        self._asker: Asker | None = None
-        self._pieces: Pieces | None = None
-
-    def of(self, asker: Asker, pieces: Pieces | None) -> None:
-        """It is this one."""
-        self._asker, self._pieces = asker, pieces
-
-    def by(self, asker: Asker) -> Pieces | None:
-        """It, if it is this one's; it is forgotten."""
-        pieces = self._pieces if self._asker is asker else None
-        self._asker = self._pieces = None
-        return pieces
-
-
 @dataclass(frozen=True, slots=True)
 class FastPath:
     """What the fast path stands on."""
@@ -97,37 +76,38 @@ class FastPath:
     ways: Ways
     _missed: Missed = field(default_factory=Missed)
 
-    def replay(self, request: Outline, body: bytes | None, asker: Asker) -> bool:
+    def memory(self, asker: Asker) -> Memory:
+        """What recognises the requests of one connection."""
+        return Memory(self.ways, self.authentication.directory, self._missed, asker)
+
+    def replay(self, request: Recognised, body: bytes, asker: Asker) -> bool:
         """Begin to relay a request whose way is known; whether it is.
 
         Nothing has changed if it is not: `take` begins anew.
 
         Args:
             request: Its head.
-            body: None where it is not whole yet: whether the way is known, and nothing is begun.
+            body: Its body.
             asker: Who waits for the answer.
         """
-        pieces = parts_of(request)
-        self._missed.of(asker, pieces)
-        way = None if pieces is None else self.ways.find(pieces.key, self.authentication.directory.value)
-        if pieces is None or way is None or body is None:
-            return way is not None
-        if not way.names(pieces.tail, body) or not self._may_pass(way):
+        way, parts = request.way, self.parts
+        if not way.names(request.tail, body) or not self._may_pass(way):
             return False
-        connection = self.parts.transport.at_hand(way.origin)
+        connection = parts.transport.at_hand(way.origin)
         if connection is None:
             return False
         try:
             is_trial = self._admitted(way)
         except OcpiError:
-            self.parts.transport.give_back(way.origin, connection)
+            parts.transport.give_back(way.origin, connection)
             return False
-        platform, correlation_id = way.caller.platform, pieces.correlation_id.decode("ascii")
-        for quirk, value, _, about in way.seen:
-            self.authentication.observe(platform.id, Seen(quirk, value, correlation_id, about))
+        platform = way.caller.platform
+        if way.seen:
+            correlation_id = request.correlation_id.decode("ascii")
+            for quirk, value, _, about in way.seen:
+                self.authentication.observe(platform.id, Seen(quirk, value, correlation_id, about))
         self.authentication.seen(platform.id)
-        replay = Replay(self.parts, asker, way, pieces, body, self.parts.clock())
-        replay.begin(connection, pieces, self.parts.patience, is_trial=is_trial)
+        Replay(parts, asker, request, body, is_trial=is_trial).begin(connection)
         return True
 
     def _may_pass(self, way: Way) -> bool:
@@ -140,8 +120,8 @@ class FastPath:
         Raises:
             OcpiError: one of them refuses; nothing is counted.
         """
-        circuits, to, module = self.parts.legs.circuits, way.to, way.module
-        is_trial = circuits.begin(to.platform.id, module, str(to.party))
+        circuits, to, module = self.parts.circuits, way.to, way.module
+        is_trial = circuits.begin(to.platform.id, module, to.party)
         try:
             self.rates.take(way.caller.platform, module)
         except OcpiError:

@@ -33,6 +33,14 @@ _VARYING: Final = {
 _UNREAD: Final = (3, _VISIBLE + b" ")
 #: The most bytes of each.
 LONGEST: Final = (200, 200, 9, 4096)
+#: The same as patterns, for moulds; those of values are groups.
+GROUPS: Final = (b"request_id", b"correlation_id", b"length")
+_PATTERNS: Final = (
+    b"(?P<request_id>[!-~]{1,%d})" % LONGEST[0],
+    b"(?P<correlation_id>[!-~]{1,%d})" % LONGEST[1],
+    b"(?P<length>[0-9]{1,%d})" % LONGEST[2],
+    b"[!-~](?:[ -~]{0,%d}[!-~])?" % (LONGEST[3] - 2),
+)
 #: Headers that the hub reads, hands on, or must not see on the fast path; also all that begin with `ocpi-`.
 _READ: Final = (
     frozenset(name.lower().encode() for name in (AUTHORIZATION, TOTAL_COUNT, LIMIT, LINK, LOCATION))
@@ -68,6 +76,10 @@ class Outline(NamedTuple):
     lines: tuple[bytes, ...]
     #: Request id, correlation id and length, empty where there is no such line; the last one is nobody's.
     values: tuple[bytes, bytes, bytes, bytes]
+
+
+#: A pattern that the heads of one outline match, to the empty line at their end. It has the `GROUPS`.
+Mould = re.Pattern[bytes]
 
 
 def is_whole(lines: tuple[bytes, ...]) -> bool:
@@ -117,6 +129,25 @@ class Outlines:
         if len(lines) <= MOST_LINES:
             self._places[len(lines)] = places
         return None if places is None else _outlined(lines, places)
+
+
+def mould_of(head: bytes, begins: bytes) -> Mould | None:
+    """What recognises, at one go, heads that have the outline of this one, and the same names before blanks.
+
+    Args:
+        head: As in `Outlines.of`; it has an outline.
+        begins: A pattern for the first line.
+    """
+    lines = head.split(END_OF_LINE)
+    places = _places_in(lines)
+    if places is None:
+        return None
+    patterns = [begins, *map(re.escape, lines[1:])]
+    for number, value, name, _ in places:
+        patterns[number] = re.escape(name) + _PATTERNS[value]
+    found = {each.value for each in places}
+    missing = [b"(?P<%b>)" % name for value, name in enumerate(GROUPS) if value not in found]
+    return re.compile(b"".join((END_OF_LINE.join(patterns), END_OF_LINE, END_OF_LINE, *missing)))
 
 
 def _places_in(lines: list[bytes]) -> Places | None:

@@ -4,7 +4,7 @@ An answer in a form that is known goes back the same way. Any other answer, and 
 `Crossing`, which takes over as if it had sent the request itself.
 """
 
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Final
 
 from hub.directory.quirks import Seen
@@ -19,12 +19,10 @@ from hub.store.journal import Direction, JournalEntry, Purpose
 from hub.web.edge import Passage
 from hub.web.fast.answers import end_of_head
 from hub.web.fast.crossing import Asker, Crossing, Parts
+from hub.web.fast.memory import LARGEST_HEAD
 from hub.web.fast.outline import Outline
-from hub.web.fast.ways import Form, FormKey, Way
-from hub.web.fast.ways import Parts as Pieces
+from hub.web.fast.ways import Form, FormKey, Recognised
 
-#: A larger head is for the parser, in bytes.
-LARGEST_HEAD: Final = 8 * 1024
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _new: Final = tuple.__new__
 
@@ -32,67 +30,77 @@ _new: Final = tuple.__new__
 class Replay:
     """One request, from when it is taken until it is written down."""
 
-    __slots__ = (
-        "_asker", "_body", "_correlation_id", "_crossing", "_form", "_form_key", "_headers", "_is_trial",
-        "_kept", "_parts", "_places", "_request_id", "_sent_id", "_status", "_tail", "_way", "at",
-    )  # fmt: skip
+    #: Of the answer, where it is known by its form.
+    _form: Form | None = None
+    _form_key: FormKey | None = None
+    _status = 0
+    _headers: Sequence[RawHeader] = ()
+    #: The general code, once it is needed.
+    _crossing: Crossing | None = None
 
     def __init__(
-        self, parts: Parts, asker: Asker, way: Way, pieces: Pieces, body: bytes, at: datetime
+        self, parts: Parts, asker: Asker, request: Recognised, body: bytes, *, is_trial: bool
     ) -> None:
         self._parts: Final = parts
         self._asker: Final = asker
-        self._way: Final = way
+        self._request: Final = request
+        self._way: Final = request.way
         self._body: Final = body
-        self._tail: Final = pieces.tail.decode("ascii")
-        self._request_id: Final = pieces.request_id.decode("ascii")
-        self._correlation_id: Final = pieces.correlation_id.decode("ascii")
         self._sent_id: Final = parts.new_id()
+        self._is_trial: Final = is_trial
         #: When it came.
-        self.at: Final = at
-        self._is_trial = False
-        self._form: Form | None = None
-        self._form_key: FormKey | None = None
+        self.at: Final = parts.clock()
         self._kept: list[bytes] = []
-        self._status = 0
-        self._headers: list[RawHeader] = []
-        self._crossing: Crossing | None = None
 
-    def begin(self, connection: Connection, pieces: Pieces, whole_by: float, *, is_trial: bool) -> None:
+    def begin(self, connection: Connection) -> None:
         """Send it on."""
-        self._is_trial = is_trial
-        body = self._body
+        request, body = self._request, self._body
         before_tail, before_id, between, behind = self._way.head
         end = b"Content-Length: %d\r\n\r\n" % len(body) if body else b""
         head = b"".join(
             (
                 before_tail,
-                pieces.tail,
+                request.tail,
                 before_id,
                 self._sent_id.encode(),
                 between,
-                pieces.correlation_id,
+                request.correlation_id,
                 behind,
                 end,
             )
         )
-        self._parts.transport.ask_on(connection, head, body, self, whole_by)
+        self._parts.transport.ask_on(connection, head, body, self, self._parts.patience)
 
     # The addressee's answer.
 
     def glance(self, data: bytes) -> int:
         """Take the first bytes of the answer, if it is in a form that is known; what is missing of it."""
+        newest = self._way.newest
+        match = None if newest is None else newest[0].match(data)
+        if newest is None or match is None:
+            return self._outlined(data)
+        request_id, correlation_id, length = match.group("request_id", "correlation_id", "length")
+        begins, form = match.end(), newest[1]
+        if begins > LARGEST_HEAD or form.has_ids != self._are_ours(request_id, correlation_id):
+            return self._outlined(data)
+        return self._begun(form, int(length), begins, data)
+
+    def _outlined(self, data: bytes) -> int:
+        """The same by the outline of its head."""
         end = data.find(_END_OF_HEAD, 0, LARGEST_HEAD)
         if end < 0:
             return UNREAD
         outlines, head = self._way.answers, data[:end]
         outline = outlines.of(head)
-        form = None if outline is None else self._form_of(outline)
+        form = None if outline is None else self._form_of(outline, head)
         if form is None and (outline := outlines.anew(head)) is not None:
-            form = self._form_of(outline)
+            form = self._form_of(outline, head)
         if form is None or outline is None:
             return UNREAD
-        whole, begins = int(outline.values[2]), end + len(_END_OF_HEAD)
+        return self._begun(form, int(outline.values[2]), end + len(_END_OF_HEAD), data)
+
+    def _begun(self, form: Form, whole: int, begins: int, data: bytes) -> int:
+        """An answer in this form has begun: what is missing of it."""
         missing = whole - (len(data) - begins)
         if missing < 0 or whole > self._parts.largest_answer:
             return UNREAD
@@ -100,13 +108,16 @@ class Replay:
         self._kept.append(data[begins:])
         return missing
 
-    def _form_of(self, outline: Outline) -> Form | None:
+    def _are_ours(self, request_id: bytes, correlation_id: bytes) -> bool:
+        """Whether these are the ids with which it was sent on."""
+        return correlation_id == self._request.correlation_id and request_id == self._sent_id.encode()
+
+    def _form_of(self, outline: Outline, head: bytes) -> Form | None:
         request_id, correlation_id, length, _ = outline.values
         if not length:
             return None
-        has_ids = request_id == self._sent_id.encode() and correlation_id == self._correlation_id.encode()
-        self._form_key = (outline.lines, has_ids)
-        return self._way.forms.get(self._form_key)
+        self._form_key = (outline.lines, self._are_ours(request_id, correlation_id))
+        return self._way.form(self._form_key, head)
 
     def on_head(self, status: int, reason: bytes, headers: list[RawHeader]) -> None:
         """It has begun, and is in no form that is known."""
@@ -145,54 +156,63 @@ class Replay:
     # How it ends.
 
     def _hand_back(self, body: bytes, status_code: int) -> None:
-        way, form = self._way, self._form
+        way, form, request = self._way, self._form, self._request
         assert form is not None  # noqa: S101 only an answer in a form comes here
         parts, to = self._parts, way.to.platform
-        circuits = parts.legs.circuits
+        circuits = parts.circuits
         circuits.well(to.id)
         circuits.end(to.id, is_trial=self._is_trial)
         if way.is_kept:
-            ids = MessageIds(self._request_id, self._correlation_id)
-            way.passed(self._tail, ids, self._body, Reply(form.status, body, NO_ROUTING))
+            way.passed(self._tail, self._ids, self._body, Reply(form.status, body, NO_ROUTING))
         before, between, behind = form.head
+        end = end_of_head(len(body))
         self._asker.answered(
-            b"".join(
-                (before, self._request_id.encode(), between, self._correlation_id.encode(), behind,
-                 end_of_head(len(body)), body)
-            )
-        )  # fmt: skip
-        for quirk, value, _, about in form.seen:
-            parts.observe(to.id, Seen(quirk, value, self._correlation_id, about))
-        for quirk, value, _, about in way.pushed:
-            parts.observe(way.caller.platform.id, Seen(quirk, value, self._correlation_id, about))
+            b"".join((before, request.request_id, between, request.correlation_id, behind, end, body))
+        )
+        if form.seen or way.pushed:
+            self._observe(form)
         self._write_down(form.status, status_code, body)
 
+    def _observe(self, form: Form) -> None:
+        """Tell what the exchange shows of the quirks of both platforms."""
+        way, parts, correlation_id = self._way, self._parts, self._ids.correlation_id
+        for platform, shown in ((way.to.platform, form.seen), (way.caller.platform, way.pushed)):
+            for quirk, value, _, about in shown:
+                parts.observe(platform.id, Seen(quirk, value, correlation_id, about))
+
     def _write_down(self, status: int, status_code: int, body: bytes) -> None:
-        way, parts = self._way, self._parts
-        took = parts.clock() - self.at
+        way, parts, at = self._way, self._parts, self.at
+        took, tail = parts.clock() - at, self._tail
+        request_id, correlation_id = self._ids
         to, caller = way.to.platform, way.caller.platform
-        looking = parts.looking
-        looking.record(
+        (before, behind), (to_party, from_party), (to_sent, from_sent) = way.url, way.journaled, way.sent
+        parts.looking.record(
             _new(
                 JournalEntry,
-                (self.at, took, Direction.OUT, Purpose.RELAY, self._correlation_id, self._sent_id, way.method,
-                 f"{way.url[0]}{self._tail}{way.url[1]}", to.id, to.name, way.module, *way.sent,
+                (at, took, Direction.OUT, Purpose.RELAY, correlation_id, self._sent_id, way.method,
+                 f"{before}{tail}{behind}", to.id, to.name, way.module, to_sent, from_sent,
                  status, status_code, "", self._body, body),
             ),
             None,
         )  # fmt: skip
-        look = None
-        if self._body:
-            look = way.look(self._tail, MessageIds(self._request_id, self._correlation_id), self._body)
-        looking.record(
+        parts.looking.record(
             _new(
                 JournalEntry,
-                (self.at, took, Direction.IN, Purpose.RELAY, self._correlation_id, self._request_id,
-                 way.method, f"{way.asked}{self._tail}", caller.id, caller.name, way.module, *way.journaled,
+                (at, took, Direction.IN, Purpose.RELAY, correlation_id, request_id, way.method,
+                 f"{way.asked}{tail}", caller.id, caller.name, way.module, to_party, from_party,
                  status, status_code, "", self._body, body),
             ),
-            look,
+            way.look(tail, self._ids, self._body) if self._body else None,
         )  # fmt: skip
+
+    @property
+    def _tail(self) -> str:
+        return self._request.tail.decode("ascii")
+
+    @property
+    def _ids(self) -> MessageIds:
+        request = self._request
+        return MessageIds(request.request_id.decode("ascii"), request.correlation_id.decode("ascii"))
 
     # What is for the general code.
 
@@ -211,7 +231,7 @@ class Replay:
 
     def _made_crossing(self) -> Crossing:
         way, parts = self._way, self._parts
-        ids = MessageIds(self._request_id, self._correlation_id)
+        ids = self._ids
         decided = way.decision(self._tail, ids, self._body)
         passage = Passage(
             ids,

@@ -39,7 +39,7 @@ from hub.relay.forward import onward_to
 from hub.relay.leg import Onward
 from hub.routing.destination import Direct
 from hub.web.fast.answers import head_before_length
-from hub.web.fast.outline import Outline, Outlines, is_whole
+from hub.web.fast.outline import Mould, Outline, Outlines, is_whole, mould_of
 from hub.web.routes import is_push
 from schemas import exact_json
 
@@ -53,6 +53,8 @@ _REQUEST_LINE: Final = re.compile(
     rb"((?:GET|PUT|PATCH|POST|DELETE) /ocpi/%b/(?:sender|receiver)/[a-z]+/)(%b(?:/%b)*) HTTP/1\.1"
     % (re.escape(VERSION.encode()), _SEGMENT, _SEGMENT)
 )
+#: The same with so many slashes in the tail.
+_ONE_REQUEST_LINE: Final = rb"%b(?P<tail>%b(?:/%b){%d}) HTTP/1\.1"
 #: What stands in the place of what differs while the general code makes the bytes of a way.
 _TAIL, _REQUEST_ID, _CORRELATION_ID = "0tail0of0a0way0", "0request0of0a0way0", "0correlation0of0a0way0"
 _BLANK_NAMES: Final = (_TAIL, _REQUEST_ID, _CORRELATION_ID)
@@ -93,6 +95,18 @@ def parts_of(outline: Outline) -> Parts | None:
     return Parts(key, tail, request_id, correlation_id, int(length) if length else None)
 
 
+class Recognised(NamedTuple):
+    """A request whose way is known."""
+
+    way: "Way"
+    tail: bytes
+    request_id: bytes
+    correlation_id: bytes
+    #: Where its body begins among the bytes that have come, and where it ends, though it be not whole yet.
+    begins: int
+    ends: int
+
+
 class Form(NamedTuple):
     """How a platform answers on a way: all but ids, body and date."""
 
@@ -103,9 +117,11 @@ class Form(NamedTuple):
     head: tuple[bytes, bytes, bytes]
     #: What it shows of the platform's quirks.
     seen: tuple[Seen, ...]
+    #: Whether it has the ids of the request.
+    has_ids: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Way:
     """From one platform to one party, for one operation."""
 
@@ -121,7 +137,7 @@ class Way:
     url: tuple[str, str]
     #: The path that was asked for, up to the tail.
     asked: str
-    #: With what the tail must begin: the party whose object it is.
+    #: With what the tail of its requests begins: the party whose object it is.
     owner: bytes
     #: Which fields of the body must be which segments of the tail.
     identity: tuple[tuple[str, int], ...]
@@ -139,16 +155,25 @@ class Way:
     asks_policy: bool
     #: The parties as the request names them.
     asked_routing: Routing
+    #: What the first line of its requests is, as a pattern; and what recognises them, once one came again.
+    first_line: bytes
+    mould: Mould | None = None
     forms: dict[FormKey, Form] = field(default_factory=dict)
     answers: Outlines = field(default_factory=Outlines)
+    #: What recognises the answers in a form.
+    moulds: dict[FormKey, Mould] = field(default_factory=dict)
+    #: That of the answer before.
+    newest: tuple[Mould, Form] | None = None
     module: str = field(init=False)
     method: str = field(init=False)
+    has_body: bool = field(init=False)
     #: Whether the hub keeps what it says for its two parties.
     is_kept: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self.module = self.decided.message.module.id
         self.method = self.decided.message.method
+        self.has_body = self.method in _WITH_BODY
         self.is_kept = self.decided.message.module.is_kept
 
     @property
@@ -158,10 +183,8 @@ class Way:
 
     def names(self, tail: bytes, body: bytes) -> bool:
         """Whether URL and body name the same object; also false where that is not certain at once."""
-        if self.owner and not tail.startswith(self.owner):
-            return False
         if not body:
-            return True
+            return not self.has_body
         value = glance(body)
         if value is None:
             return False
@@ -196,18 +219,34 @@ class Way:
     def _noted(self, tail: str, ids: MessageIds, body: bytes) -> str:
         return self.exchange.noted(self.decision(tail, ids, body), self.to)
 
+    def form(self, key: FormKey, head: bytes) -> Form | None:
+        """The form of an answer, by its outline.
+
+        Args:
+            key: Its outline.
+            head: Without the empty line at its end; the next answer may be recognised by it.
+        """
+        found = self.forms.get(key)
+        if found is not None:
+            mould = self.moulds.get(key) or mould_of(head, re.escape(head.partition(b"\r\n")[0]))
+            if mould is not None:
+                self.moulds[key] = mould
+                self.newest = mould, found
+        return found
+
     def learn(self, key: FormKey, request: HttpRequest, reply: HttpReply) -> None:
         """Remember how the platform answers, if nothing in its answer is for the general code alone."""
         if not (is_whole(key[0]) and _is_plain(key[0][0], reply)):
             return
         if len(self.forms) >= MOST_FORMS:
             self.forms.clear()
+            self.moulds.clear()
         routing = _onward(self.decided, self.to).routing.answered()
         answer = Reply(reply.status, b"", routing, kept(reply.headers, RELAYED_REPLY_HEADERS))
         head = _BLANKS.split(head_before_length(answer, MessageIds(_REQUEST_ID, _CORRELATION_ID)))
         if len(head) == 2 * len(_BLANK_NAMES[1:]) + 1:
             seen = tuple(in_answer(self.to.platform, self.module, request, reply))
-            self.forms[key] = Form(reply.status, reply.headers, (head[0], head[2], head[4]), seen)
+            self.forms[key] = Form(reply.status, reply.headers, (head[0], head[2], head[4]), seen, key[1])
 
 
 def _is_plain(status_line: bytes, reply: HttpReply) -> bool:
@@ -230,13 +269,19 @@ class Ways:
         self._transport = transport
         self._directory: Directory | None = None
         self._known: dict[Key, Way] = {}
+        self._era = 0
         #: Requests that were seen once: what never comes again is not worth the trouble.
         self._seen: set[int] = set()
 
-    def find(self, key: Key, directory: Directory) -> Way | None:
-        """The way of a request."""
+    def era(self, directory: Directory) -> int:
+        """A number that changes with the Directory: what was found before must be found anew."""
         if self._directory is not directory:
             self._directory, self._known = directory, {}
+            self._era += 1
+        return self._era
+
+    def find(self, key: Key) -> Way | None:
+        """The way of a request, in this era."""
         return self._known.get(key)
 
     def learn(
@@ -312,7 +357,14 @@ class Ways:
             pushed=tuple(pushed(platform, "")) if is_push(message) else (),
             asks_policy=not directory.agreements.is_open,
             asked_routing=asked,
+            first_line=_first_line(parts),
         )
+
+
+def _first_line(parts: Parts) -> bytes:
+    """A pattern for the first lines of all requests that differ in the tail alone."""
+    begins, slashes, _ = parts.key
+    return _ONE_REQUEST_LINE % (re.escape(begins), _SEGMENT, _SEGMENT, slashes)
 
 
 def glance(body: bytes) -> Mapping[str, Any] | None:
