@@ -5,6 +5,7 @@
 | connected, and its connector has been Available for a while        | 1.6: then                          |
 |                                                                    | 2.x: unless the station says that  |
 |                                                                    | it goes on (GetTransactionStatus)  |
+| the same with Preparing, after it had charged                      | 1.6: then                          |
 | no link, and nothing was heard of it for days                      | then; the station may come back    |
 | another one begins at the connector                                | at once (`Entries.left_open`)      |
 
@@ -21,7 +22,7 @@ from typing import Any, Final, Protocol
 
 from hub.ocpi.timestamps import Clock
 from partners.cpo.charging_events import ConnectorStatus
-from partners.cpo.charging_log import Charging, ChargingLog
+from partners.cpo.charging_log import Charging, ChargingLog, ConnectorState
 from partners.cpo.entries import Entries
 from partners.database import Database
 from partners.ocpp.link import Refused, Unanswered
@@ -31,6 +32,15 @@ log = logging.getLogger(__name__)
 
 #: How often it is looked, in seconds.
 _LOOK_EVERY: Final = 60.0
+#: States of which Preparing is no beginning.
+_CHARGED: Final = frozenset(
+    {
+        ConnectorStatus.CHARGING,
+        ConnectorStatus.SUSPENDED_EV,
+        ConnectorStatus.SUSPENDED_EVSE,
+        ConnectorStatus.FINISHING,
+    }
+)
 
 
 class Stations(Protocol):
@@ -135,9 +145,16 @@ class Forgotten:
     def _is_free(self, charging: Charging) -> bool:
         """Whether its connector was told to be free since it began, and it has said nothing after that."""
         state = self._charging_log.connector(charging.plug)
-        if state is None or state.status is not ConnectorStatus.AVAILABLE or state.at < charging.started:
+        if state is None or state.at < charging.started:
             return False
-        return all(each.at <= state.at for each in self._charging_log.samples(charging))
+        is_free = state.status is ConnectorStatus.AVAILABLE or self._is_taken_anew(charging, state)
+        return is_free and all(each.at <= state.at for each in self._charging_log.samples(charging))
+
+    def _is_taken_anew(self, charging: Charging, state: ConnectorState) -> bool:
+        """Whether somebody prepares there after it had charged; what begins, and 2.x, says Preparing, too."""
+        if state.status is not ConnectorStatus.PREPARING or charging.transaction_id is not None:
+            return False
+        return any(each.status in _CHARGED for each in self._charging_log.states(charging))
 
     async def _goes_on(self, charging: Charging) -> bool:
         """Whether its station says so, or does not say; 1.6 cannot be asked."""

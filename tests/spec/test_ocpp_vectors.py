@@ -22,12 +22,13 @@ CLOSED = Reply(status_code=4003, status_message="not connected")
 
 def test_each_vector_has_a_test() -> None:
     """The table in the documentation names 28 of them, and every test that it names is there."""
-    rows = re.findall(
-        r"^\| (\d+) \| .* \| `(\w+)` \[\S+\]\(\.\./tests/(\S+)\) \|$", MAPPING.read_text(), re.MULTILINE
-    )
-    assert [int(number) for number, _, _ in rows] == [*VECTORS]
-    for _, name, file in rows:
-        assert f"def {name}(" in (TESTS / file).read_text(), name
+    rows = re.findall(r"^\| (\d+) \| .* \| (`test_.*) \|$", MAPPING.read_text(), re.MULTILINE)
+    assert [int(number) for number, _ in rows] == [*VECTORS]
+    for _, tests in rows:
+        named = re.findall(r"`(\w+)` \[\S+\]\(\.\./tests/(\S+)\)", tests)
+        assert len(named) == len(tests.split("; "))
+        for name, file in named:
+            assert f"def {name}(" in (TESTS / file).read_text(), name
 
 
 async def start_asked(made: World, one: Charger, **wanted: Any) -> dict[str, Any]:
@@ -107,6 +108,26 @@ async def test_vector_8_a_stop_before_its_start_ends_the_session_when_the_start_
         cdr = (await made.hub.receives("POST", "/receiver/cdrs")).value
         assert (cdr["total_energy"], cdr["total_time"]) == (10, 1)
         assert [each["status"] for each in made.sessions()] == ["COMPLETED"]
+
+
+async def test_vector_11_kwh_and_wh_mixed_in_one_transaction_are_each_by_itself() -> None:
+    """As two products do it: 2.0.1 begins in kWh and ends in Wh, 1.6 measures in kWh and stops in Wh."""
+    async with world(tokens=(token(),)) as made, station(made) as one, charger(made, "CP2") as other:
+        begin = register(0, 1234.5, "kWh", context="Transaction.Begin")
+        await one.starts(meterValue=[begin])
+        await one.tells("Updated", 1, 1800, meterValue=[register(1800, 1_238_500)])
+        assert current(made)["kwh"] == 4
+        await one.tells("Updated", 2, 2700, meterValue=[register(2700, 1240.5, "kWh")])
+        await one.ends(3, wh=1_242_500)
+        number = await other.starts(meterStart=1_234_500)
+        for seconds, kwh in ((1200, "1237.0"), (2400, "1240.25")):
+            value = {"timestamp": at(seconds), "sampledValue": [{"value": kwh, "unit": "kWh"}]}
+            await other.says("MeterValues", connectorId=1, transactionId=number, meterValue=[value])
+        assert current(made, -1)["kwh"] == Decimal("5.75")
+        await other.stops(number, meterStop=1_242_500)
+        await made.hub.receives("POST", "/receiver/cdrs", 2)
+        cdrs = [each.value for each in made.hub.all("POST", "/receiver/cdrs")]
+        assert [(each["total_energy"], each.get("remark")) for each in cdrs] == [(8, None)] * 2
 
 
 @pytest.mark.parametrize("phases", [("L1", "L2", "L3"), ("L1-N", "L2-N", "L3-N")])

@@ -52,6 +52,39 @@ async def test_one_that_measures_goes_on_whatever_its_connector_says() -> None:
         assert statuses(made) == ["ACTIVE"]
 
 
+@pytest.mark.parametrize(
+    ("shown", "closed"),
+    [
+        (["Charging", "Finishing", "Preparing"], "COMPLETED"),
+        (["SuspendedEV", "Preparing"], "COMPLETED"),
+        (["Preparing"], "ACTIVE"),
+        (["Charging", "Preparing", "Charging"], "ACTIVE"),
+    ],
+)
+async def test_a_connector_at_which_the_next_one_prepares_has_no_transaction(
+    shown: list[str], closed: str
+) -> None:
+    """Preparing and nothing before it is what a charger says that begins, and may go on saying."""
+    clock = SettableClock()
+    async with world(tokens=(token(),), clock=clock) as made, charger(made) as one:
+        await one.starts()
+        await one.measures(1800, 6000)
+        for place, each in enumerate(shown):
+            await one.shows(each, 1900 + place)
+        await looks(made, clock, timedelta(minutes=11))
+        assert statuses(made) == [closed]
+
+
+async def test_a_station_of_2x_that_is_occupied_is_not_asked() -> None:
+    clock = SettableClock()
+    async with world(tokens=(token(),), clock=clock) as made, station(made) as one:
+        await one.starts()
+        await one.tells("Updated", 1, 1800, chargingState="SuspendedEV")
+        await one.shows("Occupied", seconds=3600)
+        await looks(made, clock, timedelta(minutes=11))
+        assert statuses(made) == ["ACTIVE"]
+
+
 async def test_a_charger_that_is_away_may_come_back_for_three_days() -> None:
     clock = SettableClock()
     async with world(tokens=(token(),), clock=clock) as made:
