@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 ROUTING := $(addprefix tests/spec/test_,$(addsuffix .py,direct_routing direct_requests open_routing \
            odd_requests limits links_back))
 
-.PHONY: setup demo test interop check ordinary postgresql format lint types imports fuzz differential bench conformance lock clean help
+.PHONY: setup demo test interop check ordinary postgresql format lint types imports fuzz differential plans bench conformance lock clean help
 
 help:            ## Show what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
@@ -73,6 +73,9 @@ fuzz: setup      ## Two minutes of mutated messages at every route, half of it w
 
 differential: setup  ## The same 100,000 requests to a hub with the fast path and one without
 	$(BIN)/python -m tests.differential --requests 100000
+
+plans: setup     ## How PostgreSQL finds its rows among a million objects and ten million legs of the journal
+	$(BIN)/python -m tests.measuring.plans
 
 bench: setup     ## How fast it is, and what it costs, against nginx and others: docs/performance.md
 	$(BIN)/python -m tests.bench --write $(BENCH)

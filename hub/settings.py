@@ -25,6 +25,8 @@ class Limits:
 
     #: The largest request body, in bytes.
     request_body: int = 8 * 1024 * 1024
+    #: Bytes of request bodies above 64 KiB that a process holds at once (decision 0060).
+    bodies: int = 256 * 1024 * 1024
     #: Requests a second that a platform may send of each module, for longer than a few seconds.
     requests_per_second: int = 200
     #: Relayed requests that may be under way to one platform.

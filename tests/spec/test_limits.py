@@ -1,6 +1,7 @@
 """How much may be sent: rate limits inward and outward, circuits, sizes; what the far end received."""
 
 import asyncio
+import gzip
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -8,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from typer.testing import CliRunner
 
@@ -17,8 +19,8 @@ from hub.ocpi.timestamps import utc_now
 from schemas import exact_json
 from tests.fixtures.admin_hub import asked
 from tests.fixtures.clocks import Clock
-from tests.fixtures.recorder import Fault, Reply
-from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, Roaming, roaming, settings
+from tests.fixtures.recorder import Answered, Fault, Received, Reply
+from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, TOKEN, Roaming, roaming, settings
 
 TOO_MANY_REQUESTS = 429
 LIMIT = 2
@@ -184,3 +186,48 @@ async def test_a_body_may_be_so_large_and_no_larger(world: Roaming, size: int) -
     )
     assert (answer.status, answer.code) == ((200, 1000) if size <= 1_000_000 else (413, 2000))
     assert len(world.cpo.all("PUT", "/receiver/tokens")) == (size <= 1_000_000)
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+async def test_large_bodies_wait_for_room_and_small_ones_go_past_them(
+    tmp_path: Path, *, is_packed: bool
+) -> None:
+    """What is not taken in stays in the network; decision 0060."""
+    given = settings(tmp_path)
+    given = replace(given, limits=replace(given.limits, bodies=1_000_000, relay=timedelta(seconds=20)))
+    go_on = asyncio.Event()
+
+    async def slowly(_request: Received) -> Reply:
+        await go_on.wait()
+        return Reply()
+
+    async with roaming(tmp_path, given) as world:
+        world.cpo.answers("PUT", "/slow", slowly)
+        url = world.url("tokens", "RECEIVER", "/NL/TNM/")
+        packed = {"Content-Encoding": "gzip"} if is_packed else {}
+
+        async def push(name: str, length: int) -> Answered:
+            value = exact_json.encode(TOKEN | {"uid": name, "x_filling": "x" * length})
+            body = gzip.compress(value) if is_packed and length else value
+            return await world.emsp.call(
+                "PUT", url + name, body=body, to=CPO, sender=EMSP, headers=packed if length else {}
+            )
+
+        async with asyncio.TaskGroup() as tasks:
+            first = tasks.create_task(push("slow-1", 600_000))
+            await world.cpo.receives("PUT", "slow-1")
+            second = tasks.create_task(push("slow-2", 600_000))
+            assert (await push("small", 0)).code == 1000
+            assert not world.cpo.all("PUT", "slow-2")
+            assert await metric(world, "ocpi_hub_body_bytes") >= 600_000
+            go_on.set()
+        assert (first.result().code, second.result().code) == (1000, 1000)
+        assert len(world.cpo.all("PUT", "slow-2")) == 1
+        assert await metric(world, "ocpi_hub_body_bytes") == 0
+
+
+async def metric(world: Roaming, name: str) -> float:
+    """A number that the hub tells its operators."""
+    async with aiohttp.ClientSession() as session, session.get(f"{world.hub.admin_url}/metrics") as answer:
+        lines = (await answer.text()).splitlines()
+    return next(float(each.split()[1]) for each in lines if each.startswith(f"{name} "))

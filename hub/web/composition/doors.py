@@ -16,6 +16,7 @@ from hub.web.composition.written import Written
 from hub.web.edge import edge
 from hub.web.one_scrape import OneScrape
 from hub.web.operations import Gauges, metrics_registry, metrics_route, state_routes
+from hub.web.room import within
 from hub.web.routes import PartnerRoutes
 
 
@@ -62,7 +63,11 @@ def for_partners(
         patience=limits.request,
     )
     app = web.Application(
-        client_max_size=limits.request_body, middlewares=[edge(clock, ground.new_id, written.looking)]
+        client_max_size=limits.request_body,
+        middlewares=[
+            edge(clock, ground.new_id, written.looking),
+            within(ground.room, limits.request_body, limits.request),
+        ],
     )
     app.add_routes([*routes.table(), *state_routes(is_ready, ground.database.answers)])
     return app
@@ -133,6 +138,7 @@ def _gauges(ground: Ground, written: Written, connected: Connected, now: Now) ->
             "ocpi_hub_keeping_dropped": ("Sessions and CDRs not kept at all", lambda: keeping.dropped),
             "ocpi_hub_results_awaited": ("Results of commands awaited", lambda: now.results.awaited),
             "ocpi_hub_connections": ("Connections to the partners' port", lambda: callers.count),
+            "ocpi_hub_body_bytes": ("Room taken by large bodies, in bytes", lambda: ground.room.taken),
             "ocpi_hub_fast_requests": ("Requests on the fast path", lambda: callers.fast_requests),
             "ocpi_hub_replayed_requests": (
                 "Requests on the fast path whose way was known",

@@ -14,6 +14,7 @@ from hub.ocpi.timestamps import Clock
 from hub.settings import Settings
 from hub.store.database import Database, opened
 from hub.store.place import Place, place_in
+from hub.web.room import Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Ground:
     admin_port: socket.socket
     #: Whoever is connected to the port.
     callers: Callers
+    #: For their large bodies.
+    room: Room
     database: Database
     transport: HttpTransport
     #: Where this process stands among those of this data directory.
@@ -56,8 +59,8 @@ async def solid_ground(
                 resolve=resolve,
             )
         )
-        callers = Callers(limits, asyncio.get_running_loop())
-        yield Ground(settings, clock, new_id, port, admin_port, callers, database, transport, place)
+        callers, room = Callers(limits, asyncio.get_running_loop()), Room(limits.bodies)
+        yield Ground(settings, clock, new_id, port, admin_port, callers, room, database, transport, place)
 
 
 def _ports(settings: Settings) -> Iterator[socket.socket]:
