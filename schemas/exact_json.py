@@ -1,5 +1,6 @@
 """JSON in which a number keeps its spelling: no float ever comes near money, energy or time."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -44,6 +45,39 @@ def elements(text: bytes) -> list[bytes]:
         return [bytes(each) for each in _elements_decoder.decode(text)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotJson(str(error)) from error
+
+
+def repeated(text: bytes) -> tuple[str | int, ...] | None:
+    """The path to a name that one object of a JSON text has twice; None: each stands there once.
+
+    `decode` takes the last one, other programs the first: where nobody can be asked, neither is right.
+
+    Raises:
+        NotJson: The text is not JSON.
+    """
+    try:
+        whole = json.loads(  # noqa: TID251 names are looked at, and numbers stay text
+            text, object_pairs_hook=_Members, parse_int=str, parse_float=str
+        )
+    except (ValueError, RecursionError) as error:
+        raise NotJson(str(error)) from error
+    found: list[tuple[tuple[str | int, ...], Any]] = [((), whole)]
+    while found:
+        path, value = found.pop()
+        if isinstance(value, _Members):
+            names: set[str] = set()
+            for name, each in value:
+                if name in names:
+                    return (*path, name)
+                names.add(name)
+                found.append(((*path, name), each))
+        elif isinstance(value, list):
+            found += [((*path, place), each) for place, each in enumerate(value)]
+    return None
+
+
+class _Members(list[tuple[str, Any]]):
+    """An object of which every member is kept."""
 
 
 def encode(value: Any) -> bytes:

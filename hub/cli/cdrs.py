@@ -17,7 +17,7 @@ from hub.pricing.plausibility import Known, Missing, Severity, TariffVersion, ju
 from hub.pricing.plausibility.shown import as_data
 from hub.store.cdr_state import CdrState
 from schemas import exact_json
-from schemas.findings import findings
+from schemas.findings import findings, pointer
 from schemas.tolerance import TOLERANT
 from schemas.v2_2_1 import Location, Session, Tariff, Token
 from schemas.wire_object import WireObject
@@ -171,11 +171,15 @@ def _object(kind: type[_Kind], path: Path) -> _Kind:
 
 def _json(path: Path) -> Any:
     try:
-        return exact_json.decode(path.read_bytes())
+        text = path.read_bytes()
+        content, repeated = exact_json.decode(text), exact_json.repeated(text)
     except OSError as error:
         raise NotReadable(f"{path}: {error.strerror}") from error
     except exact_json.NotJson as error:
         raise NotReadable(f"{path} is not JSON: {error}") from error
+    if repeated is not None:
+        raise NotReadable(f"{path}: {pointer(repeated)}: stands there twice; which of the two is meant?")
+    return content
 
 
 def _verdicts(answer: Mapping[str, Any]) -> None:

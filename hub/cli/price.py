@@ -10,7 +10,7 @@ from hub.cli.asking import JsonOption, failing_in_words
 from hub.cli.connection import CommandFailed
 from hub.cli.words import pairs, say, table, write_json
 from schemas import exact_json
-from schemas.findings import findings
+from schemas.findings import findings, pointer
 
 if TYPE_CHECKING:
     from hub.pricing import Amount, PriceStatement
@@ -91,17 +91,21 @@ def _statement(file: Path, tariff_files: list[Path], time_zone: str | None) -> "
     try:
         return price_cdr(cdr, tariffs=tariffs, time_zone=zone.name if zone else None)
     except CannotBePriced as refused:
-        pointer = zone.where if zone and refused.pointer == "/time_zone" else refused.pointer
-        raise NotPriced(f"{file}: {pointer}: {refused.reason}") from refused
+        place = zone.where if zone and refused.pointer == "/time_zone" else refused.pointer
+        raise NotPriced(f"{file}: {place}: {refused.reason}") from refused
 
 
 def _content(file: Path) -> Any:
     try:
-        return exact_json.decode(file.read_bytes())
+        text = file.read_bytes()
+        content, repeated = exact_json.decode(text), exact_json.repeated(text)
     except OSError as error:
         raise NoFile(f"cannot read {file}: {error.strerror}") from error
     except exact_json.NotJson as error:
         raise NotPriced(f"{file}: is not JSON: {error}") from error
+    if repeated is not None:
+        raise NotPriced(f"{file}: {pointer(repeated)}: stands there twice; which of the two is meant?")
+    return content
 
 
 def _read(model: type[Read], content: Any, file: Path) -> Read:

@@ -19,6 +19,9 @@ DIGITS: Final = 34
 #: Places before and after the point that no money, energy or time needs; more would only cost memory.
 PLACES: Final = 20
 
+#: Of a number that is refused so many characters are shown.
+_SHOWN: Final = 3 * PLACES
+
 _CONTEXT: Final = Context(prec=DIGITS)
 
 #: Enough for the sum of any number of plausible values.
@@ -58,8 +61,9 @@ def _has_places(value: Decimal) -> bool:
 
 
 def out_of_proportion(value: Decimal) -> str:
-    """What is said of a number that is not plausible."""
-    return f"{value} is out of all proportion"
+    """What is said of a number that is not plausible, the first of its digits if it has many."""
+    text = str(value)
+    return f"{text if len(text) <= _SHOWN else f'{text[:_SHOWN]}…'} is out of all proportion"
 
 
 def plausible(value: Decimal, pointer: str) -> Decimal:

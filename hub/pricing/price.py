@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import reduce
+from itertools import chain
 from operator import or_
 from typing import Final, NamedTuple
 
@@ -61,7 +62,8 @@ def price(
         charges += _bounds(one, charges, session)
     if time_zone is None and turns.clock:
         found = found._replace(notes=(_NO_ZONE, *found.notes))
-    notes = (*validity_notes(relevant, session[0].start), *found.notes)
+    remarks = chain.from_iterable(one.remarks for one in relevant)
+    notes = (*validity_notes(relevant, session[0].start), *remarks, *found.notes)
     return _statement(charges, price_lists, session, found._replace(notes=notes))
 
 

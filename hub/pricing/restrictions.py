@@ -17,11 +17,13 @@ from hub.pricing.exact import (
 )
 from hub.pricing.flow import current_reaches, current_shown, power_reaches, power_shown
 from hub.pricing.moment import Moment
+from schemas.findings import pointer as place
 from schemas.v2_2_1.tariffs import DayOfWeek, ReservationRestrictionType, TariffRestrictions
 
 _MIDNIGHT: Final = time(0)
 _WEEK: Final = tuple(DayOfWeek)
 _AMOUNTS: Final = ("min_kwh", "max_kwh", "min_power", "max_power", "min_current", "max_current")
+_DURATIONS: Final = ("min_duration", "max_duration")
 
 
 class Condition(NamedTuple):
@@ -97,10 +99,10 @@ def understood(restrictions: TariffRestrictions | None, pointer: str) -> Restric
     if restrictions is None:
         return UNRESTRICTED
     for unknown in restrictions.model_extra or {}:
-        raise CannotBePriced(f"{pointer}/{unknown}", "no restriction of OCPI 2.2.1 has this name")
-    for name in _AMOUNTS:
+        raise CannotBePriced(f"{pointer}{place((unknown,))}", "no restriction of OCPI 2.2.1 has this name")
+    for name in (*_AMOUNTS, *_DURATIONS):
         if (amount := getattr(restrictions, name)) is not None:
-            plausible(amount, f"{pointer}/{name}")
+            plausible(Decimal(amount), f"{pointer}/{name}")
     conditions = (
         *_days(restrictions, pointer),
         *_dates(restrictions, pointer),

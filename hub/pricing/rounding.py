@@ -45,7 +45,8 @@ def payable(amount: Amount, currency: str) -> Decimal:
     """What is to be paid: with VAT if there is any, to the last place that the currency has."""
     owed = amount.excl_vat if amount.incl_vat is None else amount.incl_vat
     decimals = decimals_of(currency)
-    return half_up(owed, decimals).quantize(Decimal(1).scaleb(-decimals))
+    with localcontext(prec=2 * DIGITS):
+        return half_up(owed, decimals).quantize(Decimal(1).scaleb(-decimals))
 
 
 def half_up(value: Decimal, decimals: int = DECIMALS) -> Decimal:

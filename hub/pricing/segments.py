@@ -100,7 +100,7 @@ def _course(periods: Sequence[ChargedPeriod], turns: Turns, time_zone: ZoneInfo)
         origin + elapsed * _SECOND
         for origin in origins
         for elapsed in turns.elapsed
-        if elapsed * MICROSECONDS_A_SECOND < microseconds(end - origin)
+        if 0 < elapsed * MICROSECONDS_A_SECOND < microseconds(end - origin)
     }
     if turns.clock:
         instants.update(strikes(turns.clock, periods[0].start, end, time_zone))

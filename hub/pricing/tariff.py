@@ -11,6 +11,7 @@ from hub.pricing.exact import plausible
 from hub.pricing.moment import Moment
 from hub.pricing.money import Money, rate
 from hub.pricing.restrictions import Condition, Restrictions, Turns, understood
+from hub.pricing.unknown_fields import unknown_fields
 from schemas.v2_2_1.tariffs import (
     PriceComponent,
     ReservationRestrictionType,
@@ -92,6 +93,8 @@ class PriceList:
     valid_until: datetime | None
     has_vat: bool
     turns: Turns
+    #: What is to be said of it, in words, each beginning with a JSON pointer.
+    remarks: tuple[str, ...]
     _elements: tuple[_Element, ...]
     #: By demand, as demands come.
     _rankings: dict[Demand, _Ranking] = field(default_factory=dict, compare=False, repr=False)
@@ -200,6 +203,7 @@ def price_list(tariff: Tariff, pointer: str) -> PriceList:
         valid_until=tariff.end_date_time,
         has_vat=has_vat,
         turns=turns,
+        remarks=unknown_fields(tariff, pointer),
         _elements=tuple(elements),
     )
 
@@ -234,6 +238,7 @@ def _check_component(component: PriceComponent, before: Sequence[TariffDimension
     plausible(component.price, f"{pointer}/price")
     if component.vat is not None and plausible(component.vat, f"{pointer}/vat") < 0:
         raise CannotBePriced(f"{pointer}/vat", f"a VAT of {component.vat} % has no meaning")
+    plausible(Decimal(component.step_size), f"{pointer}/step_size")
     if component.type is not TariffDimensionType.FLAT and component.step_size < 1:
         raise CannotBePriced(f"{pointer}/step_size", f"steps of {component.step_size} lead nowhere")
 

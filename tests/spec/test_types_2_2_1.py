@@ -138,6 +138,25 @@ def test_a_number_that_cannot_be_kept_exactly_is_refused_as_json() -> None:
         Price.read(b'{"excl_vat":1e99999999999999999999}')
 
 
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        (b'{"a":1,"b":[{"c":1,"d":{"c":2}},{"e":0,"\\u0065":0}]}', ("b", 1, "e")),
+        (b'{"a":1,"a":1}', ("a",)),
+        (b'{"a":{"b":1},"b":{"a":1},"c":[[],{},"a","a"]}', None),
+        (b"[1e400,1e99999999999,-0]", None),
+    ],
+)
+def test_a_name_that_stands_twice_in_an_object_is_found(text: bytes, path: tuple[Any, ...] | None) -> None:
+    assert exact_json.repeated(text) == path
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"[" * 100_000])
+def test_what_is_no_json_has_no_names(text: bytes) -> None:
+    with pytest.raises(exact_json.NotJson):
+        exact_json.repeated(text)
+
+
 @pytest.mark.parametrize("wrong", ["2.50", True, None, 2.5, [1], Decimal("NaN")])
 def test_only_a_json_number_is_a_number(wrong: Any) -> None:
     assert the_finding(Price, {"excl_vat": wrong})[:2] == ("/excl_vat", "expected a JSON number")

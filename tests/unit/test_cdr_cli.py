@@ -163,3 +163,12 @@ def test_rules_that_cannot_be_are_wrong_usage_and_named(
     assert done.exit_code == 2
     assert said in done.stderr
     assert not (folder / "data").exists()
+
+
+def test_a_name_that_stands_twice_is_wrong_usage(folder: Path) -> None:
+    twice = (
+        (folder / "cdr.json").read_bytes().replace(b'"total_energy":', b'"total_energy":0,"total_energy":')
+    )
+    (folder / "twice.json").write_bytes(twice)
+    done = check(folder, "twice")
+    assert (done.exit_code, "/total_energy: stands there twice" in done.stderr) == (2, True)

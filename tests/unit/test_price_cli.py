@@ -399,3 +399,19 @@ async def test_the_program_itself_needs_no_hub(tmp_path: Path) -> None:
 
     assert (done.code, done.err) == (0, "")
     assert done.json["total_energy"] == "7.3"
+
+
+def test_a_name_that_stands_twice_is_refused_since_nothing_says_which_is_meant(desk: Desk) -> None:
+    text = exact_json.encode(CDR).replace(b'"price":0.50', b'"price":0.50,"price":0')
+    refused = desk.price(desk.file("cdr.json", text))
+
+    assert refused.exit_code == 1
+    assert "/tariffs/0/elements/0/price_components/0/price: stands there twice" in refused.stderr
+
+
+def test_what_the_tariff_says_beyond_the_specification_is_told(desk: Desk) -> None:
+    taxed = PER_KWH | {"tax_included": "YES"}
+    found = desk.json(desk.file("cdr.json", CDR | {"tariffs": [taxed]}))
+
+    assert found["notes"][0].startswith("/tariffs/0/tax_included: OCPI 2.2.1 has no such field")
+    assert found["total_cost"] == desk.json(desk.file("plain.json", CDR))["total_cost"]

@@ -15,6 +15,9 @@ from schemas.moment import moment_text
 _QUANTITIES: Final = ("total_energy", "total_time", "total_parking_time")
 _BOTH: Final = frozenset(Side)
 
+#: Beyond, a number is shown as it was written.
+_MOST_ZEROS: Final = 100
+
 
 def as_data(verdict: Verdict) -> dict[str, Any]:
     """The verdict as JSON values: exact numbers and moments are texts."""
@@ -40,8 +43,8 @@ def for_sides(data: Mapping[str, Any], sides: Collection[Side] = _BOTH) -> dict[
 
 
 def text_of(number: Decimal) -> str:
-    """A number without exponent."""
-    return f"{number:f}"
+    """A number without exponent, unless nobody would read its zeros: a partner can write 1E-999999999."""
+    return f"{number:f}" if -_MOST_ZEROS < number.adjusted() < _MOST_ZEROS else str(number)
 
 
 def _for_sides(finding: Mapping[str, Any], sides: Collection[Side]) -> Mapping[str, Any]:

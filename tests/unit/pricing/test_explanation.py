@@ -141,3 +141,22 @@ def test_what_is_to_be_paid_has_the_decimals_of_its_currency(
 
 def test_a_sum_to_be_paid_keeps_its_zeros() -> None:
     assert str(payable(priced(tariff(element(energy("1"))), charging(60, 4)).total_cost, "EUR")) == "4.00"
+
+
+def test_fields_that_the_specification_has_not_are_told_where_they_stand() -> None:
+    """Such as a restriction that is misspelled, and so restricts nothing."""
+    one = element(energy("0.25") | {"per": "15min"}) | {"restriction": {"max_kwh": 1}}
+    statement = priced(tariff(one, **{"tax/included": "YES"}), charging(60, 10))
+
+    assert statement.total_cost.excl_vat == Decimal("2.5")
+    assert [note.split(":")[0] for note in statement.notes] == [
+        "/tariffs/0/tax~1included",
+        "/tariffs/0/elements/0/restriction",
+        "/tariffs/0/elements/0/price_components/0/per",
+    ]
+
+
+def test_of_a_thousand_unknown_fields_some_are_told() -> None:
+    statement = priced(tariff(element(energy("1")), **{f"x{n}": n for n in range(1000)}), charging(60, 10))
+
+    assert len(statement.notes) == 20

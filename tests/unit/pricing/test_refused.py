@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from hub.pricing import Activity, CannotBePriced, ChargedPeriod, Level, price
+from hub.pricing import (
+    Activity,
+    CannotBePriced,
+    ChargedPeriod,
+    Level,
+    explain,
+    payable,
+    price,
+    rounded,
+)
 from schemas.v2_2_1.tariffs import (
     DayOfWeek,
     PriceComponent,
@@ -234,3 +243,42 @@ def test_more_price_changes_than_anybody_can_follow_are_refused() -> None:
 
     with pytest.raises(CannotBePriced, match="too many"):
         priced(tariff(*each_minute), parked(60 * 24 * 30))
+
+
+@pytest.mark.parametrize("beyond", [10**20, -(10**20), 10**400])
+@pytest.mark.parametrize(
+    ("bad", "pointer"),
+    [
+        (lambda size: tariff(element(flat("1") | {"step_size": size})), "price_components/0/step_size"),
+        (lambda size: tariff(element(energy("1"), min_duration=size)), "restrictions/min_duration"),
+        (lambda size: tariff(element(energy("1"), max_duration=size)), "restrictions/max_duration"),
+    ],
+)
+def test_a_step_or_duration_out_of_all_proportion_is_refused_in_few_words(
+    bad: Callable[[int], Tariff], pointer: str, beyond: int
+) -> None:
+    if beyond < 0 and pointer.endswith("step_size"):
+        return  # no tariff at all, as the schema says
+    with pytest.raises(CannotBePriced) as refused:
+        priced(bad(beyond), charging(60, 10))
+
+    assert refused.value.pointer == f"/tariffs/0/elements/0/{pointer}"
+    assert refused.value.reason.endswith("is out of all proportion")
+    assert len(refused.value.reason) < 100
+
+
+def test_the_largest_of_everything_has_a_price_that_can_be_told_and_paid() -> None:
+    most = 10**20 - 1
+    per_kwh = energy(str(most), str(most), most)
+    dearest = tariff(element(per_kwh, min_duration=-most), max_price={"excl_vat": most})
+    statement = priced(dearest, charging(60, 10))
+
+    assert payable(statement.total_cost, "JPY") > most
+    assert explain(rounded(statement)).words
+
+
+def test_an_unknown_restriction_is_refused_with_a_pointer_that_leads_to_it() -> None:
+    with pytest.raises(CannotBePriced) as refused:
+        priced(tariff(element(energy("1"), **{"a/b~c": 1})), charging(60, 10))
+
+    assert refused.value.pointer == "/tariffs/0/elements/0/restrictions/a~1b~0c"

@@ -20,6 +20,7 @@ from hub.pricing.plausibility import (
     Verdict,
     judged,
 )
+from hub.pricing.plausibility.shown import as_data
 from schemas.v2_2_1 import Location, Session, Tariff, Token
 from tests.fixtures.samples import cdr, connector, evse, location, period, session, tariff, token
 
@@ -614,3 +615,11 @@ def test_there_is_a_verdict_on_everything(value: Any) -> None:
     found = verdict(value)
     assert found.severity in {REFUSE, HOLD}
     assert all(isinstance(each, Finding) for each in found.findings)
+
+
+@pytest.mark.parametrize("number", ["-1e-999999999999999999", "-1e999999", "-1e-99999999"])
+def test_a_number_of_a_billion_zeros_is_shown_as_it_was_written(number: str) -> None:
+    """Written out it would fill the memory of whoever judges the CDR."""
+    shown = as_data(verdict(cdr(charging_periods=[period(ENERGY=number)], total_energy=D(number))))
+    assert str(D(number)) in str(shown)
+    assert len(str(shown)) < 100_000
