@@ -99,9 +99,7 @@ class Room:
                 first.turn.set_result(None)
 
 
-def within(
-    room: Room, largest: int, patience: timedelta
-) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def within(room: Room, largest: int, patience: timedelta) -> Callable[..., Awaitable[web.StreamResponse]]:
     """The middleware that lets requests in as there is room for their bodies.
 
     Args:
