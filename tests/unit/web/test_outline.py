@@ -111,6 +111,9 @@ def test_a_mould_recognises_what_has_the_outline_it_was_made_from_and_nothing_el
     assert like is not None
     alike, spoilt = form % texts, first[:place] + spoilt_with + first[place:]
     for head in (alike, spoilt):
+        if (head + b"\r\n\r\n").index(b"\r\n\r\n") < len(head):
+            # It ends earlier: what follows is no part of it.
+            continue
         outline = Outlines().of(head)
         is_like = outline is not None and outline.lines == like.lines
         match = mould.match(head + b"\r\n\r\nbody")
