@@ -4,6 +4,7 @@ import asyncio
 import base64
 import itertools
 from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +22,7 @@ from hub.web.app import running_hub
 from schemas import exact_json
 from tests.fixtures.clocks import RunningClock
 from tests.fixtures.lists import listed_soon
-from tests.fixtures.raw_server import Talk, raw_server
+from tests.fixtures.raw_server import Behaviour, RawServer, Talk, raw_server
 from tests.fixtures.recorder import ABSENT, Answered, Fault, Recorder, Reply
 from tests.fixtures.roaming import CPO, EMSP, LOCATION, Roaming, joined, roaming, settings
 from tests.fixtures.samples import cdr_token, session
@@ -356,6 +357,42 @@ class BesideBytes(Recorder):
         return f"{self.bytes_url}/locations" if module == "locations" else super().endpoint(module, side)
 
 
+@asynccontextmanager
+async def beside(data: Path, behave: Behaviour) -> AsyncIterator[tuple[Roaming, RawServer]]:
+    """A hub, and an eMSP whose locations behave so."""
+    given = replace(settings(data), fast_path=True)
+    async with (
+        raw_server(behave) as server,
+        Recorder([("CPO", *CPO.split("/"))]) as cpo,
+        BesideBytes([("EMSP", *EMSP.split("/"))]) as emsp,
+        running_hub(given, log=None) as hub,
+    ):
+        emsp.bytes_url = server.url
+        yield Roaming(hub, await joined(hub, cpo, "cpo"), await joined(hub, emsp, "emsp"), []), server
+
+
+async def test_an_answer_that_is_known_may_be_cut_at_any_byte(tmp_path: Path) -> None:
+    body = b'{"status_code":1000,"data":[1.50]}'
+    answer = b"HTTP/1.1 200 OK\r\nX-A: b\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    cuts = [*range(1, len(answer))]
+
+    async def cut(talk: Talk) -> None:
+        for _ in range(3):
+            await talk.request()
+            await talk.say(answer)
+        for place in cuts:
+            await talk.request()
+            await talk.say(answer[:place], answer[place:])
+        await talk.request()
+        await talk.say(*(answer[place : place + 1] for place in range(len(answer))))
+
+    async with beside(tmp_path, cut) as (world, server):
+        bodies = [(await push(world)).body for _ in range(3 + len(cuts) + 1)]
+        assert bodies == [body] * len(bodies)
+        assert (len(server.requests), server.made) == (len(bodies), 1)
+        assert await replayed(world) > len(cuts) / 2
+
+
 @pytest.mark.parametrize(
     "last",
     [
@@ -376,15 +413,7 @@ async def test_a_connection_that_its_platform_ends_is_not_used_again_though_the_
             await talk.say(beginning + rest)
         await talk.closed()
 
-    given = replace(settings(tmp_path), fast_path=True)
-    async with (
-        raw_server(three_each) as server,
-        Recorder([("CPO", *CPO.split("/"))]) as cpo,
-        BesideBytes([("EMSP", *EMSP.split("/"))]) as emsp,
-        running_hub(given, log=None) as hub,
-    ):
-        emsp.bytes_url = server.url
-        world = Roaming(hub, await joined(hub, cpo, "cpo"), await joined(hub, emsp, "emsp"), [])
+    async with beside(tmp_path, three_each) as (world, server):
         codes = [(await push(world)).code for _ in range(30)]
         assert codes == [1000] * 30
         assert (len(server.requests), server.made) == (30, 10)

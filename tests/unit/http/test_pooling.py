@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from hub.http.client import HttpTransport, http_transport
 from hub.http.upstream.bounds import CONNECTIONS, KEEP_ALIVE
 from hub.http.upstream.keep_alive import kept_for
-from hub.ocpi.transport import BrokenAnswer, HttpRequest, NotReached
+from hub.ocpi.transport import BrokenAnswer, HttpRequest, NoAnswerInTime, NotReached
 from tests.fixtures.http_answers import head
 from tests.fixtures.raw_server import OK, Behaviour, RawServer, Talk, answers, answers_and_closes, raw_server
 from tests.fixtures.waiting import until
@@ -266,6 +267,33 @@ async def test_what_was_written_is_never_sent_twice(transport: HttpTransport, me
         with pytest.raises(BrokenAnswer):
             await transport.send(request(server, method))
         assert (server.made, len(server.requests)) == (1, 2)
+
+
+async def test_a_connection_that_is_half_open_fails_one_request_and_is_never_used_again() -> None:
+    """The machine at its other end is gone, and nothing says so; what was written is not sent elsewhere."""
+    gone: set[int] = set()
+
+    async def serves_until_gone(talk: Talk) -> None:
+        while True:
+            await talk.request()
+            if talk.number in gone:
+                await talk.hang()
+            await talk.say(OK)
+
+    async with raw_server(serves_until_gone) as server, a_client() as transport:
+
+        def is_left(count: int) -> bool:
+            return transport.connections == count
+
+        await asyncio.gather(*(transport.send(request(server)) for _ in range(3)))
+        assert server.made == transport.connections == 3
+        gone |= {1, 2, 3}
+        for left in (2, 1, 0):
+            with pytest.raises(NoAnswerInTime):
+                await transport.send(HttpRequest("GET", f"{server.url}/x", timeout=timedelta(seconds=0.05)))
+            await until(partial(is_left, left))
+        assert (await transport.send(request(server))).status == 200
+        assert (server.made, len(server.requests)) == (4, 7)
 
 
 async def test_a_server_that_keeps_connections_shorter_is_believed() -> None:
