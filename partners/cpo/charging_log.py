@@ -80,6 +80,14 @@ CREATE TABLE IF NOT EXISTS signed_value (
     energy_wh TEXT,
     PRIMARY KEY (charging, at, context, data)
 ) WITHOUT ROWID;
+-- Where the meter of each connector stood when nobody was known to charge there, as far as it told.
+CREATE TABLE IF NOT EXISTS idle_register (
+    charge_point TEXT NOT NULL,
+    connector INTEGER NOT NULL,
+    at TEXT NOT NULL,
+    energy_wh TEXT NOT NULL,
+    PRIMARY KEY (charge_point, connector)
+) WITHOUT ROWID;
 -- With which each connector's meter signed first; another key later is a reason to look.
 CREATE TABLE IF NOT EXISTS meter_key (
     charge_point TEXT NOT NULL,
@@ -257,13 +265,14 @@ class ChargingLog:
 
     def open_named(self, plug: Plug, transaction_id: str, at: datetime) -> Charging:
         """Keep a transaction of which something was told; nobody knows yet whose it is (OCPP 2.x)."""
+        before = self.register_before(plug, at)
         charging_id = self._database.insert(
             "INSERT INTO charging (charge_point, connector, id_tag, started, status, transaction_id)"
             " VALUES (?, ?, '', ?, ?, ?)",
             (*plug, _text(at), AuthorizationStatus.UNKNOWN.value, transaction_id),
         )
         charging = self.charging(charging_id)
-        if (before := self.register_before(plug, at)) is not None:
+        if before is not None:
             self.measured(charging, [MeterSample(before.at, before.energy_wh, context=BEFORE)])
         return self._told(charging)
 
@@ -296,7 +305,7 @@ class ChargingLog:
             (_text(at), None if meter_stop is None else _number(meter_stop), reason, charging.id),
         )
         if meter_stop is not None:
-            self.noticed(charging.plug, [MeterSample(at, meter_stop)])
+            self.idled(charging.plug, [MeterSample(at, meter_stop)])
         return self._told(self.charging(charging.id))
 
     def charging(self, charging_id: int) -> Charging:
@@ -414,15 +423,40 @@ class ChargingLog:
             )
 
     def noticed(self, plug: Plug, samples: Iterable[MeterSample]) -> None:
-        """Remember where the meter of a connector stands, whoever it counts for; no longer than we run."""
+        """Remember where the meter of a connector stands, whoever it counts for."""
         for sample in samples:
             known = self._registers.get(plug)
             if sample.energy_wh is not None and (known is None or known.at <= sample.at):
                 self._registers[plug] = sample
 
+    def idled(self, plug: Plug, samples: Sequence[MeterSample]) -> None:
+        """Keep where it stands while nobody charges there: what begins later may tell no register itself."""
+        self.noticed(plug, samples)
+        latest = self._registers.get(plug)
+        if latest is not None and latest in samples:
+            self._database.put(
+                "INSERT OR REPLACE INTO idle_register (charge_point, connector, at, energy_wh)"
+                " VALUES (?, ?, ?, ?)",
+                (*plug, _text(latest.at), _written(latest.energy_wh)),
+            )
+
+    def _last_register(self, plug: Plug) -> MeterSample | None:
+        """What was told before we began: while nobody charged there, or in the last transaction."""
+        rows = self._database.rows(
+            "SELECT at, energy_wh FROM idle_register WHERE charge_point = ? AND connector = ?", plug
+        )
+        rows += self._database.rows(
+            "SELECT at, energy_wh FROM meter_sample WHERE energy_wh IS NOT NULL AND charging ="
+            " (SELECT max(id) FROM charging WHERE charge_point = ? AND connector = ?)"
+            " ORDER BY at DESC LIMIT 1",
+            plug,
+        )
+        told = [MeterSample(_moment(row["at"]), _decimal(row["energy_wh"])) for row in rows]
+        return max(told, key=lambda each: each.at, default=None)
+
     def register_before(self, plug: Plug, at: datetime) -> MeterSample | None:
         """Where the meter of a connector stood not long before an instant."""
-        known = self._registers.get(plug)
+        known = self._registers.get(plug) or self._last_register(plug)
         return known if known is not None and at - _NOT_LONG <= known.at <= at else None
 
     def _signed(self, charging: Charging, sample: MeterSample, signed: Signed) -> None:

@@ -136,7 +136,9 @@ class Chargings:
         plug = Plug(charge_point, connector_id)
         charging = self._measured(plug, transaction_id, samples)
         if charging is None:
-            self.charging_log.noticed(plug, samples)
+            with self.database.grouped():
+                self.charging_log.idled(plug, samples)
+            await self.database.on_disk()
             return
         with self.database.grouped():
             self.charging_log.measured(charging, samples)

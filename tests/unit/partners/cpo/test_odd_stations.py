@@ -5,13 +5,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from partners.cpo.app import CpoNode
 from partners.cpo.central_system import CentralSystemSettings
 from partners.cpo.transactions import Patience
-from tests.fixtures.cpo_world import World, connector, evse, location, token, world
+from tests.fixtures.cpo_world import World, connector, cpo_settings, evse, location, token, world
 from tests.fixtures.independent_station import at
 from tests.unit.partners.ocpp_world import RawChargePoint, raw_charge_point
 
@@ -239,6 +241,39 @@ async def test_a_lifetime_register_without_a_begin_sample_is_not_billed_from_0()
         await one.starts(meterValue=[register(10, 7_900_000)])
         await one.ends(1, 7_910_000)
         assert cdrs(made)[0]["total_energy"] == 10
+
+
+@pytest.mark.parametrize(
+    "told", ["while nobody charged", "at the end of another one", "in one without an end"]
+)
+async def test_the_register_before_a_start_is_known_after_a_restart_of_the_node(
+    tmp_path: Path, told: str
+) -> None:
+    """Contract, 7.2: a start that tells none begins there, and is no estimate."""
+    async with world(tmp_path, tokens=(token(),)) as made:
+        async with station(made) as one:
+            if told == "while nobody charged":
+                await one.says("MeterValues", evseId=1, meterValue=[register(3500, 11_000)])
+            else:
+                await one.starts()
+                await one.tells("Updated", 1, 3600, meterValue=[register(3600, 11_000)])
+            if told == "at the end of another one":
+                await one.tells("Ended", 2, 3601)
+                await made.hub.receives("POST", "/receiver/cdrs")
+        await made.cpo.__aexit__(None, None, None)
+        made.hub.received.clear()
+        async with CpoNode(cpo_settings(tmp_path)) as again:
+            await again.until_introduced()
+            async with raw_charge_point(f"{again.ocpp_url}/CP1", ["ocpp2.0.1"]) as wire:
+                one = Station(wire)
+                begun = {"transaction": "T-2", "evse": EVSE, "idToken": CARD, "chargingState": "Charging"}
+                await one.tells("Started", 0, 3900, meterValue=[register(4200, 13_000)], **begun)
+                end = [register(5400, 17_000, context="Transaction.End")]
+                await one.tells("Ended", 1, 5400, transaction="T-2", meterValue=end)
+                count = 2 if told == "in one without an end" else 1
+                await made.hub.receives("POST", "/receiver/cdrs", count)
+        cdr = made.hub.all("POST", "/receiver/cdrs")[-1].value
+        assert (cdr["total_energy"], cdr.get("remark")) == (6, None)
 
 
 async def test_what_does_not_say_where_it_is_belongs_to_where_somebody_is() -> None:
