@@ -12,6 +12,7 @@ from hub.ocpi.party import Party, PartyRole
 from hub.ocpi.timestamps import Clock, format_timestamp, parse_timestamp
 from partners.changes import Changes
 from partners.database import Database
+from partners.known import Known
 from schemas import exact_json
 from schemas.v2_2_1 import Credentials, InterfaceRole, Role
 
@@ -117,6 +118,7 @@ class Peers:
         self._changes = changes
         self._clock = clock
         database.define(TABLES)
+        self._all = Known(database, self._read_all)
         # Tokens B that we have sent in a handshake which is not answered yet, each with its outcome.
         self._awaited: dict[str, asyncio.Event] = {}
 
@@ -165,6 +167,9 @@ class Peers:
 
     def all(self) -> list[Peer]:
         """All peers, those registered first come first."""
+        return list(self._all.get())
+
+    def _read_all(self) -> list[Peer]:
         return [_read(row) for row in self._database.rows("SELECT * FROM peer ORDER BY id")]
 
     def partner(self) -> Peer:
@@ -195,6 +200,7 @@ class Peers:
             )
             self._add_token(peer_id, inbound_token)
             self._has_seen_us(peer_id)
+            self._all.forget()
         self._changes.announce()
         return replace(peer, id=peer_id)
 
@@ -209,6 +215,7 @@ class Peers:
                 " endpoints = ? WHERE id = ?",
                 (*_columns(peer), peer.id),
             )
+            self._all.forget()
         self._changes.announce()
 
     def knows_us(self, peer: Peer) -> bool:
@@ -225,6 +232,7 @@ class Peers:
     def forget(self, peer: Peer) -> None:
         """End a registration: both its tokens are dead (CR-13)."""
         self._database.execute("DELETE FROM peer WHERE id = ?", (peer.id,))
+        self._all.forget()
         self._changes.announce()
 
     def _has_seen_us(self, peer_id: int) -> None:

@@ -44,7 +44,7 @@ from partners.ocpp.link import (
 from partners.ocpp.opening import Opening
 from partners.ocpp.opening import Refused as HandshakeRefused
 from partners.ocpp.payloads import Relaxation
-from partners.ocpp.turns import Turns
+from partners.ocpp.turns import Portions, Turns
 from partners.ocpp.versions import Version, chosen
 from partners.ocpp.websocket import WebSocket
 from partners.ocpp.websocket_frames import GOING_AWAY, NORMAL, POLICY_VIOLATION, PROTOCOL_ERROR
@@ -189,6 +189,7 @@ class CentralSystem:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closing = False
         self._turns = Turns()
+        self._ends = Portions()
 
     async def open(self) -> None:
         """Be ready for charge points, which come by `link`."""
@@ -201,7 +202,7 @@ class CentralSystem:
         """What a connection of a charge point is: a protocol of asyncio."""
         settings = self._settings
         ping, farewell = settings.ping_interval.total_seconds(), settings.close_within.total_seconds()
-        return WebSocket(self._asked, LARGEST_FRAME, ping, farewell)
+        return WebSocket(self._asked, LARGEST_FRAME, ping, farewell, self._ends)
 
     async def close(self) -> None:
         """Close every link; returns when what was received by then is worked off, or after a while."""

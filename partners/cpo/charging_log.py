@@ -24,6 +24,7 @@ from partners.cpo.metering import StateChange
 from partners.cpo.registers import BEFORE
 from partners.cpo.signed_values import KeptSigned, Signed
 from partners.database import Database
+from partners.known import Known
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS charge_point (id TEXT PRIMARY KEY, model TEXT NOT NULL, meter_id TEXT) WITHOUT
@@ -164,6 +165,7 @@ class ChargingLog:
         self._connectors: dict[Plug, ConnectorState | None] = {}
         self._open: dict[str, list[Charging]] = {}
         self._latest: dict[int, StateChange] = {}
+        self._awaited = Known(database, self._read_awaited)
         #: The register that each connector told last, in a transaction or not.
         self._registers: dict[Plug, MeterSample] = {}
         #: Told of every transaction that begins or ends, where it is written down.
@@ -178,6 +180,7 @@ class ChargingLog:
     def _changed(self, charging: Charging) -> Charging:
         """A transaction is another one now: what was remembered of its charge point is read again."""
         self._open.pop(charging.plug.charge_point, None)
+        self._awaited.forget()
         if charging.stopped is not None:
             self._latest.pop(charging.id, None)
         return charging
@@ -295,6 +298,9 @@ class ChargingLog:
 
     def awaited(self) -> list[Charging]:
         """Transactions whose end was told, and of which something is missing; the most urgent first."""
+        return list(self._awaited.get())
+
+    def _read_awaited(self) -> list[Charging]:
         rows = self._database.rows("SELECT * FROM charging WHERE ends_by IS NOT NULL ORDER BY ends_by")
         return [_charging(row) for row in rows]
 

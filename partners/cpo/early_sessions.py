@@ -14,6 +14,7 @@ from typing import Any
 from partners.cpo.configuration import Plug
 from partners.cpo.contracts import Contract, read_contract, written_contract
 from partners.database import Database
+from partners.known import Known
 from schemas import exact_json
 from schemas.v2_2_1 import SessionStatus
 
@@ -72,6 +73,7 @@ class EarlySessions:
     def __init__(self, database: Database) -> None:
         self._database = database
         database.define(TABLES)
+        self._next_due = Known(database, self._read_next_due)
 
     def put(self, early: EarlySession) -> None:
         """Keep one, a new one or in place of that with its id."""
@@ -90,6 +92,7 @@ class EarlySessions:
                 early.stops_at_once,
             ),
         )
+        self._next_due.forget()
 
     def get(self, session_id: str) -> EarlySession | None:
         """The one with this id, in any case."""
@@ -103,7 +106,9 @@ class EarlySessions:
 
     def remove(self, session_id: str) -> bool:
         """It has begun or ended; whether it was still there."""
-        return bool(self._database.execute("DELETE FROM early_session WHERE session_id = ?", (session_id,)))
+        removed = self._database.execute("DELETE FROM early_session WHERE session_id = ?", (session_id,))
+        self._next_due.forget()
+        return bool(removed)
 
     def waiting_for(self, plug: Plug, id_tag: str) -> EarlySession | None:
         """The one that waits at a connector for this id tag: a reservation first, then the newest."""
@@ -124,6 +129,9 @@ class EarlySessions:
 
     def next_due(self) -> datetime | None:
         """When the time of the next one is over."""
+        return self._next_due.get()
+
+    def _read_next_due(self) -> datetime | None:
         row = self._database.row("SELECT min(until) AS at FROM early_session")
         return None if row is None or row["at"] is None else datetime.fromisoformat(row["at"])
 

@@ -139,13 +139,16 @@ class Outbox:
         row = self._database.row("SELECT * FROM session WHERE session_id = ?", (session_id,))
         return None if row is None else _session(row)
 
-    def owed_sessions(self, emsp: Party) -> list[OwedSession]:
-        """The Sessions that an eMSP should hear of, oldest first."""
-        rows = self._database.rows(
-            "SELECT * FROM session WHERE is_owed AND country_code = ? AND party_id = ? ORDER BY id",
-            emsp.folded,
+    def owed_sessions(self, emsp: Party) -> Iterator[OwedSession]:
+        """The Sessions that an eMSP should hear of, oldest first, each as it is when it is its turn."""
+        query = (
+            "SELECT * FROM session WHERE is_owed AND country_code = ? AND party_id = ? AND id > ?"
+            " ORDER BY id LIMIT 1"
         )
-        return [OwedSession(row["session_id"], row["text"], _known(row["taken"])) for row in rows]
+        last = 0
+        while (row := self._database.row(query, (*emsp.folded, last))) is not None:
+            last = row["id"]
+            yield OwedSession(row["session_id"], row["text"], _known(row["taken"]))
 
     def doubt(self, session_id: str) -> None:
         """From now on nobody knows what the eMSP has of a Session: a PATCH is on its way, and appends."""

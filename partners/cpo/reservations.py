@@ -12,6 +12,7 @@ from typing import Any
 from hub.ocpi.party import Party
 from partners.cpo.callbacks import Callback
 from partners.database import Database
+from partners.known import Known
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS reservation (
@@ -49,6 +50,8 @@ class Reservations:
     def __init__(self, database: Database) -> None:
         self._database = database
         database.define(TABLES)
+        #: Asked for with every status.
+        self._open = Known(database, self._read_open)
 
     def number(self, emsp: Party, location_id: str, reservation_id: str) -> int:
         """The number of a reservation at charge points, a new one for a new reservation."""
@@ -69,11 +72,13 @@ class Reservations:
             "UPDATE reservation SET session_id = ?, response_url = ?, correlation_id = ? WHERE number = ?",
             (session_id, callback.url, callback.correlation_id, number),
         )
+        self._open.forget()
 
     def over(self, session_id: str) -> Reservation | None:
         """The Session of a reservation has begun or ended: it is open no more. None if it was not."""
         known = self.of_session(session_id)
         self._database.execute("UPDATE reservation SET session_id = NULL WHERE session_id = ?", (session_id,))
+        self._open.forget()
         return known
 
     def by_number(self, number: int) -> Reservation | None:
@@ -95,6 +100,9 @@ class Reservations:
 
     def all(self) -> list[Reservation]:
         """All open reservations."""
+        return list(self._open.get())
+
+    def _read_open(self) -> list[Reservation]:
         rows = self._database.rows("SELECT * FROM reservation WHERE session_id IS NOT NULL ORDER BY number")
         return [_read(row) for row in rows]
 

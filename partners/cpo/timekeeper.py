@@ -128,7 +128,9 @@ class Timekeeper:
             self._heard(event.charge_point, event.at, self._clock())
         at = self._true(event.charge_point, event.at)
         samples = self._right(event.charge_point, event.samples)
-        return await self._inner.transaction_event(replace(event, at=at, samples=samples))
+        if at != event.at or samples is not event.samples:
+            event = replace(event, at=at, samples=samples)
+        return await self._inner.transaction_event(event)
 
     async def reservation_ended(self, charge_point: str, number: int) -> None:
         """A station keeps a reservation no longer."""

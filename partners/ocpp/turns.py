@@ -8,6 +8,8 @@ from typing import Final
 
 #: Seconds of a turn for what links say; then everything else has its turn.
 _A_TURN: Final = 0.03
+#: Links that may end in a turn: each has some work to do in each of the next ones.
+_ENDS_IN_A_TURN: Final = 100
 
 
 class Turns:
@@ -61,3 +63,38 @@ class Turns:
             elif not work.done():
                 work.set_result(None)
                 return  # what it does comes before whoever is next
+
+
+class Portions:
+    """So many a turn, the others in the next ones, in order: for what is little itself and leads to much.
+
+    Args:
+        most: In a turn.
+    """
+
+    def __init__(self, most: int = _ENDS_IN_A_TURN) -> None:
+        self._most = self._left = most
+        self._is_next_due = False
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Do this now, or in one of the next turns."""
+        if self._waiting or not self._left:
+            self._waiting.append(work)
+        else:
+            self._left -= 1
+            work()
+        self._let_next()
+
+    def _let_next(self) -> None:
+        if not self._is_next_due:
+            self._is_next_due = True
+            asyncio.get_running_loop().call_soon(self._next)
+
+    def _next(self) -> None:
+        self._is_next_due, self._left = False, self._most
+        while self._waiting and self._left:
+            self._left -= 1
+            self._waiting.popleft()()
+        if self._left < self._most:
+            self._let_next()

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from partners.ocpp import websocket_frames as ws
 from partners.ocpp.opening import Opening, OpeningReader, Refused, refusal, welcome
+from partners.ocpp.turns import Portions
 from partners.ocpp.websocket_frames import BadFrame, FrameReader
 
 _log = logging.getLogger(__name__)
@@ -52,12 +53,14 @@ class WebSocket(asyncio.Protocol):
         largest: Bytes of a message.
         ping_every: Seconds of silence after which it is looked whether the far end is there.
         close_within: Seconds that the far end may take to say goodbye.
+        ends: Shared by all: where very many end at once, each waits for its turn.
     """
 
     __slots__ = (
         "_asked",
         "_close_within",
         "_early",
+        "_ends",
         "_frames",
         "_has_heard",
         "_is_held",
@@ -79,11 +82,13 @@ class WebSocket(asyncio.Protocol):
         largest: int,
         ping_every: float,
         close_within: float,
+        ends: Portions | None = None,
     ) -> None:
         self._asked: Callable[[WebSocket, Opening], None] | None = asked
         self._largest = largest
         self._ping_every = ping_every
         self._close_within = close_within
+        self._ends = ends or Portions()
         self._state = _State.OPENING
         self._opening: OpeningReader | None = OpeningReader()
         self._early = b""
@@ -187,8 +192,14 @@ class WebSocket(asyncio.Protocol):
             self._timer.cancel()
         # What refers to this is let go, so that no circles are left for the collector.
         self._timer = self._transport = self._owner = self._asked = self._opening = self._frames = None
-        if not self.ended.done():
-            self.ended.set_result(None)
+        self._ends.do(self._end)
+
+    def eof_received(self) -> bool:
+        """The far end says no more; whether the connection stays until its turn to end has come."""
+        if self.tls is not None:  # ends with the goodbye of TLS
+            return False
+        self._ends.do(self._end_all)
+        return True
 
     def pause_writing(self) -> None:
         """The far end does not take what it is sent: then it is not listened to either."""
@@ -201,6 +212,14 @@ class WebSocket(asyncio.Protocol):
         self._read_or_not()
 
     # Inside.
+
+    def _end(self) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    def _end_all(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
 
     def _open(self, data: bytes) -> None:
         if self._opening is None or self._asked is None:

@@ -3,7 +3,7 @@
 import asyncio
 from time import perf_counter
 
-from partners.ocpp.turns import Turns
+from partners.ocpp.turns import Portions, Turns
 
 MANY, EACH = 60, 0.002
 
@@ -52,3 +52,21 @@ async def test_one_who_waits_no_longer_holds_up_nobody() -> None:
     impatient.cancel()
     async with asyncio.timeout(5):
         await did.wait()
+
+
+async def test_what_ends_at_once_is_done_in_portions_in_order_and_one_alone_is_done_now() -> None:
+    portions, done = Portions(3), list[int]()
+    portions.do(lambda: done.append(0))
+    assert done == [0]
+    for number in range(1, 10):
+        portions.do(lambda number=number: done.append(number))  # type: ignore[misc]
+    longest = 0
+    while len(done) < 10:
+        before = len(done)
+        await asyncio.sleep(0)
+        longest = max(longest, len(done) - before)
+    assert done == list(range(10))
+    assert longest == 3
+    await asyncio.sleep(0)  # and the next one has a turn of its own again
+    portions.do(lambda: done.append(10))
+    assert done[-1] == 10
