@@ -18,6 +18,7 @@ version, so that what a charge point lacks is what changed since the version tha
 | has no room for all                       | the whole list as far as it fits, each time  |
 | connects or boots                         | it is asked for its version first            |
 | knows no lists                            | nothing until it connects again              |
+| takes nothing, or does not answer         | the same after a while, and less often       |
 
 Sources: 2.2.1, Tokens, WhitelistType; TOK-07, TOK-08; OCPP 1.6, 5.15 Send Local List; 2.0.1, D01.
 """
@@ -74,6 +75,8 @@ _CARDS: Final = frozenset({TokenType.RFID, TokenType.OTHER})
 _FIRST: Final = 1
 #: How many charge points are told at a time.
 _AT_A_TIME: Final = 16
+#: One that never takes a list is tried so seldom.
+_LONGEST: Final = timedelta(days=1)
 #: After so many tokens others have their turn.
 _BREATH: Final = 50
 
@@ -153,6 +156,7 @@ class LocalLists:
         spawn: Does something later, on its own.
         settle: How long after it connected or booted a charge point is left alone.
         calm: For how long changes of tokens are gathered.
+        again: After how long one that took nothing is tried again; each time twice as long, up to a day.
     """
 
     database: Database
@@ -161,12 +165,16 @@ class LocalLists:
     spawn: Callable[[Coroutine[Any, Any, None]], None]
     settle: timedelta
     calm: timedelta = timedelta(seconds=1)
+    again: timedelta = timedelta(minutes=5)
     is_on: bool = True
     #: Those that are connected, and what is known of them since.
     _here: dict[str, Reader | None] = field(default_factory=dict)
     #: Those that know no lists.
     _without: set[str] = field(default_factory=set)
     _under_way: set[str] = field(default_factory=set)
+    #: How long those that took nothing are left alone next time.
+    _pauses: dict[str, timedelta] = field(default_factory=dict)
+    _resting: set[str] = field(default_factory=set)
     _gathering: bool = False
     _chargers: Chargers | None = None
     _is_accepted: Callable[[str], bool] = lambda _: True
@@ -202,6 +210,7 @@ class LocalLists:
             return
         self._here[charge_point] = None
         self._without.discard(charge_point)
+        self._pauses.pop(charge_point, None)
         self._soon(charge_point)
 
     def left(self, charge_point: str) -> None:
@@ -269,13 +278,30 @@ class LocalLists:
                 while self._is_owed(charge_point):
                     with contextlib.suppress(_Anew):
                         await self._sync(charge_point)
+            self._pauses.pop(charge_point, None)
         except NoLists:
             self._without.add(charge_point)
             log.info("%s knows no local authorization lists", charge_point)
         except (NotTaken, Unanswered) as why:
             log.warning("%s did not take its local authorization list: %r", charge_point, why)
+            self._rest(charge_point)
         finally:
             self._under_way.discard(charge_point)
+
+    def _rest(self, charge_point: str) -> None:
+        """Try it again later; a change of a token does so at once."""
+        if charge_point in self._resting:
+            return
+        pause = self._pauses.get(charge_point, self.again)
+        self._pauses[charge_point] = min(pause * 2, _LONGEST)
+        self._resting.add(charge_point)
+        self.spawn(self._after_a_rest(charge_point, pause))
+
+    async def _after_a_rest(self, charge_point: str, pause: timedelta) -> None:
+        await asyncio.sleep(pause.total_seconds())
+        self._resting.discard(charge_point)
+        if charge_point in self._here:
+            self._soon(charge_point, at_once=True)
 
     def _is_owed(self, charge_point: str) -> bool:
         return (

@@ -161,6 +161,17 @@ async def test_one_that_fails_is_tried_again_with_the_next_change() -> None:
         assert uids(await one.sent()) == ["CARD1", "CARD2"]
 
 
+async def test_one_that_fails_is_tried_again_after_a_while_though_nothing_changes() -> None:
+    async with listing(token("A1")) as made, wired(made) as one:
+        made.cpo.local_lists.again = timedelta(milliseconds=20)
+        await one.has(0)
+        for word in ("Failed", "Failed", "Accepted"):
+            assert uids(await one.sent(word)) == ["A1"]
+        await until(lambda: made.cpo.local_lists.is_in_step("CP1"))
+        await one.wire.say(2, "beat", "Heartbeat", {})
+        assert (await one.asked())[1] == "beat"
+
+
 async def test_a_long_list_is_sent_in_parts_each_with_a_higher_version() -> None:
     cards = [token(f"CARD{number}") for number in range(7)]
     async with listing(*cards) as made, wired(made, part=3) as one:
