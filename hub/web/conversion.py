@@ -1,6 +1,7 @@
 """From aiohttp's request to a Message, and from a Reply to aiohttp's response."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -12,6 +13,15 @@ from hub.ocpi.errors import BodyIsNotWhole, BodyTooSlow, NotFound
 from hub.ocpi.headers import JSON_CONTENT_TYPE, Header, MessageIds, Routing, read_routing
 from hub.ocpi.message import Message, Reply
 from schemas.v2_2_1 import InterfaceRole
+
+
+class BeforeBody(NamedTuple):
+    """What is to be waited for before the body of a request is read."""
+
+    wait: Callable[[], Awaitable[None]]
+
+
+BEFORE_BODY = web.RequestKey("before the body", BeforeBody)
 
 
 class RawTarget(NamedTuple):
@@ -58,9 +68,12 @@ async def whole_body(request: web.Request, patience: timedelta) -> bytes:
         BodyTooSlow: it has not arrived in time.
         BodyIsNotWhole: it ends too early, or cannot be unpacked.
         web.HTTPRequestEntityTooLarge: it is larger than the application takes.
+        TooManyRequests: there was no room for it in time.
     """
     if not request.body_exists:
         return b""
+    if (before := request.get(BEFORE_BODY)) is not None:
+        await before.wait()
     try:
         async with asyncio.timeout(patience.total_seconds()):
             return await request.read()

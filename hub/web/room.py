@@ -8,7 +8,7 @@ coming; meanwhile its body stays in the network, which tells the caller to send 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Final, NamedTuple
 
@@ -16,6 +16,7 @@ from aiohttp import hdrs, web
 
 from hub.ocpi.errors import TooManyRequests
 from hub.ocpi.retry_after import write_retry_after
+from hub.web.conversion import BEFORE_BODY, BeforeBody
 from hub.web.edge import Handler
 
 #: A body up to so many bytes needs no room: the network has brought as much before anybody looks.
@@ -100,7 +101,10 @@ class Room:
 
 
 def within(room: Room, largest: int, patience: timedelta) -> Callable[..., Awaitable[web.StreamResponse]]:
-    """The middleware that lets requests in as there is room for their bodies.
+    """The middleware that lets large bodies in as there is room for them.
+
+    It is taken when the body is about to be read: then it is known who asks. Whoever has no token takes
+    none, whatever size it announces.
 
     Args:
         room: For all of them.
@@ -115,7 +119,10 @@ def within(room: Room, largest: int, patience: timedelta) -> Callable[..., Await
         size = min(largest if said is None else said, largest) if request.body_exists else 0
         if size <= SMALL_BODY:
             return await handler(request)
-        async with room.for_body(size, patience):
+        async with AsyncExitStack() as until_answered:
+            request[BEFORE_BODY] = BeforeBody(
+                lambda: until_answered.enter_async_context(room.for_body(size, patience))
+            )
             return await handler(request)
 
     return let_in

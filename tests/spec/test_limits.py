@@ -3,11 +3,14 @@
 import asyncio
 import gzip
 import re
+from base64 import b64encode
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -21,6 +24,7 @@ from tests.fixtures.admin_hub import asked
 from tests.fixtures.clocks import Clock
 from tests.fixtures.recorder import Answered, Fault, Received, Reply
 from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, TOKEN, Roaming, roaming, settings
+from tests.fixtures.waiting import soon
 
 TOO_MANY_REQUESTS = 429
 LIMIT = 2
@@ -224,6 +228,30 @@ async def test_large_bodies_wait_for_room_and_small_ones_go_past_them(
         assert (first.result().code, second.result().code) == (1000, 1000)
         assert len(world.cpo.all("PUT", "slow-2")) == 1
         assert await metric(world, "ocpi_hub_body_bytes") == 0
+
+
+async def test_who_has_no_token_takes_no_room(tmp_path: Path) -> None:
+    """It announces a large body, and sends none of it; decision 0060."""
+    given = settings(tmp_path)
+    given = replace(given, limits=replace(given.limits, bodies=1_000_000, request=timedelta(seconds=20)))
+    async with roaming(tmp_path, given) as world:
+        url = urlsplit(world.url("tokens", "RECEIVER", "/NL/TNM/1"))
+        start = f"PUT {url.path} HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\nAuthorization: Token "
+        async with AsyncExitStack() as stack:
+
+            async def announces(token: str) -> asyncio.StreamReader:
+                reader, writer = await asyncio.open_connection(url.hostname, url.port)
+                stack.callback(writer.close)
+                writer.write(start.encode() + b64encode(token.encode()) + b"\r\n\r\n")
+                return reader
+
+            strangers = [await announces("stranger") for _ in range(5)]
+            for each in strangers:
+                assert b" 401 " in await each.readline()
+            assert await metric(world, "ocpi_hub_body_bytes") == 0
+            assert world.emsp.outbound_token is not None
+            await announces(world.emsp.outbound_token)
+            await soon(lambda: metric(world, "ocpi_hub_body_bytes"), lambda taken: taken == 900_000)
 
 
 async def metric(world: Roaming, name: str) -> float:
