@@ -10,7 +10,8 @@ TESTS = Path(__file__).parent.parent
 KEEPING = re.compile(r"fixtures\.(admin_hub|crowd|databases|delivering|pulling|registry_hub|roaming)\b")
 #: They run programs whose database is a matter of its own, or take no more than a constant.
 ALL_THE_SAME = re.compile(
-    r"tests/(postgresql/|architecture/|unit/test_|unit/partners/|spec/test_(cpo|emsp)_|journeys/test_backup)"
+    r"tests/(postgresql/|architecture/|unit/test_|unit/partners/|spec/test_(cpo|emsp)_"
+    r"|journeys/test_(backup|several_processes|a_worker_that_hangs|a_hub_beside|the_demo|the_compose))"
 )
 
 
