@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures import databases, postgresql, roaming
+from tests.fixtures import compiled_statements, databases, postgresql, roaming
 
 #: What has no hub with a database, or one of its own: left out where that is what a run is about.
 WITHOUT_A_DATABASE = (
@@ -71,6 +71,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     roaming.FAST_PATH = not config.getoption("--no-fast-path")
     databases.choose(config.getoption("--database"))
+    compiled_statements.share()
     if not _is_worker(config):
         postgresql.begin()
 
