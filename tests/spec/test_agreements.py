@@ -13,7 +13,7 @@ from sqlmodel import func, select
 from hub.directory.agreements import MODULES_OF_AGREEMENTS, Agreement
 from hub.directory.directory import WhenUnreachable
 from hub.ocpi.party import Party
-from hub.ocpi.timestamps import utc_now
+from hub.ocpi.timestamps import parse_timestamp, utc_now
 from hub.settings import PolicyMode
 from hub.store.tables import ResyncRow
 from hub.web.app import RunningHub, running_hub
@@ -363,10 +363,12 @@ async def test_who_signs_again_is_told_again_and_of_a_later_state(world: Roaming
     await world.emsp.receives("PUT", f"/receiver/tariffs{T1}", 2)
     await world.emsp.receives("PUT", INFO_OF_CPO, 3)
     assert infos(world.emsp, INFO_OF_CPO) == ["CONNECTED", "PLANNED", "CONNECTED"]
-    moments = [each.value["last_updated"] for each in world.emsp.all("PUT", INFO_OF_CPO)]
+    told_at = [each.value["last_updated"] for each in world.emsp.all("PUT", INFO_OF_CPO)]
+    # As text "42.6Z" would come after "42.632Z".
+    moments = [parse_timestamp(each) for each in told_at]
     assert moments == sorted(set(moments))
-    url = world.url("hubclientinfo", "SENDER", f"?date_from={moments[-1]}")
-    assert [each["last_updated"] for each in (await world.emsp.call("GET", url)).data] == [moments[-1]]
+    url = world.url("hubclientinfo", "SENDER", f"?date_from={told_at[-1]}")
+    assert [each["last_updated"] for each in (await world.emsp.call("GET", url)).data] == [told_at[-1]]
 
 
 @pytest.mark.parametrize("kind", ["response_url", "next page"])

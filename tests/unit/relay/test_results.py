@@ -46,6 +46,8 @@ class World:
     results: Results
     news: asyncio.Event = field(default_factory=asyncio.Event)
     told: list[str] = field(default_factory=list)
+    #: How often it was looked what is due.
+    looks: int = 0
 
     async def asks(self, reply: Reply | Exception | None = None) -> Link:
         """A command, and the CPO's answer."""
@@ -77,13 +79,18 @@ class World:
         return link
 
     async def passes(self, seconds: float, tells: int = 0) -> None:
-        """Time passes, and so many must be told; others have the time to be told by mistake."""
+        """Time passes, and so many must be told; whoever is told by mistake is told by then, too."""
         expected = len(self.told) + tells
         self.clock.passes(seconds=seconds)
+        looks = self.looks
         self.news.set()
-        await until(lambda: len(self.told) >= expected)
-        for _ in range(50):
-            await asyncio.sleep(0.002)
+        await until(lambda: self.looks > looks and not self.is_telling())
+        assert len(self.told) >= expected
+
+    def is_telling(self) -> bool:
+        """Whether the time of a result is over, and its requester not told yet."""
+        now = self.clock()
+        return any(each.due_at is not None and each.due_at <= now for each in self.results._awaited.values())
 
     async def tell(self, link: Link) -> None:
         self.told.append(link.token)
@@ -96,6 +103,7 @@ async def running(path: Path, clock: Clock) -> AsyncIterator[World]:
         news = asyncio.Event()
 
         async def wait(_event: asyncio.Event, _longest: timedelta) -> None:
+            world.looks += 1
             await news.wait()
             news.clear()
 
