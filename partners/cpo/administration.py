@@ -10,6 +10,7 @@ from partners.cpo.central_system import CentralSystem
 from partners.cpo.charging_log import ChargingLog
 from partners.cpo.charging_profiles import ChargingProfiles
 from partners.cpo.corrections import CannotCorrect, Corrections
+from partners.cpo.locations import Locations
 from partners.cpo.outbox import Outbox, StoredCdr, StoredSession
 from partners.cpo.promises import Promises
 from partners.cpo.remote_outcome import RemoteOutcome
@@ -27,6 +28,7 @@ class Administered(Protocol):
     outbox: Outbox
     corrections: Corrections
     promises: Promises
+    locations: Locations
     charging_profiles: ChargingProfiles
 
     @property
@@ -62,6 +64,8 @@ class Administration:
             "PUT /chargers/{charge_point}/limit": self._limit,
             "GET /chargers": self._chargers,
             "GET /tokens": self._tokens,
+            "GET /locations": self._locations,
+            "GET /locations/{location_id}": self._location,
         }
 
     async def _sessions(self, _request: AdminRequest) -> Any:
@@ -130,6 +134,22 @@ class Administration:
         if outcome is not RemoteOutcome.ACCEPTED:
             raise NotPossible(f"charge point {charge_point}: {outcome}")
         return {"charge_point": charge_point, "watt": watt}
+
+    async def _locations(self, _request: AdminRequest) -> Any:
+        configuration = self._node.settings.configuration
+        return [
+            {
+                "is_private": each["id"].upper() in configuration.private,
+                "location": self._node.locations.location(each["id"]),
+            }
+            for each in configuration.locations
+        ]
+
+    async def _location(self, request: AdminRequest) -> Any:
+        found = self._node.locations.location(request.text("location_id"))
+        if found is None:
+            raise NotPossible(f"there is no location {request.text('location_id')}")
+        return found
 
     async def _tokens(self, _request: AdminRequest) -> Any:
         return [each.value() for each in self._node.node.objects.all("tokens")]

@@ -12,6 +12,7 @@ from partners.cpo import screens
 from partners.cpo.app import CpoNode
 from partners.cpo.energy.cli import add_site_commands
 from partners.cpo.health.cli import add_health_commands
+from partners.cpo.location_cli import add_location_commands
 from partners.cpo.reports.cli import add_report_commands
 from partners.cpo.security.cli import add_charger_commands
 from partners.cpo.settings import ADMIN_PORT, read_settings
@@ -186,6 +187,7 @@ add_health_commands(app, DEFAULT_NODE)
 add_report_commands(app, DEFAULT_NODE)
 add_charger_commands(app, DEFAULT_NODE)
 add_site_commands(app, DEFAULT_NODE)
+add_location_commands(app, DEFAULT_NODE)
 NodeCommands(reservation, DEFAULT_NODE).listing(
     "list", screens.reservations, "The reservations that are open.", path="/reservations"
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import Result
 from typer.testing import CliRunner
 
 from hub.ocpi.timestamps import utc_now
@@ -23,7 +24,7 @@ from partners.cpo.cli import EXAMPLE
 from partners.cpo.settings import read_settings
 from partners.listening import CannotListen
 from schemas import exact_json
-from tests.fixtures.cpo_world import SPEED, token
+from tests.fixtures.cpo_world import SPEED, evse, location, token, world
 from tests.fixtures.recorder import Recorder, Reply
 from tests.unit.partners.ocpp_world import raw_charge_point
 
@@ -206,3 +207,46 @@ def test_a_configuration_that_is_wrong_ends_the_program_with_the_reason(tmp_path
     result = CliRunner().invoke(app, ["cpo", "serve", str(file)])
     assert result.exit_code == 1
     assert "locations[0].city: expected this field" in result.output
+
+
+# Locations.
+
+
+async def test_locations_are_shown_as_others_see_them_and_private_ones_too() -> None:
+    hidden = location("yard", evse("E9", "CP9"), private=True)
+    async with world(locations=[location(), hidden]) as made, raw_charge_point(f"{made.cpo.ocpp_url}/CP1"):
+        node = ["--node", made.cpo.admin_url, "--key", made.cpo.admin_key]
+
+        async def run(*words: str) -> Result:
+            return await asyncio.to_thread(CliRunner().invoke, app, ["cpo", "location", *words, *node])
+
+        listed = exact_json.decode((await run("list", "--json")).stdout_bytes)
+        assert [(each["location"]["id"], each["is_private"]) for each in listed] == [
+            ("square", False),
+            ("yard", True),
+        ]
+        told = await run("list")
+        assert "2 UNKNOWN" in told.output
+        assert "no, private" in told.output
+        shown = exact_json.decode((await run("show", "SQUARE", "--json")).stdout_bytes)
+        assert [each["uid"] for each in shown["evses"]] == ["E1", "E2"]
+        assert shown["coordinates"] == {"latitude": "52.08950", "longitude": "5.11040"}
+        missing = await run("show", "nowhere")
+        assert (missing.exit_code, "there is no location nowhere" in missing.output) == (1, True)
+
+
+def test_a_configuration_file_is_checked_without_a_node(tmp_path: Path) -> None:
+    right = configured(tmp_path)
+    checked = CliRunner().invoke(app, ["cpo", "location", "check", str(right), "--json"])
+    assert exact_json.decode(checked.stdout_bytes) == {
+        "tariffs": 1,
+        "locations": 1,
+        "private": 0,
+        "evses": 1,
+        "connectors": 1,
+        "charge_points": 1,
+    }
+    right.write_text(right.read_text().replace('latitude = "52.08950"', 'latitude = "north"'))
+    wrong = CliRunner().invoke(app, ["cpo", "location", "check", str(right)])
+    assert wrong.exit_code == 1
+    assert "locations[0].coordinates.latitude" in wrong.output
