@@ -7,7 +7,7 @@ from the release of the energy to its end, with 2.x perhaps from the first plug 
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -203,11 +203,11 @@ class Station:
                 return connector, connector.transaction
         return None
 
-    def shown(self, connector: Connector, context: Context) -> Shown:
-        """What its meter shows now."""
+    def shown(self, connector: Connector, context: Context, at: datetime | None = None) -> Shown:
+        """What its meter shows, now or at an instant that has just been."""
         transaction = connector.transaction
         begin_wh = transaction.meter_start_wh if transaction else None
-        reading = connector.reading(self.time.now())
+        reading = connector.reading(at or self.time.now())
         return self.meters[connector.connector_id].shown(reading, context, begin_wh)
 
     # What the central system wants: an outcome at once, the rest when it has been told
@@ -367,11 +367,12 @@ class Station:
 
     def _open(self, connector: Connector, trigger: Trigger, token: Token | None = None) -> None:
         """There is a transaction from now on, though no energy yet."""
-        transaction = connector.open(self.time.now())
+        now = self.time.now()
+        transaction = connector.open(now)
         if token is not None:
             self.reservations.take_seat(connector, token)
             connector.identify(token)
-        self._begun(connector, transaction, trigger)
+        self._begun(connector, transaction, trigger, now)
 
     def _charge(self, connector: Connector, token: Token, trigger: Trigger) -> None:
         """Let energy flow to somebody's car, in the transaction that there is, or in a new one."""
@@ -382,7 +383,7 @@ class Station:
             connector.identify(token)
         connector.release(now, self.limits.of)
         if earlier is None:
-            self._begun(connector, transaction, trigger)
+            self._begun(connector, transaction, trigger, now)
         else:
             self.voice.went_on(connector, transaction, self._occasion(trigger))
         self._install_awaited(connector)
@@ -396,9 +397,9 @@ class Station:
             own = {} if transaction.transaction_id is None else {"transactionId": transaction.transaction_id}
             self.set_profile(connector.connector_id, {**profile, **own})
 
-    def _begun(self, connector: Connector, transaction: Transaction, trigger: Trigger) -> None:
-        now = self.time.now()
-        shown = self.shown(connector, Context.BEGIN)
+    def _begun(self, connector: Connector, transaction: Transaction, trigger: Trigger, now: datetime) -> None:
+        # Of the instant at which it began: where time flies, something has flowed since.
+        shown = self.shown(connector, Context.BEGIN, now)
         shown = self.meters[connector.connector_id].signed_begin(shown, now)
         self.voice.began(connector, transaction, Occasion(now, trigger, (shown,)))
         self._tell(f"a transaction of {transaction.id_tag or 'somebody'} begins", connector)

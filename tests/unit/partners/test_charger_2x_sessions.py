@@ -2,11 +2,17 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from itertools import count
+from time import monotonic
 from typing import Any
 
 import pytest
 
+from hub.ocpi.timestamps import utc_now
+from partners.charger.charge_point import ChargerSimulator
 from partners.charger.driver import rfid_visit
+from partners.charger.settings import ChargerSettings
+from partners.charger.simulated_time import SimulatedTime
 from partners.charger.states import Status, TxStart, TxStop
 from partners.charger.vehicle import Vehicle
 from tests.fixtures.csms import foreign_csms, patiently, simulator
@@ -48,6 +54,24 @@ async def test_it_boots_and_tells_the_status_of_each_evse(version: str) -> None:
         for each in csms.told("StatusNotification")
     ]
     assert said == [(1, 1, "Available"), (2, 1, "Available")]
+
+
+async def test_a_transaction_begins_with_the_register_of_that_instant_though_time_flies(version: str) -> None:
+    looks = count()
+    time = SimulatedTime(utc_now, 1, lambda: monotonic() + 60 * next(looks))  # a minute later at each look
+    async with (
+        foreign_csms() as csms,
+        ChargerSimulator(csms.url("CP001"), ChargerSettings(version=version), time=time) as charger,
+    ):
+        await patiently(charger.until_connected())
+        charger.plug_in(1)
+        for _ in range(2):
+            await patiently(charger.tap(1, "TAG"))
+        await patiently(charger.until_told())
+        delivered = charger.connector(1).last_energy_wh
+    first, *_, last = registers(csms.events())
+    assert delivered > 0
+    assert (first, int(first + delivered)) == (1_000_000, last)
 
 
 async def test_an_rfid_session_is_told_from_the_first_tap_to_the_last(version: str) -> None:
