@@ -22,6 +22,8 @@ from hub.demo.story import STORY, Step
 from schemas import exact_json
 from tests.fixtures.processes import Program
 
+#: The demo, and what it says to try, each for as long as a busy machine takes.
+pytestmark = pytest.mark.timeout(240)
 #: As long as the issue allows.
 WITHIN_SECONDS = 60
 #: Room for a database and a few of its changes, but not for a story.
@@ -65,7 +67,7 @@ async def test_it_tells_each_step_and_ends_well(playing: Playing) -> None:
 
 async def test_what_it_says_to_try_works_until_ctrl_c(playing: Playing, tmp_path: Path) -> None:
     async with playing("--keep") as demo:
-        await demo.says(r"^  ocpi-node emsp bills .*\n")
+        await demo.says(r"^  ocpi-node emsp bills .*\n", within=WITHIN_SECONDS)
         for url in re.findall(r"^  \w.* (http://\S+)$", demo.output, re.MULTILINE):
             # Partners' URLs want a token, and the operators' API a key.
             assert await status_of(url) in {401, 404}

@@ -94,9 +94,10 @@ async def operated(
     clock: Any = None,
     speed: int = 1200,
     answer_within: timedelta = timedelta(seconds=30),
+    is_broken: bool = False,
     **changes: Any,
 ) -> Operated:
-    """A node without a hub, and a charger that it knows."""
+    """A node without a hub, and a charger that it knows, and that may be broken when it comes."""
     given = {} if clock is None else {"clock": clock}
     settings = cpo_settings(
         folder,
@@ -108,6 +109,8 @@ async def operated(
     time = SimulatedTime(SettableClock(), speed)
     like = ChargerSettings(version=version, connectors=2, reconnect_after=MOMENT, reconnect_at_most=MOMENT)
     charger = ChargerSimulator(f"{cpo.ocpp_url}/CP1", like, time=time)
+    if is_broken:
+        charger.break_down(1)
     await stack.enter_async_context(charger)
     await charger.until_connected()
     await charger.until_told()
@@ -283,8 +286,9 @@ async def test_an_alert_and_its_ladder_survive_a_restart(tmp_path: Path) -> None
                 trigger_patience=timedelta(hours=1),
                 human_after=timedelta(hours=9),
                 clock=clock,
+                # It was never well: at no look of the node.
+                is_broken=True,
             )
-            made.charger.break_down(1)
             await until(lambda: made.cpo.rounds.looks > 3)
             assert made.tried("faulted") == [("TriggerMessage", "accepted")]
             clock.ahead = timedelta(minutes=61)
