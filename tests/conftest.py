@@ -6,6 +6,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.fixtures import compiled_statements, databases, postgresql, roaming
 
@@ -72,6 +73,9 @@ def pytest_configure(config: pytest.Config) -> None:
     roaming.FAST_PATH = not config.getoption("--no-fast-path")
     databases.choose(config.getoption("--database"))
     compiled_statements.share()
+    # How long an example takes says more about the machine than about what is tried.
+    settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("tests")
     if not _is_worker(config):
         postgresql.begin()
 
