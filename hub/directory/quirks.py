@@ -22,6 +22,9 @@ AT_MODULE, EVERYWHERE = "module", "all"
 class Quirk(StrEnum):
     """What platforms are known to do in their own way; the values are what an operator types."""
 
+    #: What is seen is counted by it; Enum's own is written in Python.
+    __hash__ = str.__hash__
+
     TOKEN = "token"  # noqa: S105 the name of a quirk
     TOKEN_SHOWN = "token-shown"  # noqa: S105 the name of a quirk
     TOKEN_SCHEME = "token-scheme"  # noqa: S105 the name of a quirk

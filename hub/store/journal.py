@@ -107,15 +107,16 @@ class Journal:
     def record(self, entry: JournalEntry) -> None:
         """Keep the entry; never waits, never fails."""
         self._observe(entry)
-        if len(self._waiting) >= self._capacity:
+        waiting = self._waiting
+        if len(waiting) >= self._capacity:
             self.dropped += 1
             return
-        size = _body_size(entry)
+        size = len(entry.request_body) + len(entry.reply_body)
         if self._held + size > self._memory:
             entry, size = _without_bodies(entry), 0
         self._held += size
-        self._waiting.append(entry)
-        if len(self._waiting) >= BATCH and not self.has_batch.is_set():
+        waiting.append(entry)
+        if len(waiting) >= BATCH:
             self.has_batch.set()
 
     @property
@@ -130,7 +131,8 @@ class Journal:
     def done(self, count: int) -> None:
         """Let go of the oldest entries: they are stored."""
         for _ in range(count):
-            self._held -= _body_size(self._waiting.popleft())
+            entry = self._waiting.popleft()
+            self._held -= len(entry.request_body) + len(entry.reply_body)
         if len(self._waiting) < BATCH:
             self.has_batch.clear()
 
@@ -138,7 +140,3 @@ class Journal:
 def _without_bodies(entry: JournalEntry) -> JournalEntry:
     note = "; ".join(part for part in (entry.note, NO_ROOM) if part)
     return entry._replace(request_body=b"", reply_body=b"", note=note)
-
-
-def _body_size(entry: JournalEntry) -> int:
-    return len(entry.request_body) + len(entry.reply_body)

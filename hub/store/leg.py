@@ -168,7 +168,8 @@ def _small_body(body: bytes, limit: int) -> str:
 
 def _shown(body: bytes, limit: int) -> str:
     text = shown_body(_storable(body[:limit].decode("utf-8", "replace")))
-    return text if len(body) <= limit else f"{text}… [{len(body)} bytes in all]"
+    # Three dots, and no ellipsis: a text of ASCII is stored as it is, any other is encoded first.
+    return text if len(body) <= limit else f"{text}... [{len(body)} bytes in all]"
 
 
 def _is_plain(texts: str) -> bool:

@@ -71,7 +71,7 @@ async def running_hub(
     resolve: Resolve = resolved,
     new_id: Callable[[], str] = new_id,
     log: TextIO | None = sys.stdout,
-    observe: Callable[[JournalEntry], None] = lambda _entry: None,
+    observe: Callable[[JournalEntry], None] | None = None,
 ) -> AsyncIterator[RunningHub]:
     """A hub that serves until the end of the block.
 

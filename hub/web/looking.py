@@ -34,7 +34,8 @@ class Looking:
             loop: The event loop.
             share: Of the time, for looking; 1 is no limit.
         """
-        self._journal = journal
+        #: Where what nobody looks at is recorded.
+        self.journal: Final = journal
         self._loop = loop
         self._share = share
         self._waiting: deque[tuple[JournalEntry, Look]] = deque()
@@ -47,11 +48,11 @@ class Looking:
     def record(self, entry: JournalEntry, look: Look | None) -> None:
         """Record a request that was answered, once somebody has looked; never waits, never fails."""
         if look is None:
-            self._journal.record(entry)
+            self.journal.record(entry)
             return
         if not self._has_time() or len(self._waiting) >= CAPACITY:
             self.missed += 1
-            self._journal.record(entry)
+            self.journal.record(entry)
             return
         if not self._waiting:
             self._loop.call_soon(self._go_on)
@@ -72,7 +73,7 @@ class Looking:
         entry, look = self._waiting.popleft()
         if not self._has_time():
             self.missed += 1
-            self._journal.record(entry)
+            self.journal.record(entry)
             return
         begun = time.thread_time()
         try:
@@ -83,7 +84,7 @@ class Looking:
         self._left -= time.thread_time() - begun
         if found:
             entry = entry._replace(note=f"{entry.note}; {found}" if entry.note else found)
-        self._journal.record(entry)
+        self.journal.record(entry)
 
     def _has_time(self) -> bool:
         now = self._loop.time()

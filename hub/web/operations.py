@@ -20,31 +20,36 @@ Reading = Callable[[], float]
 class LegCounts(Collector):
     """Counts legs of exchanges in a plain dictionary, which costs a request next to nothing."""
 
-    counts: dict[tuple[str, str | None, int | None, int | None], int] = field(default_factory=dict)
-    seconds: dict[tuple[str, str | None], float] = field(default_factory=dict)
+    #: How many there were and how many seconds they took, by direction, module, HTTP status and OCPI's.
+    counts: dict[tuple[str, str | None, int | None, int | None], list[float]] = field(default_factory=dict)
 
     def count(self, entry: JournalEntry) -> None:
         """One leg has ended."""
-        direction, module = entry.direction, entry.module
-        key = (direction, module, entry.http_status, entry.status_code)
-        self.counts[key] = self.counts.get(key, 0) + 1
-        pair = (direction, module)
+        key = (entry.direction, entry.module, entry.http_status, entry.status_code)
         # A counter never falls, though the clock be set back.
-        self.seconds[pair] = self.seconds.get(pair, 0.0) + max(0.0, entry.took.total_seconds())
+        seconds = max(0.0, entry.took.total_seconds())
+        so_far = self.counts.get(key)
+        if so_far is None:
+            self.counts[key] = [1, seconds]
+        else:
+            so_far[0] += 1
+            so_far[1] += seconds
 
     def collect(self) -> Iterator[Metric]:
         """The counts as Prometheus wants them."""
         legs = CounterMetricFamily(
             "ocpi_hub_legs", "Legs of exchanges", labels=("direction", "module", "http_status", "status_code")
         )
-        for labels, count in self.counts.items():
+        spent: dict[tuple[str, str | None], float] = {}
+        for labels, (count, took) in self.counts.items():
             legs.add_metric([str(label or "") for label in labels], count)
+            spent[labels[:2]] = spent.get(labels[:2], 0.0) + took
         yield legs
         seconds = CounterMetricFamily(
             "ocpi_hub_leg_seconds", "Time spent in legs of exchanges", labels=("direction", "module")
         )
-        for pair, spent in self.seconds.items():
-            seconds.add_metric([label or "" for label in pair], spent)
+        for pair, took in spent.items():
+            seconds.add_metric([label or "" for label in pair], took)
         yield seconds
 
 

@@ -25,6 +25,8 @@ from hub.ocpi.transport import BrokenAnswer, CallFailed, NoAnswerInTime, NotReac
 
 #: Bytes of a request that wait to be sent, above which its source is paused.
 HIGH_WATER = 64 * 1024
+#: Look at what has come and leave it there; a plain number, because joining two of them takes Python a while.
+_PEEK: Final = int(socket.MSG_PEEK | socket.MSG_DONTWAIT)
 
 
 class Owner(Protocol):
@@ -78,7 +80,7 @@ class Connection(asyncio.Protocol):
         if self._socket is None:
             return True
         try:
-            self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            self._socket.recv(1, _PEEK)
         except BlockingIOError:
             return True
         except OSError:
@@ -270,7 +272,8 @@ class Connection(asyncio.Protocol):
             if self._is_new:
                 self._is_new = False
                 self.may_idle = kept_for(self._parser.headers, self.may_idle)
-            self.resume_reading()
+            if self._is_paused:
+                self.resume_reading()
             self._owner.released(self)
         else:
             self._hang_up()

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from hub.http.upstream.bounds import Bounds
 from hub.http.upstream.connection import Connection
@@ -14,6 +14,7 @@ from hub.ocpi.transport import NotReached
 
 #: For so long after its last answer, in seconds, nobody looks whether a connection is still open.
 FRESH = 0.01
+_new: Final = tuple.__new__
 
 
 class _Idle(NamedTuple):
@@ -161,10 +162,10 @@ class Pool:
         """Let somebody else use a connection."""
         if self._is_closed:
             connection.close()
-        elif (turn := self._next_turn()) is not None:
+        elif self._waiting and (turn := self._next_turn()) is not None:
             turn.set_result(connection)
         else:
-            self._idle.append(_Idle(connection, self._loop.time()))
+            self._idle.append(_new(_Idle, (connection, self._loop.time())))
             if self._sweeping is None:
                 self._sweeping = self._loop.call_later(self._lifetime, self._sweep)
 

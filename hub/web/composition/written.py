@@ -27,23 +27,24 @@ class Written:
 
 @asynccontextmanager
 async def written_down(
-    ground: Ground, log: TextIO | None, observe: Callable[[JournalEntry], None]
+    ground: Ground, log: TextIO | None, observe: Callable[[JournalEntry], None] | None
 ) -> AsyncIterator[Written]:
     """The journal, written until the end of the block, and the store of objects.
 
     Args:
         ground: What it stands on.
         log: Where the lines of the journal are printed, None for nowhere.
-        observe: Sees each leg of each exchange when it has ended.
+        observe: Sees each leg of each exchange when it has ended; None where nobody looks.
     """
     limits = ground.settings.limits
     counts = LegCounts()
 
     def ended(entry: JournalEntry) -> None:
         counts.count(entry)
-        observe(entry)
+        if observe is not None:
+            observe(entry)
 
-    journal = Journal(observe=ended)
+    journal = Journal(observe=counts.count if observe is None else ended)
     writer = JournalWriter(
         journal,
         ground.database,

@@ -186,14 +186,15 @@ class Entrance(asyncio.Protocol):
 
     def _look(self) -> None:
         """Go on with what waits."""
-        if self._is_looking:
+        if self._is_looking or not (self._waiting or self._is_paused):
             return
         self._is_looking = True
         while self._waiting and not (self.is_crossing or self._is_full or self._is_stopping):
             if not self._look_at_one():
                 break
         self._is_looking = False
-        self._mind_reading()
+        if self._waiting or self._is_paused:
+            self._mind_reading()
 
     def _look_at_one(self) -> bool:
         """Go on with the request that waits first; whether there may be another one."""

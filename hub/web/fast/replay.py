@@ -178,7 +178,7 @@ class Replay:
         way, parts, correlation_id = self._way, self._parts, self._ids.correlation_id
         for platform, shown in ((way.to.platform, form.seen), (way.caller.platform, way.pushed)):
             for quirk, value, _, about in shown:
-                parts.observe(platform.id, Seen(quirk, value, correlation_id, about))
+                parts.observe(platform.id, _new(Seen, (quirk, value, correlation_id, about)))
 
     def _write_down(self, status: int, status_code: int, body: bytes) -> None:
         way, parts, at = self._way, self._parts, self.at
@@ -186,14 +186,13 @@ class Replay:
         request_id, correlation_id = self._ids
         to, caller = way.to.platform, way.caller.platform
         (before, behind), (to_party, from_party), (to_sent, from_sent) = way.url, way.journaled, way.sent
-        parts.looking.record(
+        parts.looking.journal.record(
             _new(
                 JournalEntry,
                 (at, took, Direction.OUT, Purpose.RELAY, correlation_id, self._sent_id, way.method,
                  f"{before}{tail}{behind}", to.id, to.name, way.module, to_sent, from_sent,
                  status, status_code, "", self._body, body),
-            ),
-            None,
+            )
         )  # fmt: skip
         parts.looking.record(
             _new(

@@ -379,7 +379,7 @@ def glance(body: bytes) -> Mapping[str, Any] | None:
         except exact_json.NotJson:
             return None
         return value if isinstance(value, dict) else None
-    if not body.isascii() or _HUGE_EXPONENT in body.translate(_DIGITS_ALIKE, _SIGNS):
+    if not body.isascii() or _has_huge_exponent(body):
         return None
     try:
         named = _names.decode(body)
@@ -398,8 +398,18 @@ class _Named(msgspec.Struct):
     type: Any = None
 
 
+def _has_huge_exponent(body: bytes) -> bool:
+    """Whether a number may have an exponent of 18 digits, which no Decimal has.
+
+    Of so many digits in a row four stand in the places that are looked at first, every fourth one.
+    """
+    if b"0000" not in body[::4].translate(_DIGITS_ALIKE):
+        return False
+    return _HUGE_EXPONENT in body.translate(_DIGITS_ALIKE, _SIGNS)
+
+
 _names = msgspec.json.Decoder(_Named)
-#: Each digit as 0, each E as e: an exponent of 18 digits, which no Decimal has, is found at one go.
+#: Each digit as 0, each E as e.
 _DIGITS_ALIKE: Final = bytes.maketrans(b"123456789E", b"000000000e")
 _SIGNS: Final = b"+-"
 _HUGE_EXPONENT: Final = b"0e" + b"0" * 18

@@ -258,8 +258,8 @@ async def test_each_leg_is_one_json_line_in_the_log(database: Database) -> None:
 
 def test_a_long_body_is_cut_and_says_how_long_it_was() -> None:
     leg = written(ENTRY._replace(request_body=b"x" * 100, reply_body="ü".encode() * 33), 65)
-    assert leg.request_body == "x" * 65 + "… [100 bytes in all]"
-    assert leg.reply_body == "ü" * 32 + "\ufffd… [66 bytes in all]"
+    assert leg.request_body == "x" * 65 + "... [100 bytes in all]"
+    assert leg.reply_body == "ü" * 32 + "\ufffd... [66 bytes in all]"
 
 
 @pytest.mark.parametrize(

@@ -110,15 +110,13 @@ def test_a_mould_recognises_what_has_the_outline_it_was_made_from_and_nothing_el
     assert mould is not None
     assert like is not None
     alike, spoilt = form % texts, first[:place] + spoilt_with + first[place:]
-    for head in (alike, spoilt):
-        if (head + b"\r\n\r\n").index(b"\r\n\r\n") < len(head):
-            # It ends earlier: what follows is no part of it.
-            continue
+    for data in (alike + b"\r\n\r\nbody", spoilt + b"\r\n\r\nbody"):
+        head = data.partition(b"\r\n\r\n")[0]
         outline = Outlines().of(head)
         is_like = outline is not None and outline.lines == like.lines
-        match = mould.match(head + b"\r\n\r\nbody")
+        match = mould.match(data)
         # Names may be written otherwise in one outline, and not in one mould.
-        assert is_like if match is not None else not (is_like and head is alike)
+        assert is_like if match is not None else not (is_like and head == alike)
         if match is not None and outline is not None:
             assert match.group("request_id", "correlation_id", "length") == outline.values[:3]
             assert match.end() == len(head) + 4
