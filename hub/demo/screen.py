@@ -14,6 +14,7 @@ from rich.text import Text
 
 from hub.demo.cast import Cast
 from hub.demo.story import STORY, Step, StoryFailed
+from hub.ocpi.timestamps import utc_now
 from hub.store.journal import Direction, JournalEntry
 from partners.emsp.administration import bill_as_json
 from partners.emsp.screens import bills
@@ -90,6 +91,8 @@ class Screen:
         """What there is to try while everything keeps running."""
         hub = f"ocpi-hub --url {cast.hub.admin_url} --data {cast.folder / 'hub'}"
         emsp = f"ocpi-node emsp {{}} --node {cast.emsp_a.admin_url} --key {cast.emsp_a.admin_key}"
+        cpo = f"ocpi-node cpo {{}} --node {cast.cpo.admin_url} --key {cast.cpo.admin_key}"
+        today = utc_now().date()
         self._console.print("\nEverything keeps running until Ctrl-C.")
         for name, url in (
             ("hub, versions", cast.hub.versions_url),
@@ -107,6 +110,10 @@ class Screen:
             f"{hub} objects locations",
             f"{hub} deliveries",
             f"{hub} cdr list",
+            cpo.format("location list"),
+            cpo.format("alerts"),
+            # Time flies for the chargers: their sessions may have begun tomorrow.
+            cpo.format(f"report --from {today} --to {today + timedelta(days=2)}"),
             emsp.format("locations"),
             emsp.format("bills"),
         ):

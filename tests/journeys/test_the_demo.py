@@ -76,6 +76,9 @@ async def test_what_it_says_to_try_works_until_ctrl_c(playing: Playing, tmp_path
         for asked, answered in (
             (r" partner list$", "charge-ground"),
             (r" objects locations$", LOCATION),
+            (r" cpo location list ", LOCATION),
+            (r" cpo alerts ", "Alert"),
+            (r" cpo report ", "EUR"),
             (r" emsp bills ", APP_USER),
             (r" cdr list$", r"passed"),
         ):
