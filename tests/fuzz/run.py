@@ -117,8 +117,11 @@ class Fuzz:
                 headers=attack.headers,
             )
         except (aiohttp.ClientError, ValueError) as error:
-            # What aiohttp's client will not send, or what is not HTTP.
+            # What aiohttp's client will not send.
             self.outcome.answers[type(error).__name__] += 1
+            # Of a head that cannot be read nobody knows that it is a HEAD's: it is refused with a body.
+            if isinstance(error, aiohttp.ClientResponseError) and attack.method != "HEAD":
+                self.outcome.fails(f"an answer that is no HTTP: {error}", attack)
             return None
         self._judge(attack, answer)
         return answer
