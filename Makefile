@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# Tests wait for a good third of their time: it takes four at a time to keep two cores busy.
+WORKERS ?= 4
 # On a machine with few cores tests starve each other: what failed beside others is tried once more, alone.
 ALONE  := --last-failed --last-failed-no-failures none
 
@@ -32,7 +34,7 @@ demo: setup      ## One roaming session, end to end, in under a minute
 	$(BIN)/ocpi-hub demo
 
 test: setup      ## The whole test suite
-	$(BIN)/python -m pytest -n 3
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 check: setup     ## Everything that CI runs: format, lint, types, imports, tests
 	$(BIN)/ruff format --check .
@@ -40,15 +42,15 @@ check: setup     ## Everything that CI runs: format, lint, types, imports, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m tests.conformance --check
-	$(BIN)/python -m pytest -n 3 --no-fast-path $(ROUTING) || $(BIN)/python -m pytest --no-fast-path $(ALONE)
-	$(BIN)/python -m pytest -n 3 || $(BIN)/python -m pytest $(ALONE)
-	$(BIN)/python -m pytest -n 3 --database postgresql || $(BIN)/python -m pytest --database postgresql $(ALONE)
+	$(BIN)/python -m pytest -n $(WORKERS) --no-fast-path $(ROUTING) || $(BIN)/python -m pytest --no-fast-path $(ALONE)
+	$(BIN)/python -m pytest -n $(WORKERS) || $(BIN)/python -m pytest $(ALONE)
+	$(BIN)/python -m pytest -n $(WORKERS) --database postgresql || $(BIN)/python -m pytest --database postgresql $(ALONE)
 
 ordinary: setup  ## All tests that run a hub, without the fast path
-	$(BIN)/python -m pytest -n 3 --no-fast-path tests/spec tests/journeys tests/unit
+	$(BIN)/python -m pytest -n $(WORKERS) --no-fast-path tests/spec tests/journeys tests/unit
 
 postgresql: setup  ## The hub's tests, on a real PostgreSQL that comes with a package
-	$(BIN)/python -m pytest -n 3 --database postgresql
+	$(BIN)/python -m pytest -n $(WORKERS) --database postgresql
 
 format: setup    ## Format and fix what can be fixed
 	$(BIN)/ruff format .
