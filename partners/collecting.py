@@ -9,9 +9,9 @@ came. What is there from the start is never looked at again.
 import gc
 from typing import Final
 
-#: Young objects are looked at when there are 20,000 more (500 stations that talk at once make fewer), those
-#: that stayed at 100,000: quickly done. All are looked at 25 times as seldom.
-_THRESHOLDS: Final = (20_000, 5, 25)
+#: Young objects are looked at when there are 10,000 more (500 stations that talk at once make fewer), those
+#: that stayed at 30,000: quickly done. All are looked at a hundred times as seldom.
+_THRESHOLDS: Final = (10_000, 2, 100)
 
 
 def settle() -> None:

@@ -51,6 +51,10 @@ class Database:
         #: Done when the present group is on disk; made when somebody waits for it.
         self._group: asyncio.Future[None] | None = None
         self._under_way: _Commit | None = None
+        #: Those who wait until it is over.
+        self._quiet: list[asyncio.Future[None]] = []
+        #: They are about to read, before the next group goes to the disk.
+        self._is_quiet = False
         #: Told when what was written is undone, and with it what anybody remembers of it.
         self.undone: list[Callable[[], None]] = []
 
@@ -72,6 +76,11 @@ class Database:
         """Whether something that was written is not on disk yet."""
         return self._has_begun or bool(self._queue)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is on its way to the disk just now."""
+        return self._under_way is not None
+
     async def on_disk(self) -> None:
         """Return when everything that was written so far is on disk.
 
@@ -84,6 +93,16 @@ class Database:
             await _shared(self._group)
         elif self._under_way is not None:
             await _shared(self._under_way.done)
+
+    async def quiet(self) -> None:
+        """Return when nothing is on its way to the disk: to read would wait with it, and all others, too.
+
+        What is read before the next wait is read at once; the next group goes to the disk after that.
+        """
+        if self.is_busy:
+            moment: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._quiet.append(moment)
+            await moment
 
     def execute(self, statement: str, parameters: Iterable[Any] = ()) -> int:
         """Carry out one statement; the number of rows that it changed."""
@@ -227,6 +246,9 @@ class Database:
         """Let the thread wait for the disk; what is written meanwhile is the next group."""
         if not self._is_grouping:
             return
+        if self._is_quiet:
+            asyncio.get_running_loop().call_soon(self._commit_group)
+            return
         if not self.is_behind:
             _answer(self._taken(), None)
             return
@@ -257,6 +279,7 @@ class Database:
         commit, self._under_way = self._under_way, None
         if commit is None:
             return None
+        self._let_read()
         error = commit.on_disk.exception()
         if error is None:
             self._has_begun = False
@@ -266,6 +289,20 @@ class Database:
         self._failed(error, commit.done)
         _answer(present, error)
         return error
+
+    def _let_read(self) -> None:
+        """The moment for which some have waited, until each of them waits again."""
+        waiting, self._quiet = self._quiet, []
+        if not waiting:
+            return
+        with suppress(RuntimeError):  # there is no loop any more, and so nobody who waits
+            for moment in waiting:
+                _answer(moment, None)
+            asyncio.get_running_loop().call_soon(self._end_quiet)
+            self._is_quiet = True
+
+    def _end_quiet(self) -> None:
+        self._is_quiet = False
 
     def _taken(self) -> "asyncio.Future[None] | None":
         """The future of the present group, which is none any more."""

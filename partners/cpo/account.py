@@ -49,8 +49,11 @@ class Account:
         Raises:
             Unreachable: The eMSP cannot be reached; what it has not got stays owed.
         """
-        for owed in self.outbox.owed_sessions(self.emsp):
+        sessions = self.outbox.owed_sessions(self.emsp)
+        await self.outbox.quiet()
+        while (owed := next(sessions, None)) is not None:
             await self._session(owed)
+            await self.outbox.quiet()
         for cdr in self.outbox.owed_cdrs(self.emsp, self.clock()):
             await self._cdr(cdr)
         due = self.outbox.next_try(self.emsp)

@@ -36,7 +36,7 @@ admin_port = 8011
 database = "cpo.sqlite"
 
 [cpo]
-# Charge points connect to ws://HOST:PORT/ocpp/IDENTITY, by OCPP 1.6J.
+# Charge points connect to ws://HOST:PORT/ocpp/IDENTITY, by OCPP 1.6J, 2.0.1 or 2.1.
 ocpp_port = 9000
 # After how long, and how much energy, the eMSP hears of a running session.
 tell_every_seconds = 60
@@ -173,6 +173,8 @@ def serve(config: Annotated[Path, typer.Argument(help="The TOML file with the no
         def said() -> None:
             say(f"OCPI           {node.versions_url}")
             say(f"Charge points  {node.ocpp_url}/IDENTITY")
+            if node.ocpp_tls_url:
+                say(f"        by TLS  {node.ocpp_tls_url}/IDENTITY")
             say(f"Commands       ocpi-node cpo chargers --node {node.admin_url} --key {node.admin_key}")
 
         uvloop.run(serve_until_stopped(node, _nothing_more, said))

@@ -139,6 +139,10 @@ class Outbox:
         row = self._database.row("SELECT * FROM session WHERE session_id = ?", (session_id,))
         return None if row is None else _session(row)
 
+    async def quiet(self) -> None:
+        """Return when to read would not wait for the disk."""
+        await self._database.quiet()
+
     def owed_sessions(self, emsp: Party) -> Iterator[OwedSession]:
         """The Sessions that an eMSP should hear of, oldest first, each as it is when it is its turn."""
         query = (

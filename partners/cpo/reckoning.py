@@ -6,9 +6,7 @@ measure at once are all answered. What begins or ends a transaction is worked ou
 """
 
 import asyncio
-import contextlib
 import logging
-import sqlite3
 from collections.abc import Callable
 from time import perf_counter, thread_time
 from typing import Final
@@ -76,9 +74,7 @@ class Reckoning:
             while self._waiting:
                 if not self._has_time():
                     await asyncio.sleep(-self._credit / _SHARE + 0.001)
-                with contextlib.suppress(sqlite3.Error):  # told to whoever was to be answered
-                    # Not while the disk is waited for: reading would wait with it.
-                    await self._database.on_disk()
+                await self._database.quiet()
                 charging_id = next(iter(self._waiting))
                 del self._waiting[charging_id]
                 self._work_out(charging_id)

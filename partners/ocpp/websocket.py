@@ -65,6 +65,7 @@ class WebSocket(asyncio.Protocol):
         "_has_heard",
         "_is_held",
         "_is_stuck",
+        "_is_tls",
         "_largest",
         "_missed",
         "_opening",
@@ -100,6 +101,7 @@ class WebSocket(asyncio.Protocol):
         self._missed = 0
         #: Nothing is read: its owner has enough to do, or the far end does not take what it is sent.
         self._is_held = self._is_stuck = False
+        self._is_tls = False
         #: Done when the connection is no more.
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -172,6 +174,7 @@ class WebSocket(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody is there."""
         self._transport = transport  # type: ignore[assignment] # a stream socket has this kind
+        self._is_tls = self.tls is not None
         self._set_timer(_OPENING_WITHIN, self.abort)
 
     def data_received(self, data: bytes) -> None:
@@ -196,7 +199,7 @@ class WebSocket(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The far end says no more; whether the connection stays until its turn to end has come."""
-        if self.tls is not None:  # ends with the goodbye of TLS
+        if self._is_tls:  # ends with the goodbye of TLS
             return False
         self._ends.do(self._end_all)
         return True

@@ -180,6 +180,31 @@ async def test_a_statement_during_a_commit_waits_for_it_and_is_in_the_next_group
         assert {f"first {number}", f"second {number}"} <= on_disk(tmp_path)
 
 
+async def test_one_who_waits_for_a_quiet_moment_has_it_though_there_is_always_more_to_write(
+    database: Database, tmp_path: Path
+) -> None:
+    written = 0
+
+    async def writes() -> None:
+        nonlocal written
+        while True:
+            database.put(STATEMENT, (f"more {written}",))
+            written += 1
+            await asyncio.sleep(0.0005)
+
+    waited = 0
+    async with asyncio.TaskGroup() as group:
+        writing = group.create_task(writes())
+        while waited < 10:
+            await asyncio.sleep(0.001)
+            waited += database.is_busy
+            await database.quiet()
+            assert not database.is_busy
+        writing.cancel()
+    await database.on_disk()
+    assert len(on_disk(tmp_path)) == written
+
+
 async def test_one_who_waits_no_longer_does_not_end_it_for_the_others(database: Database) -> None:
     database.put(STATEMENT, ("one",))
     impatient = asyncio.ensure_future(database.on_disk())  # noqa: TID251 - cancelled below
