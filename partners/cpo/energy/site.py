@@ -32,6 +32,7 @@ _DOUBLED_AT_MOST: Final = 8
 _RECENT: Final = timedelta(minutes=2)
 #: Hours that a session could wait, and still get what it needs.
 _PLENTY: Final = Decimal(1)
+_JUST_BACK: Final = "its link is new: somebody may have begun of whom it has not told yet"
 _UNPREPARED: Final = "its charger has not confirmed the default profile: counted with all it can give"
 
 
@@ -446,7 +447,8 @@ class Site:
         if talk.again_at is not None and talk.again_at > now:
             return "its charger did not follow: counted with what it may have, asked again soon"
         if account.charging is None or share is None:
-            return "nobody charges"
+            is_counted = account.amperes(now, now) > 0
+            return _JUST_BACK if account.lost_at is not None and is_counted else "nobody charges"
         return str(share.reason) + self._wait(account, share, now)
 
     def _wait(self, account: Account, share: Share, now: datetime) -> str:

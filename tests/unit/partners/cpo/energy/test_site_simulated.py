@@ -149,6 +149,7 @@ def test_a_charger_whose_link_is_back_for_a_moment_still_counts_with_who_may_hav
     world.run(minutes(0.1))
     # It has told nothing yet, and its loss is noticed only after a minute and a half.
     assert second.is_online
+    assert "its link is new" in world.site.lines(world.now)[1].why
     second.is_online = False
     world.later(90, lambda: world.notices(second))
     world.run(minutes(30))
