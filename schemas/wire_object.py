@@ -19,7 +19,7 @@ _AS_IT_IS: Final = frozenset({str, bool, int, Decimal})
 _LISTS: Final = (tuple, list)
 
 
-class WireObject(BaseModel):
+class WireObject(BaseModel):  # noqa: PLW1641 pydantic makes the hash, since it is frozen
     """The root of every model: an immutable value with the field names of the specification.
 
     Unknown fields survive reading and writing (AM-32). `null` in an optional field means that it is absent
@@ -32,6 +32,12 @@ class WireObject(BaseModel):
         hide_input_in_errors=True,  # what a partner sent may hold tokens, and errors reach logs
         protected_namespaces=(),
     )
+
+    def __eq__(self, other: object) -> bool:
+        """Equal are two of one type that say the same; pydantic's own way to find out takes twice as long."""
+        if type(self) is not type(other):
+            return NotImplemented
+        return self.__dict__ == other.__dict__ and self.__pydantic_extra__ == other.__pydantic_extra__
 
     @classmethod
     def read(cls, text: bytes | str, *, tolerant: bool = False) -> Self:

@@ -27,23 +27,30 @@ def adjustments(price_list: PriceList, cost: Money, *, in_session: bool) -> Iter
         in_session: Whether a session took place: the minimum is one of a session, not of a reservation.
     """
     if price_list.min_price is not None and in_session:
-        lifted = _bounded(cost, price_list.min_price, max)
+        lifted = _bounded(cost, price_list.min_price, max, price_list)
         if lifted != cost:
             yield Adjustment(Kind.MIN_PRICE, lifted.minus(cost))
         cost = lifted
     if price_list.max_price is not None:
-        lowered = _bounded(cost, price_list.max_price, min)
+        lowered = _bounded(cost, price_list.max_price, min, price_list)
         if lowered != cost:
             yield Adjustment(Kind.MAX_PRICE, lowered.minus(cost))
 
 
-def _bounded(cost: Money, bound: Price, extreme: Callable[[Exact, Exact], Exact]) -> Money:
+def _bounded(
+    cost: Money, bound: Price, extreme: Callable[[Exact, Exact], Exact], price_list: PriceList
+) -> Money:
     excl_vat = extreme(cost.excl_vat, least_units(bound.excl_vat))
     if bound.incl_vat is not None:
         return Money(excl_vat, extreme(cost.incl_vat, least_units(bound.incl_vat)))
-    return Money(excl_vat, excl_vat * _with_vat(cost))
+    return Money(excl_vat, excl_vat * _with_vat(cost, price_list))
 
 
-def _with_vat(cost: Money) -> Fraction:
-    """By what a bound without its own `incl_vat` is multiplied: the VAT of the session as a whole."""
-    return Fraction(cost.incl_vat) / Fraction(cost.excl_vat) if cost.excl_vat else Fraction(1)
+def _with_vat(cost: Money, price_list: PriceList) -> Fraction:
+    """By what a bound without its own `incl_vat` is multiplied: the VAT of the session as a whole.
+
+    What cost nothing has none; then it is that of the tariff, if its components agree.
+    """
+    if cost.excl_vat:
+        return Fraction(cost.incl_vat) / Fraction(cost.excl_vat)
+    return 1 + Fraction(price_list.only_vat or 0) / 100

@@ -195,5 +195,4 @@ def _flow(volumes: _Volumes) -> tuple[Decimal, Level, Level]:
 
 
 def _level(volumes: _Volumes, kinds: tuple[CdrDimensionType, ...]) -> Level:
-    measured = tuple(map(volumes.get, kinds))
-    return UNMEASURED if measured == UNMEASURED else Level(*measured)
+    return UNMEASURED if volumes.keys().isdisjoint(kinds) else Level(*map(volumes.get, kinds))

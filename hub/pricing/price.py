@@ -52,19 +52,21 @@ def price(
     """
     price_lists = _price_lists(tariffs)
     session = in_order(periods)
-    turns = reduce(or_, (one.turns for one in price_lists.values()), Turns())
+    relevant = _relevant(price_lists, session)
+    turns = reduce(or_, (one.turns for one in relevant), Turns())
     found = used(segments(session, turns, zone(_UTC if time_zone is None else time_zone)), price_lists)
     charges = [
         _charge(usage, quantity) for usage, quantity in zip(found.priced, billed(found.priced), strict=True)
     ]
-    relevant = _relevant(price_lists, session)
     for one in relevant:
         charges += _bounds(one, charges, session)
     if time_zone is None and turns.clock:
         found = found._replace(notes=(_NO_ZONE, *found.notes))
     remarks = chain.from_iterable(one.remarks for one in relevant)
     notes = (*validity_notes(relevant, session[0].start), *remarks, *found.notes)
-    return _statement(charges, price_lists, session, found._replace(notes=notes))
+    currency = next(iter(price_lists.values())).currency
+    total_cost = _amount(_sum(charges), with_vat=any(map(_has_vat, relevant)))
+    return _statement(currency, total_cost, charges, session, found._replace(notes=notes))
 
 
 def _price_lists(tariffs: Iterable[Tariff]) -> dict[str, PriceList]:
@@ -153,16 +155,17 @@ def _bounds(one: PriceList, charges: Sequence[_Charge], session: Sequence[Charge
 
 
 def _statement(
+    currency: str,
+    total_cost: Amount,
     charges: Sequence[_Charge],
-    price_lists: Mapping[str, PriceList],
     session: Sequence[ChargedPeriod],
     found: Used,
 ) -> PriceStatement:
     totals = _totals(charges)
     charging, parking = _time(session, Activity.CHARGING), _time(session, Activity.PARKING)
     return PriceStatement(
-        currency=next(iter(price_lists.values())).currency,
-        total_cost=_amount(_sum(charges), with_vat=any(map(_has_vat, price_lists.values()))),
+        currency=currency,
+        total_cost=total_cost,
         total_fixed_cost=totals.get(Kind.FIXED),
         total_energy_cost=totals.get(Kind.ENERGY),
         total_time_cost=totals.get(Kind.TIME),

@@ -1,10 +1,9 @@
 """The session in segments, within each of which no restriction begins or ceases to hold."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -60,11 +59,12 @@ class _Course:
     def instants_within(self, period: ChargedPeriod) -> Sequence[datetime]:
         """The instants inside the period."""
         first = bisect_right(self.instants, period.start)
-        return self.instants[first : bisect_left(self.instants, period.end, first)]
+        last = bisect_left(self.instants, period.end, first)
+        return self.instants[first:last] if first < last else ()
 
     def amounts_between(self, before: int, after: int) -> Sequence[int]:
         """The amounts of energy between two, exclusive."""
-        return [amount for amount in self.amounts if before < amount < after]
+        return [amount for amount in self.amounts if before < amount < after] if self.amounts else ()
 
 
 def segments(periods: Sequence[ChargedPeriod], turns: Turns, time_zone: ZoneInfo) -> list[Segment]:
@@ -84,7 +84,12 @@ def segments(periods: Sequence[ChargedPeriod], turns: Turns, time_zone: ZoneInfo
     found: list[Segment] = []
     for period in periods:
         energy = energy_units(period.energy)
-        found += _divided(period, charged, energy, course)
+        instants, amounts = course.instants_within(period), course.amounts_between(charged, charged + energy)
+        if instants or amounts:
+            found += _divided(period, charged, energy, course, instants, amounts)
+        else:  # most periods by far
+            moment = Moment(course.local(period.start), charged, course.elapsed(period), period)
+            found.append(Segment(moment, period.start, period.end, energy, microseconds(period.duration)))
         charged += energy
         if period is expiring:
             found.append(_expiry(period, course))
@@ -118,31 +123,59 @@ class _Place(NamedTuple):
     energy: Exact
 
 
-def _divided(period: ChargedPeriod, charged: int, energy: int, course: _Course) -> list[Segment]:
+class _Cut(NamedTuple):
+    """Where a period is divided."""
+
+    place: _Place
+    #: Whether it is at a time alone, so that the energy there is interpolated.
+    at_time: bool = False
+    #: Whether it is at an amount of energy alone, so that the time is.
+    at_energy: bool = False
+
+
+def _divided(
+    period: ChargedPeriod,
+    charged: int,
+    energy: int,
+    course: _Course,
+    instants: Iterable[datetime],
+    amounts: Iterable[int],
+) -> Iterator[Segment]:
     """The segments of one period with so much energy, before which so much was charged."""
-    duration = microseconds(period.end - period.start)
+    duration = microseconds(period.duration)
     elapsed = course.elapsed(period)
-    instants = course.instants_within(period)
-    amounts = course.amounts_between(charged, charged + energy)
-    if not instants and not amounts:  # most periods by far
-        moment = Moment(course.local(period.start), charged, elapsed, period)
-        return [Segment(moment, period.start, period.end, energy, duration)]
-    at_times = {_at_time(microseconds(each - period.start), energy, duration) for each in instants}
-    at_amounts = {_at_amount(each - charged, energy, duration) for each in amounts}
-    places = (_Place(0, 0), *sorted(at_times | at_amounts), _Place(duration, energy))
-    starts = [_instant(period, place) for place in places]
-    return [
-        Segment(
+    cuts = _cuts(
+        [_at_time(microseconds(each - period.start), energy, duration) for each in instants],
+        [_at_amount(each - charged, energy, duration) for each in amounts],
+    )
+    ends = [
+        *((cut.place, _instant(period, cut.place)) for cut in cuts),
+        (_Place(duration, energy), period.end),
+    ]
+    place, start = _Place(0, 0), period.start
+    for cut, (end_place, end) in zip((_Cut(place), *cuts), ends, strict=True):
+        yield Segment(
             Moment(course.local(start), charged + place.energy, elapsed + place.time, period),
             start,
             end,
-            energy=until.energy - place.energy,
-            duration=until.time - place.time,
-            at_energy=place in at_amounts and place not in at_times,
-            at_time=place in at_times and place not in at_amounts,
+            energy=end_place.energy - place.energy,
+            duration=end_place.time - place.time,
+            at_energy=cut.at_energy,
+            at_time=cut.at_time,
         )
-        for (place, start), (until, end) in pairwise(zip(places, starts, strict=True))
-    ]
+        place, start = end_place, end
+
+
+def _cuts(at_times: Iterable[_Place], at_amounts: Iterable[_Place]) -> list[_Cut]:
+    """The places in their order; where a time and an amount fall together, nothing is interpolated."""
+    places = [*((each, True) for each in at_times), *((each, False) for each in at_amounts)]
+    cuts: list[_Cut] = []
+    for place, at_time in sorted(places):
+        if cuts and cuts[-1].place == place:
+            cuts[-1] = _Cut(place)
+        else:
+            cuts.append(_Cut(place, at_time=at_time, at_energy=not at_time))
+    return cuts
 
 
 def _at_time(time: int, energy: int, duration: int) -> _Place:

@@ -14,12 +14,13 @@ _UNIT: Final = {
     TariffDimensionType.PARKING_TIME: MICROSECONDS_A_SECOND,
 }
 
-#: Each of these is rounded up once: charging and parking time together, the time of a reservation by itself.
-_ROUNDED_TOGETHER: Final = (
-    frozenset({Kind.ENERGY}),
-    frozenset({Kind.TIME, Kind.PARKING}),
-    frozenset({Kind.RESERVATION}),
-)
+#: What is rounded up once: energy, charging and parking time together, the time of a reservation by itself.
+_ROUNDED_WITH: Final = {
+    Kind.ENERGY: Kind.ENERGY,
+    Kind.TIME: Kind.TIME,
+    Kind.PARKING: Kind.TIME,
+    Kind.RESERVATION: Kind.RESERVATION,
+}
 
 
 def billed(usages: Sequence[Usage]) -> list[Exact]:
@@ -29,18 +30,15 @@ def billed(usages: Sequence[Usage]) -> list[Exact]:
     the session lacks to a multiple of its step size. Charging that parking follows is billed as it was.
     """
     quantities = [usage.quantity for usage in usages]
-    for kinds in _ROUNDED_TOGETHER:
-        last = next(
-            (place for place in reversed(range(len(usages))) if _has_steps(usages[place], kinds)), None
-        )
-        if last is not None:
-            same = (usage.quantity for usage in usages if usage.key == usages[last].key)
-            quantities[last] += _lacking(sum(same), usages[last])
+    rounded: set[Kind] = set()
+    for place in reversed(range(len(usages))):
+        last = usages[place]
+        if last.component.dimension is TariffDimensionType.FLAT or _ROUNDED_WITH[last.kind] in rounded:
+            continue
+        rounded.add(_ROUNDED_WITH[last.kind])
+        total = sum(usage.quantity for usage in usages if usage.key == last.key)
+        quantities[place] += _lacking(total, last)
     return quantities
-
-
-def _has_steps(usage: Usage, kinds: frozenset[Kind]) -> bool:
-    return usage.kind in kinds and usage.component.dimension is not TariffDimensionType.FLAT
 
 
 def _lacking(total: Exact, last: Usage) -> Exact:

@@ -55,8 +55,12 @@ class PassedOver(NamedTuple):
     reason: str
 
 
-class Demand(NamedTuple):
-    """A dimension in which something was used, during a session or one kind of reservation."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Demand:
+    """A dimension in which something was used, during a session or one kind of reservation.
+
+    There are a few constants, each of which is only itself: they are looked up more often than all else.
+    """
 
     dimension: TariffDimensionType
     #: In the order of precedence; None: the elements that have no reservation restriction.
@@ -78,7 +82,7 @@ class _Ranking(NamedTuple):
     out_of_question: tuple[PassedOver | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PriceList:
     """A tariff, understood: nothing in it is unknown to the engine."""
 
@@ -92,12 +96,14 @@ class PriceList:
     valid_from: datetime | None
     valid_until: datetime | None
     has_vat: bool
+    #: That of all components; None: they have several, or none.
+    only_vat: Decimal | None
     turns: Turns
     #: What is to be said of it, in words, each beginning with a JSON pointer.
     remarks: tuple[str, ...]
     _elements: tuple[_Element, ...]
     #: By demand, as demands come.
-    _rankings: dict[Demand, _Ranking] = field(default_factory=dict, compare=False, repr=False)
+    _rankings: dict[Demand, _Ranking] = field(default_factory=dict, repr=False)
 
     def applicable(self, demand: Demand, moment: Moment) -> Component | None:
         """That of the first element that prices the dimension and applies; None: it costs nothing."""
@@ -109,6 +115,11 @@ class PriceList:
             else:
                 return component
         return None
+
+    def is_constant(self, demand: Demand) -> bool:
+        """Whether the same applies at every moment."""
+        candidates = (self._rankings.get(demand) or self._ranked(demand)).candidates
+        return not (candidates and candidates[0][1])
 
     def _ranked(self, demand: Demand) -> _Ranking:
         dimension = demand.dimension
@@ -183,7 +194,7 @@ def price_list(tariff: Tariff, pointer: str) -> PriceList:
     _check_bounds(tariff, pointer)
     elements: list[_Element] = []
     turns = Turns()
-    has_vat = False
+    vats: set[Decimal | None] = set()
     for number, element in enumerate(tariff.elements):
         where = f"{pointer}/elements/{number}"
         restrictions = understood(element.restrictions, f"{where}/restrictions")
@@ -191,7 +202,7 @@ def price_list(tariff: Tariff, pointer: str) -> PriceList:
         components = {each.dimension: each for each in _components(tariff.id, number, element, where)}
         for component in components.values():
             _check_reservation(component, restrictions, where)
-            has_vat = has_vat or component.vat is not None
+            vats.add(component.vat)
         elements.append(_Element(number, restrictions, components))
     return PriceList(
         id=tariff.id,
@@ -201,7 +212,8 @@ def price_list(tariff: Tariff, pointer: str) -> PriceList:
         max_price=tariff.max_price,
         valid_from=tariff.start_date_time,
         valid_until=tariff.end_date_time,
-        has_vat=has_vat,
+        has_vat=vats != {None},
+        only_vat=vats.pop() if len(vats) == 1 else None,
         turns=turns,
         remarks=unknown_fields(tariff, pointer),
         _elements=tuple(elements),

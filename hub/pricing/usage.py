@@ -26,9 +26,18 @@ _RESERVATION_TIME: Final = Demand(TariffDimensionType.TIME, _RESERVED)
 _EXPIRED_TIME: Final = Demand(TariffDimensionType.TIME, (*_EXPIRES, *_RESERVED))
 _EXPIRY_FEE: Final = Demand(TariffDimensionType.FLAT, _EXPIRES)
 
-_FEES: Final = frozenset({_FLAT, _RESERVATION_FEE, _EXPIRY_FEE})
-_TIMES: Final = {Activity.CHARGING: _TIME, Activity.PARKING: _PARKING_TIME}
-_RESERVED_TIMES: Final = {Activity.RESERVED: _RESERVATION_TIME, Activity.EXPIRED: _EXPIRED_TIME}
+_FEES: Final = {
+    Activity.CHARGING: _FLAT,
+    Activity.PARKING: _FLAT,
+    Activity.RESERVED: _RESERVATION_FEE,
+    Activity.EXPIRED: _RESERVATION_FEE,
+}
+_TIMES: Final = {
+    Activity.CHARGING: _TIME,
+    Activity.PARKING: _PARKING_TIME,
+    Activity.RESERVED: _RESERVATION_TIME,
+    Activity.EXPIRED: _EXPIRED_TIME,
+}
 
 
 class Kind(StrEnum):
@@ -128,7 +137,8 @@ def used(segments: Iterable[Segment], price_lists: Mapping[str, PriceList]) -> U
             period = segment.moment.period
             price_list = _relevant(period, price_lists)
             tally.remark(period, price_list)
-        for demand, quantity in _demands(segment):
+        tally.add_fee(_EXPIRY_FEE if segment.expiry else _FEES[period.activity], price_list, segment)
+        for demand, quantity in _quantities(segment):
             if quantity:
                 tally.add(demand, quantity, price_list, segment)
     return tally.used()
@@ -145,13 +155,10 @@ def _relevant(period: ChargedPeriod, price_lists: Mapping[str, PriceList]) -> Pr
         ) from None
 
 
-def _demands(segment: Segment) -> Iterable[tuple[Demand, Exact]]:
-    activity, time = segment.moment.period.activity, segment.duration
-    if activity in _TIMES:
-        return (_FLAT, 1), (_ENERGY, segment.energy), (_TIMES[activity], time)
-    if segment.expiry:
-        return ((_EXPIRY_FEE, 1),)
-    return (_RESERVATION_FEE, 1), (_RESERVED_TIMES[activity], time)
+def _quantities(segment: Segment) -> Iterable[tuple[Demand, Exact]]:
+    """What is measured, beside the fee that any moment may bring."""
+    time = _TIMES[segment.moment.period.activity], segment.duration
+    return ((_ENERGY, segment.energy), time) if segment.energy else (time,)
 
 
 class _Tally:
@@ -161,6 +168,8 @@ class _Tally:
         self._stretches: list[_Stretch] = []
         self._latest: dict[Demand, _Stretch] = {}
         self._paid: set[tuple[str, int]] = set()
+        #: Fees of which no later moment can bring another one.
+        self._settled: set[tuple[PriceList, Demand]] = set()
         self._notes: list[str] = []
 
     def used(self) -> Used:
@@ -182,34 +191,34 @@ class _Tally:
         elif price_list.turns.power or price_list.turns.current:
             self._notes += flow_remarks(period, price_list.turns.power, price_list.turns.current)
 
-    def add(self, demand: Demand, quantity: Exact, price_list: PriceList | None, segment: Segment) -> None:
-        found = price_list.applicable(demand, segment.moment) if price_list else None
-        if demand in _FEES:
-            self._add_fee(demand, found, price_list, segment)
+    def add_fee(self, demand: Demand, price_list: PriceList | None, segment: Segment) -> None:
+        if price_list is None or (price_list, demand) in self._settled:
             return
-        latest = self._latest.get(demand)
-        if (
-            latest is None
-            or latest.component is not found
-            or latest.end != segment.start
-            or (found is None and latest.tariff_id != segment.moment.period.tariff_id)
-        ):
-            self._note_interpolation(demand, latest, found, segment)
-            self._latest[demand] = _stretch(demand, quantity, found, price_list, segment)
-            self._stretches.append(self._latest[demand])
-        else:
-            latest.quantity += quantity
-            latest.end = segment.end
-
-    def _add_fee(
-        self, demand: Demand, found: Component | None, price_list: PriceList | None, segment: Segment
-    ) -> None:
+        if price_list.is_constant(demand):
+            self._settled.add((price_list, demand))
+        found = price_list.applicable(demand, segment.moment)
         if found is None or (found.tariff_id, found.element) in self._paid:
             return
         self._paid.add((found.tariff_id, found.element))
         fee = _stretch(demand, 1, found, price_list, segment)
         fee.end = fee.start
         self._stretches.append(fee)
+
+    def add(self, demand: Demand, quantity: Exact, price_list: PriceList | None, segment: Segment) -> None:
+        found = price_list.applicable(demand, segment.moment) if price_list else None
+        latest = self._latest.get(demand)
+        if (
+            latest is not None
+            and latest.component is found
+            and latest.end == segment.start
+            and (found is not None or latest.tariff_id == segment.moment.period.tariff_id)
+        ):
+            latest.quantity += quantity
+            latest.end = segment.end
+        else:
+            self._note_interpolation(demand, latest, found, segment)
+            self._latest[demand] = _stretch(demand, quantity, found, price_list, segment)
+            self._stretches.append(self._latest[demand])
 
     def _note_interpolation(
         self, demand: Demand, latest: _Stretch | None, found: Component | None, segment: Segment

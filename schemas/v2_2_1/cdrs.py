@@ -63,6 +63,8 @@ class CdrDimensionType(OcpiEnum):
     TIME = "TIME"
 
 
+_STATE_OF_CHARGE: Final = CdrDimensionType.STATE_OF_CHARGE
+
 #: Dimensions that a Session may report and a CDR may not (CDR-11, SES-19).
 SESSION_ONLY: Final = frozenset(
     {
@@ -83,7 +85,7 @@ class CdrDimension(WireObject):
 
     @model_validator(mode="after")
     def _a_battery_is_between_empty_and_full(self) -> Self:
-        if self.type == CdrDimensionType.STATE_OF_CHARGE and not 0 <= self.volume <= Decimal(100):
+        if self.type == _STATE_OF_CHARGE and not 0 <= self.volume <= Decimal(100):
             raise broken("volume", "expected a percentage from 0 to 100, because it is a STATE_OF_CHARGE")
         return self
 

@@ -75,6 +75,15 @@ def test_a_bound_that_tells_no_vat_carries_that_of_the_session() -> None:
     assert priced(lifted, charging(60, 12)).total_cost == amount("20", "22")
 
 
+def test_a_minimum_that_tells_no_vat_has_that_of_its_tariff_where_nothing_was_used() -> None:
+    """Else who plugs in and takes nothing would pay the minimum without VAT."""
+    least = tariff(element(energy("1", "10"), time("0", "10")), min_price=bound("5"))
+    mixed = tariff(element(energy("1", "10"), parking("1", "20")), min_price=bound("5"))
+
+    assert priced(least, charging(60, 0)).total_cost == amount("5", "5.5")
+    assert priced(mixed, charging(60, 0)).total_cost == amount("5", "5")
+
+
 def test_the_minimum_is_that_of_a_session_and_not_of_a_reservation() -> None:
     least = tariff(element(time("1"), reservation="RESERVATION"), element(energy("1")), min_price=bound("5"))
 
@@ -91,11 +100,12 @@ def test_each_tariff_bounds_what_was_charged_under_it() -> None:
 
 
 def test_a_tariff_that_no_period_names_asks_for_nothing() -> None:
-    unused = tariff(element(flat("9")), id="B", min_price=bound("7"))
+    unused = tariff(element(flat("9", "21"), start_time="09:00"), id="B", min_price=bound("7"))
 
-    both = price(session(charging(60, 10)), [tariff(element(energy("1"))), unused], time_zone="UTC")
+    both = price(session(charging(60, 10)), [tariff(element(energy("1"))), unused], time_zone=None)
 
     assert both.total_cost == amount("10")
+    assert both.notes == ()
 
 
 def test_quantities_are_exact_where_a_decimal_can_be() -> None:
