@@ -13,6 +13,7 @@ from typing import Any
 
 from hub.directory.current import CurrentDirectory
 from hub.directory.directory import Directory, Platform
+from hub.ocpi.body import SMALL_BODY, Body, glance
 from hub.ocpi.errors import InvalidParameters
 from hub.ocpi.headers import Routing
 from hub.ocpi.identity import check_identity, owner_in_path
@@ -31,13 +32,18 @@ class Decision:
 
     #: With the party that it is from.
     message: Message
-    #: The decoded body, None where there is none.
-    value: Any
+    #: None where there is none.
+    body: Body | None
     caller: Platform
     sender: Party
     to: Destination
     #: The hub's own party.
     hub: Party
+
+    @property
+    def value(self) -> Any:
+        """The decoded body, None where there is none."""
+        return None if self.body is None else self.body.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +63,11 @@ class Deciding:
             OcpiError: it is refused; the class and the message say why.
         """
         directory = self.directory.value
-        message, value, sender = self._understood(message, caller, directory)
-        is_open = message.routing.to is None
-        content = await self.contents.of(message, value, sender) if is_open else NOTHING_KNOWN
-        return self._decided(message, value, caller, sender, directory, content)
+        message, body, sender = self._understood(message, caller, directory)
+        content = NOTHING_KNOWN
+        if message.routing.to is None:
+            content = await self.contents.of(message, None if body is None else body.value, sender)
+        return self._decided(message, body, caller, sender, directory, content)
 
     def at_once(self, message: Message, caller: Platform) -> Decision:
         """The same for a message that names its addressee, which needs nothing that the hub keeps.
@@ -69,25 +76,25 @@ class Deciding:
             OcpiError: it is refused; the class and the message say why.
         """
         directory = self.directory.value
-        message, value, sender = self._understood(message, caller, directory)
-        return self._decided(message, value, caller, sender, directory, NOTHING_KNOWN)
+        message, body, sender = self._understood(message, caller, directory)
+        return self._decided(message, body, caller, sender, directory, NOTHING_KNOWN)
 
     def _understood(
         self, message: Message, caller: Platform, directory: Directory
-    ) -> tuple[Message, Any, Party]:
-        """The message with the party that it is from, its decoded body, and that party."""
+    ) -> tuple[Message, Body | None, Party]:
+        """The message with the party that it is from, its body, and that party."""
         sender = sending_party(message, caller, directory)
         if message.routing.sender is not sender:
             message = replace(message, routing=Routing(message.routing.to, sender))
-        value = _value(message)
-        check_identity(message, value)
+        named, body = _body(message, directory.hub)
+        check_identity(message, named)
         _check_owner(message, sender, caller, directory)
-        return message, value, sender
+        return message, body, sender
 
     def _decided(
         self,
         message: Message,
-        value: Any,
+        body: Body | None,
         caller: Platform,
         sender: Party,
         directory: Directory,
@@ -96,11 +103,11 @@ class Deciding:
         to = destination(
             message, sender, caller, directory, self.may_exchange, content, asks_all=self.asks_all
         )
-        return Decision(message, value, caller, sender, to, directory.hub)
+        return Decision(message, body, caller, sender, to, directory.hub)
 
 
-def _value(message: Message) -> Any:
-    """The decoded body, None where there is none.
+def _body(message: Message, hub: Party) -> tuple[Any, Body | None]:
+    """What names the object in the body, and the body; None where there is none.
 
     Raises:
         BodyIsNotJson: a body that should be JSON is not (TR-12).
@@ -108,11 +115,18 @@ def _value(message: Message) -> Any:
     operation = message.operation
     needs_body = operation.body is not None and operation.body_required
     if message.method in {"GET", "DELETE"} or not (message.body or needs_body):
-        return None
+        return None, None
+    # What only goes through is decoded when its answer is out, if there is time for it (decision 0053).
+    to = message.routing.to
+    goes_through = to is not None and to != hub and not message.module.is_kept
+    if goes_through and len(message.body) > SMALL_BODY:
+        named = glance(message.body)
+        if named is not None:
+            return named, Body(message.body)
     value = decoded(message.body)
     if not isinstance(value, dict):
         raise InvalidParameters(f"/: expected an object, got {type(value).__name__}")
-    return value
+    return value, Body(message.body, value)
 
 
 def _check_owner(message: Message, sender: Party, caller: Platform, directory: Directory) -> None:

@@ -59,7 +59,7 @@ class Exchange:
         Raises:
             OcpiError: it is refused all the same; the class and the message say why.
         """
-        message, value, caller, sender = decided.message, decided.value, decided.caller, decided.sender
+        message, caller, sender = decided.message, decided.caller, decided.sender
         from_hub = Routing(to=sender, sender=decided.hub)
         match decided.to:
             case Direct() as to:
@@ -68,7 +68,7 @@ class Exchange:
                 token = token_asked_about(message)
                 return await self.asking.answer(token, to, lambda one: self._forwarded(decided, one))
             case Broadcast() as to:
-                return await self.broadcasting.accept(message, value, caller, to, from_hub)
+                return await self.broadcasting.accept(message, decided.value, caller, to, from_hub)
             case GetAll():
                 return await self.collecting.page(message, sender, caller, from_hub)
             case GetOne():
@@ -85,14 +85,15 @@ class Exchange:
 
     async def _forwarded(self, decided: Decision, to: Direct) -> Reply:
         """The answer of one party; what is wrong with what it was sent may be found out later."""
-        message, value, caller = decided.message, decided.value, decided.caller
-        look = self.look(decided, to)
-        known = await self.judging.before(message, value, to.party)
+        message, caller = decided.message, decided.caller
+        look, is_judged = self.look(decided, to), is_cdr(message)
+        known = await self.judging.before(message, decided.value, to.party) if is_judged else None
         if known is not None:
             return known
+        value = None if message.operation.response_url is None else decided.value
         reply = await self.forwarding.forward(message, value, caller, to)
         self.passed(decided, to, reply)
-        if is_cdr(message):
+        if is_judged:
             await self.keeping.on_disk()
         return reply if look is None else replace(reply, look=look)
 
@@ -104,7 +105,7 @@ class Exchange:
         Raises:
             InvalidParameters: something is wrong, and the receiving platform is set to refuse such bodies.
         """
-        if decided.value is None:
+        if decided.body is None:
             return None
         if to.platform.bad_bodies is BadBodies.REFUSE:
             found = self.noted(decided, to)
@@ -123,7 +124,10 @@ class Exchange:
 
     def passed(self, decided: Decision, to: Direct, reply: Reply) -> None:
         """One party has answered: what is kept is kept, what is judged is judged. Never waits."""
-        message, value = decided.message, decided.value
+        message = decided.message
+        if not message.module.is_kept:
+            return
+        value = decided.value
         self.keeping.passed(message, value, decided.caller, to.party, reply)
         self.judging.passed(message, value, to.party, reply)
 

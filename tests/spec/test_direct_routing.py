@@ -1,14 +1,28 @@
 """Party to party through the hub: what the far end received, and what came back (RT-01 to RT-27)."""
 
 import asyncio
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 
 from hub.directory.directory import BadBodies
-from tests.fixtures.recorder import Fault, Received, Recorder, Reply
-from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, PATIENCE, TOKEN, Roaming, joined
+from tests.fixtures.recorder import Answered, Fault, Received, Recorder, Reply, to_json
+from tests.fixtures.roaming import (
+    CPO,
+    EMSP,
+    HUB,
+    LOCATION,
+    PATIENCE,
+    TOKEN,
+    Roaming,
+    joined,
+    roaming,
+    settings,
+)
+from tests.fixtures.waiting import until
 
 #: Every operation of the endpoint matrix that is sent to one party (checklist 0.2), and who sends it.
 OPERATIONS: list[tuple[str, str, str, str, str, Any]] = [
@@ -137,6 +151,31 @@ async def test_a_body_that_breaks_the_schema_goes_on_and_is_noted_unless_the_add
     assert "/city" in answer.envelope["status_message"]
     await world.cpo.call("PUT", url, LOCATION, to=EMSP, sender=CPO)
     assert len(world.emsp.all("PUT", "/receiver/locations")) == 2
+
+
+@pytest.mark.holds("TR-12", "TR-27", by="hub")
+@pytest.mark.parametrize("fast", [True, False])
+async def test_what_is_wrong_with_a_large_body_is_seen_though_it_is_not_read_before_it_goes_on(
+    tmp_path: Path, *, fast: bool
+) -> None:
+    """TR-12, TR-27."""
+    large = LOCATION | {"directions": [{"language": "en", "text": "x" * 20_000}]}
+    async with roaming(tmp_path, replace(settings(tmp_path), fast_path=fast)) as world:
+        url = world.url("locations", "RECEIVER", "/BE/BEC/LOC1")
+
+        async def put(body: bytes, story: str) -> Answered:
+            headers = {"X-Correlation-ID": story}
+            return await world.cpo.call("PUT", url, body=body, to=EMSP, sender=CPO, headers=headers)
+
+        assert (await put(to_json(large | {"id": "LOC2"}), "other")).code == 2001
+        assert (await put(to_json(large)[:-1], "cut")).status == 400
+        assert (await put(b"[" + to_json(large) + b"]", "list")).code == 2001
+        assert (await put(to_json(large)[:-1] + b',"x":1e' + b"9" * 19 + b"}", "number")).status == 400
+        assert world.emsp.received == []
+        assert (await put(to_json(large | {"city": 7}), "odd")).code == 1000
+        assert world.emsp.received[-1].body == to_json(large | {"city": 7})
+        await until(lambda: world.noted("odd"))
+        assert "/city" in world.noted("odd")[0].note
 
 
 @pytest.mark.holds("RT-25", by="hub")

@@ -14,12 +14,10 @@ decisions, and this is its memory: a Directory that has changed, in whatever way
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import msgspec
 from multidict import CIMultiDict
 
 from hub.calling.noticing import in_answer, in_functional_request, in_request, pushed
@@ -27,6 +25,7 @@ from hub.directory.directory import BadBodies, Caller, Directory
 from hub.directory.quirks import Seen
 from hub.http.client import HttpTransport
 from hub.http.upstream.origin import Origin
+from hub.ocpi.body import NAMES, Body, glance
 from hub.ocpi.description import REST, Operation
 from hub.ocpi.headers import RELAYED_REPLY_HEADERS, Header, MessageIds, Routing, kept, read_routing
 from hub.ocpi.identity import COUNTRY_CODE, PARTY_ID
@@ -41,13 +40,10 @@ from hub.routing.destination import Direct
 from hub.web.fast.answers import head_before_length
 from hub.web.fast.outline import Mould, Outline, Outlines, is_whole, mould_of
 from hub.web.routes import is_push
-from schemas import exact_json
 
 #: Ways and forms of answers that are remembered at most.
 MOST_WAYS: Final = 4096
 MOST_FORMS: Final = 16
-#: A body up to so many bytes is decoded whole; of a larger one only what names it.
-SMALL_BODY: Final = 4096
 _SEGMENT: Final = rb"[0-9A-Za-z_*~@:+-][0-9A-Za-z_*~@:+.-]*"
 _REQUEST_LINE: Final = re.compile(
     rb"((?:GET|PUT|PATCH|POST|DELETE) /ocpi/%b/(?:sender|receiver)/[a-z]+/)(%b(?:/%b)*) HTTP/1\.1"
@@ -205,7 +201,7 @@ class Way:
         segments = tuple(tail.split("/"))
         parameters = message.operation.parameters(segments) or {}
         message = replace(message, tail=f"/{tail}", parameters=parameters, ids=ids, body=body)
-        return replace(self.decided, message=message, value=exact_json.decode(body) if body else None)
+        return replace(self.decided, message=message, body=Body(body) if body else None)
 
     def passed(self, tail: str, ids: MessageIds, body: bytes, reply: Reply) -> None:
         """The message was answered; what is kept of such messages is kept."""
@@ -367,54 +363,6 @@ def _first_line(parts: Parts) -> bytes:
     return _ONE_REQUEST_LINE % (re.escape(begins), _SEGMENT, _SEGMENT, slashes)
 
 
-def glance(body: bytes) -> Mapping[str, Any] | None:
-    """What names the object in a body, None if it is not certain that it is an object in JSON.
-
-    What is skipped of a large body is JSON as the grammar has it; that it is text, and that its numbers can
-    be kept exactly, is looked at here. Whoever is not certain decodes it whole.
-    """
-    if len(body) <= SMALL_BODY:
-        try:
-            value = exact_json.decode(body)
-        except exact_json.NotJson:
-            return None
-        return value if isinstance(value, dict) else None
-    if not body.isascii() or _has_huge_exponent(body):
-        return None
-    try:
-        named = _names.decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-    return {name: getattr(named, name) for name in named.__struct_fields__}
-
-
-class _Named(msgspec.Struct):
-    """The fields by which objects are named."""
-
-    country_code: Any = None
-    party_id: Any = None
-    id: Any = None
-    uid: Any = None
-    type: Any = None
-
-
-def _has_huge_exponent(body: bytes) -> bool:
-    """Whether a number may have an exponent of 18 digits, which no Decimal has.
-
-    Of so many digits in a row four stand in the places that are looked at first, every fourth one.
-    """
-    if b"0000" not in body[::4].translate(_DIGITS_ALIKE):
-        return False
-    return _HUGE_EXPONENT in body.translate(_DIGITS_ALIKE, _SIGNS)
-
-
-_names = msgspec.json.Decoder(_Named)
-#: Each digit as 0, each E as e.
-_DIGITS_ALIKE: Final = bytes.maketrans(b"123456789E", b"000000000e")
-_SIGNS: Final = b"+-"
-_HUGE_EXPONENT: Final = b"0e" + b"0" * 18
-
-
 def _is_memorable(parts: Parts, decided: Decision, to: Direct, caller: Caller, directory: Directory) -> bool:
     """Whether another request with the same outline means the same in every respect that counts."""
     message, operation, platform = decided.message, decided.message.operation, to.platform
@@ -430,7 +378,7 @@ def _is_memorable(parts: Parts, decided: Decision, to: Direct, caller: Caller, d
         and has_body == (parts.length is not None)
         and is_whole(parts.key[2])
         and _is_the_only_one(operation, message)
-        and all(name in _Named.__struct_fields__ for name, _ in _identity(message))
+        and all(name in NAMES for name, _ in _identity(message))
     )
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.ocpi.body import SMALL_BODY, glance
 from hub.web.fast.outline import Outlines, is_whole, mould_of
-from hub.web.fast.ways import SMALL_BODY, glance
 from schemas import exact_json
 
 HEAD = (
