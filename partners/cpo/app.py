@@ -116,7 +116,13 @@ class CpoNode(Platform):
         self.id_tags = IdTags(node.database, node.objects)
         self.presence = Presence(configuration.charge_points, clock, settings.offline_grace)
         self.locations = Locations(
-            configuration, party, node.objects, self.charging_log, self.presence, clock
+            configuration,
+            party,
+            node.objects,
+            self.charging_log,
+            self.presence,
+            clock,
+            settings.preparing,
         )
         sending = Sending(node.link)
         self.broadcast = Broadcast(sending, node.objects, node.changes, settings.settle)

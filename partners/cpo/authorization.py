@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from hub.ocpi.client import Answer
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
-from partners.cpo.charging_events import AuthorizationStatus, IdTagInfo
+from partners.cpo.charging_events import AuthorizationStatus, DriverMessage, IdTagInfo
 from partners.cpo.configuration import Plug
 from partners.cpo.grants import Grant, Grants
 from partners.cpo.id_tags import Ambiguous, IdTags
@@ -61,6 +61,8 @@ class Verdict:
     token: Token | None = None
     auth_method: AuthMethod = AuthMethod.WHITELIST
     authorization_reference: str | None = None
+    #: What its eMSP has to say to the driver.
+    message: DriverMessage | None = None
 
     @property
     def is_welcome(self) -> bool:
@@ -164,7 +166,8 @@ class Authorization:
         status = STATUS_OF_ALLOWED.get(info.allowed, AuthorizationStatus.INVALID)
         if status is AuthorizationStatus.ACCEPTED and not _is_for(info, here):
             status = AuthorizationStatus.NOT_AT_THIS_LOCATION
-        return Verdict(status, info.token, AuthMethod.AUTH_REQUEST, info.authorization_reference)
+        message = None if info.info is None else DriverMessage(info.info.language, info.info.text)
+        return Verdict(status, info.token, AuthMethod.AUTH_REQUEST, info.authorization_reference, message)
 
     async def _real_time(
         self, id_tag: str, token: Token | None, here: Here, token_type: TokenType
@@ -196,8 +199,14 @@ class Authorization:
         """What the charge point is told, and how long it may remember it."""
         token = verdict.token
         if token is None:
-            return IdTagInfo(verdict.status)
-        return IdTagInfo(verdict.status, self.id_tags.group(token), _memory(token, self.clock()))
+            return IdTagInfo(verdict.status, message=verdict.message)
+        return IdTagInfo(
+            verdict.status,
+            self.id_tags.group(token),
+            _memory(token, self.clock()),
+            token.language,
+            verdict.message,
+        )
 
 
 def _granted(grant: Grant) -> Verdict:

@@ -41,6 +41,13 @@ class AuthorizationStatus(StrEnum):
     UNKNOWN = "Unknown"
 
 
+class DriverMessage(NamedTuple):
+    """Some words of the eMSP."""
+
+    language: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class IdTagInfo:
     """The CPO's word about an id tag."""
@@ -49,6 +56,10 @@ class IdTagInfo:
     parent_id_tag: str | None = None
     #: Until when a charger may remember this answer; None: as long as it likes.
     expires: datetime | None = None
+    #: The driver's, ISO 639-1.
+    language: str | None = None
+    #: For the driver to read, in its own language (OCPP 2.x).
+    message: DriverMessage | None = None
 
 
 @dataclass(frozen=True, slots=True)

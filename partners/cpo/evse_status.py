@@ -3,7 +3,8 @@
 | OCPP 1.6                                       | OCPI        |                                            |
 |------------------------------------------------|-------------|--------------------------------------------|
 | Available                                      | AVAILABLE   |                                            |
-| Preparing                                      | CHARGING    | somebody is there, if only with a cable    |
+| Preparing                                      | CHARGING    | somebody is there, if only with a cable;   |
+|                                                |             | an operator may want AVAILABLE             |
 | Charging, SuspendedEV, SuspendedEVSE           | CHARGING    |                                            |
 | Finishing                                      | CHARGING    | the cable is still in                      |
 | Reserved                                       | RESERVED    |                                            |
@@ -47,6 +48,7 @@ def evse_status(
     charge_point: ConnectorStatus | None = None,
     in_transaction: bool = False,
     is_reachable: bool = True,
+    preparing: Status = Status.CHARGING,
 ) -> Status:
     """The status of an EVSE.
 
@@ -55,12 +57,14 @@ def evse_status(
         charge_point: What connector 0 last reported.
         in_transaction: A transaction is open on one of its connectors.
         is_reachable: The charge point is connected, or was not long ago.
+        preparing: What Preparing is, while there is no transaction.
     """
     if not is_reachable:
         return Status.UNKNOWN
     if in_transaction:
         return Status.CHARGING
-    reported = {_MEANING[connector] for connector in connectors}
+    meaning = {**_MEANING, ConnectorStatus.PREPARING: preparing}
+    reported = {meaning[connector] for connector in connectors}
     own = next((status for status in _FIRST_OF if status in reported), Status.UNKNOWN)
     whole = own if charge_point is None else _MEANING[charge_point]
     return next((status for status in _MOST_SEVERE if status in {own, whole}), own)

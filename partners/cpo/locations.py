@@ -45,7 +45,9 @@ class Locations:
         log: ChargingLog,
         presence: Presence,
         clock: Clock,
+        preparing: Status = Status.CHARGING,
     ) -> None:
+        self._preparing = preparing
         self._configuration = configuration
         self._owner = owner
         self._objects = objects
@@ -88,6 +90,7 @@ class Locations:
                 charge_point=self._whole_status(charge_point),
                 in_transaction=any(self._log.open_at(plug.charge_point, plug.number) for plug in plugs),
                 is_reachable=self._presence.is_reachable(charge_point),
+                preparing=self._preparing,
             )
             whole = None if self._shown.get(ref) is status else self._stored(ref.location)
             if whole is None:

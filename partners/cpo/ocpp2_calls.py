@@ -252,4 +252,9 @@ def _id_token_info(info: IdTagInfo) -> Payload:
         told["cacheExpiryDateTime"] = timestamp(info.expires)
     if info.parent_id_tag is not None:
         told["groupIdToken"] = {"idToken": info.parent_id_tag, "type": "Central"}
+    if info.language is not None:
+        told["language1"] = info.language
+    if info.message is not None:
+        language, text = info.message
+        told["personalMessage"] = {"format": "UTF8", "language": language, "content": text}
     return told

@@ -14,6 +14,7 @@ from partners.configuration_file import (
     SECONDS,
     SOME_SECONDS,
     TEXT,
+    Kind,
     Setting,
     SettingsWrong,
     read_toml,
@@ -30,6 +31,7 @@ from partners.cpo.sessions import Pace
 from partners.cpo.transactions import Patience
 from partners.listening import LOOPBACK
 from partners.settings import NodeSettings, hub_settings, node_settings
+from schemas.v2_2_1 import Status
 
 #: Where a CPO listens unless its file says otherwise: for the hub, for its command line, for charge points.
 PORT: Final = 8010
@@ -61,6 +63,8 @@ class CpoSettings:
     ocpp_port: int = 0
     #: A charge point may be away for so long before its EVSEs are UNKNOWN.
     offline_grace: timedelta = timedelta(seconds=120)
+    #: The status of an EVSE at which somebody prepares: a cable is in, or a card was shown.
+    preparing: Status = Status.CHARGING
     #: So far the clock of a charge point may be off before its times are corrected.
     trust_clock: timedelta = timedelta(minutes=5)
     #: How long an eMSP may take for a real-time authorization.
@@ -146,6 +150,10 @@ def settings(told: Mapping[str, Any], folder: Path = Path(), ports: Ports = FREE
     )
 
 
+def _preparing(value: Any) -> Status | None:
+    return Status(value) if value in {Status.CHARGING, Status.AVAILABLE} else None
+
+
 #: Hosts on which nobody from elsewhere can connect.
 _THIS_MACHINE: Final = frozenset({LOOPBACK, "localhost", "::1"})
 _TABLES: Final = ("node", "cpo", "health", "security", "onboarding", "hub", "tariffs", "locations", "sites")
@@ -154,6 +162,7 @@ _OWN: Final[Mapping[str, Setting]] = {
     "ocpp_host": Setting("ocpp_host", TEXT),
     "ocpp_port": Setting("ocpp_port", configuration_file.PORT),
     "offline_grace_seconds": Setting("offline_grace", SECONDS),
+    "preparing_as": Setting("preparing", Kind(_preparing, "one of CHARGING, AVAILABLE")),
     "authorize_within_seconds": Setting("authorize_within", SOME_SECONDS),
     "longest_period_seconds": Setting("longest_period", SOME_SECONDS),
     "trust_clock_seconds": Setting("trust_clock", SOME_SECONDS),

@@ -196,6 +196,20 @@ async def test_a_card_that_a_command_named_is_not_asked_about_for_a_quarter_of_a
         assert len(made.hub.all("POST", AUTHORIZE)) == asked
 
 
+async def test_what_the_emsp_says_to_its_driver_is_shown_in_the_drivers_language() -> None:
+    """Contract, 3 and 4: `language` and `info`; 1.6 has no words for them."""
+    card = token(whitelist="NEVER", language="nl")
+    info = {"language": "nl", "text": "Uw tegoed is op"}
+    async with world(tokens=(card,)) as made, station(made) as one, charger_at(made, "CP2") as other:
+        said = {"allowed": "NO_CREDIT", "token": card, "info": info}
+        made.hub.answers("POST", AUTHORIZE, Reply(said))
+        told = await one.says("Authorize", idToken={"idToken": "CARD1", "type": "ISO14443"})
+        assert told["idTokenInfo"]["language1"] == "nl"
+        shown = {"format": "UTF8", "language": "nl", "content": "Uw tegoed is op"}
+        assert told["idTokenInfo"]["personalMessage"] == shown
+        assert (await other.says("Authorize", idTag="CARD1"))["idTagInfo"]["status"] == "Blocked"
+
+
 @pytest.mark.holds("TOK-08", by="cpo")
 @pytest.mark.parametrize("version", ["1.6", "2.0.1"])
 @pytest.mark.parametrize(("whitelist", "is_billed"), [("ALLOWED_OFFLINE", True), ("NEVER", False)])

@@ -9,6 +9,7 @@ import pytest
 from partners.configuration_file import SettingsWrong
 from partners.cpo.configuration import Configuration, Place, Plug, configuration
 from partners.cpo.settings import read_settings
+from schemas.v2_2_1 import Status
 from tests.fixtures.cpo_world import connector, evse, location, tariff
 
 WHOLE = """
@@ -153,6 +154,16 @@ def test_a_charge_point_stands_at_one_location() -> None:
     second = location("park", evse("E2", "CP1", connectors=[connector(ocpp_connector=2)]))
     found = wrong(location("square", evse("E1", "CP1")), second)
     assert found == ["locations[1].evses[0].connectors[0]: charge point 'CP1' stands at 'square' already"]
+
+
+def test_what_preparing_is_can_be_said(tmp_path: Path) -> None:
+    file = tmp_path / "cpo.toml"
+    file.write_text(WHOLE.replace("ocpp_port = 9123", 'preparing_as = "AVAILABLE"'))
+    assert read_settings(file).preparing is Status.AVAILABLE
+    file.write_text(WHOLE.replace("ocpp_port = 9123", 'preparing_as = "REMOVED"'))
+    with pytest.raises(SettingsWrong) as refused:
+        read_settings(file)
+    assert [each.key for each in refused.value.wrong] == ["cpo.preparing_as"]
 
 
 def test_everything_that_is_wrong_in_a_file_is_told_at_once(tmp_path: Path) -> None:

@@ -23,6 +23,14 @@ def test_each_state_of_a_connector_has_a_status(reported: Connector, status: Sta
     assert evse_status([reported]) is status
 
 
+def test_an_operator_may_want_preparing_to_be_available_while_nobody_charges() -> None:
+    assert evse_status([Connector.PREPARING], preparing=Status.AVAILABLE) is Status.AVAILABLE
+    assert evse_status([Connector.PREPARING], in_transaction=True, preparing=Status.AVAILABLE) is (
+        Status.CHARGING
+    )
+    assert evse_status([Connector.FINISHING], preparing=Status.AVAILABLE) is Status.CHARGING
+
+
 @pytest.mark.parametrize(
     ("reported", "status"),
     [
