@@ -1,10 +1,11 @@
 """Rules about money: the price by our own reckoning, the tariff, the currency, VAT."""
 
 from collections.abc import Callable, Iterator
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from typing import Final, NamedTuple
 
 from hub.pricing.errors import CannotBePriced
+from hub.pricing.exact import DIGITS
 from hub.pricing.plausibility.case import Case, time_zone
 from hub.pricing.plausibility.history import is_known_at, valid_at
 from hub.pricing.plausibility.known import Missing
@@ -27,6 +28,9 @@ LINES: Final = (
 _PRICING: Final = ("currency", "min_price", "max_price", "elements")
 _NOTHING: Final = Amount(Decimal(0), None)
 _PER_CENT: Final = 100
+#: In which the difference to any number that JSON can hold is a number, too.
+_ANY_NUMBER: Final = Context(prec=2 * DIGITS, Emax=MAX_EMAX, Emin=MIN_EMIN)
+
 _CURRENCY: Final = "/currency"
 _TIME_ZONE: Final = "/time_zone"
 
@@ -44,7 +48,7 @@ class Difference(NamedTuple):
     @property
     def amount(self) -> Decimal:
         """By how much too much is asked; negative: too little."""
-        return self.asked - self.priced
+        return _ANY_NUMBER.subtract(self.asked, self.priced)
 
 
 def differences(cdr: CDR, statement: PriceStatement) -> Iterator[Difference]:

@@ -623,3 +623,12 @@ def test_a_number_of_a_billion_zeros_is_shown_as_it_was_written(number: str) -> 
     shown = as_data(verdict(cdr(charging_periods=[period(ENERGY=number)], total_energy=D(number))))
     assert str(D(number)) in str(shown)
     assert len(str(shown)) < 100_000
+
+
+@pytest.mark.parametrize("number", ["1e999999999999999999", "-1e999999999999999999", "1e-999999999999999999"])
+@pytest.mark.parametrize("total", ["total_cost", "total_energy_cost"])
+def test_a_verdict_on_a_total_beyond_all_measure_can_be_told(total: str, number: str) -> None:
+    """Else who asks for it would have no verdict at all."""
+    found = verdict(cdr(**{total: {"excl_vat": D(number), "incl_vat": D(number)}}))
+    assert found.severity in {REFUSE, HOLD}
+    assert len(str(as_data(found))) < 100_000
