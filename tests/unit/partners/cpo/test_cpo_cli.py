@@ -3,7 +3,6 @@
 import asyncio
 import re
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -24,8 +23,10 @@ from partners.cpo.cli import EXAMPLE
 from partners.cpo.settings import read_settings
 from partners.listening import CannotListen
 from schemas import exact_json
+from tests.fixtures import processes
 from tests.fixtures.cpo_world import SPEED, evse, location, token, world
 from tests.fixtures.recorder import Recorder, Reply
+from tests.fixtures.warm_program import WarmProcess
 from tests.unit.partners.ocpp_world import raw_charge_point
 
 KEY = "a key"
@@ -44,7 +45,7 @@ def configured(folder: Path, *lines: str) -> Path:
 class Program:
     """`ocpi-node cpo serve` in a process of its own."""
 
-    def __init__(self, process: asyncio.subprocess.Process, said: dict[str, str]) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | WarmProcess, said: dict[str, str]) -> None:
         self.process = process
         self.ocpp_url = said["Charge points"].removesuffix("/IDENTITY")
         self.admin_url = said["Commands"].split("--node ")[1].split()[0]
@@ -64,31 +65,18 @@ class Program:
 
 @asynccontextmanager
 async def serving(config: Path) -> AsyncIterator[Program]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "partners",
-        "cpo",
-        "serve",
-        str(config),
-        stdout=asyncio.subprocess.PIPE,
-        env={"COLUMNS": "200", "PATH": ""},
+    started = await processes.Program.start(
+        config.with_suffix(".log"), "partners", "cpo", "serve", str(config)
     )
-    assert process.stdout is not None
-    said = {}
-    async with asyncio.timeout(20):
-        while "Commands" not in said:
-            line = (await process.stdout.readline()).decode()
-            assert line, "the program ended"
-            name, _, rest = line.partition("  ")
-            said[name] = rest.strip()
     try:
-        yield Program(process, said)
+        await started.says(r"^Commands .*\n")
+        lines = [line.partition("  ") for line in started.output.splitlines()]
+        yield Program(started.process, {name: rest.strip() for name, _, rest in lines})
+        if started.process.returncode is None:
+            started.process.send_signal(signal.SIGTERM)
+            await started.ended(within=10)
     finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(10):
-                await process.wait()
+        await started.end()
 
 
 def charger(program: Program) -> ChargerSimulator:
