@@ -17,8 +17,8 @@ from hub.ocpi.timestamps import parse_timestamp, utc_now
 from hub.settings import PolicyMode
 from hub.store.tables import ResyncRow
 from hub.web.app import RunningHub, running_hub
-from tests.fixtures.admin_hub import asked
 from tests.fixtures.recorder import Answered, Recorder, Reply
+from tests.fixtures.resting import at_rest
 from tests.fixtures.roaming import (
     CPO,
     EMSP,
@@ -74,19 +74,6 @@ async def told_anew(hub: RunningHub) -> None:
             return (await connection.execute(select(func.count()).select_from(ResyncRow))).scalar_one() == 0
 
     await soon(is_done)
-
-
-async def at_rest(hub: RunningHub, platform: str | None = None) -> None:
-    """Wait until nobody, or this platform, is owed anything."""
-
-    query = {} if platform is None else {"platform": platform}
-
-    async def owes_nothing() -> bool:
-        found = await asked(hub.admin_url, "GET", "/admin/v1/deliveries", key=hub.admin_key, query=query)
-        receivers = found.content["receivers"]
-        return all(each["waiting"] == each["resyncs"] == 0 for each in receivers)
-
-    await soon(owes_nothing)
 
 
 def told(partner: Recorder, *but: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.fixtures.admin_hub import run
 from tests.fixtures.crowd import OTHER_CPO, Crowd, crowd, name_of
 from tests.fixtures.databases import database_in
 from tests.fixtures.recorder import Received, Reply, to_json
+from tests.fixtures.resting import at_rest
 from tests.fixtures.roaming import CPO, EMSP, HUB, LOCATION, OTHER_EMSP, TARIFF, TOKEN
 
 EVERYBODY = (CPO, OTHER_CPO, EMSP, OTHER_EMSP)
@@ -49,9 +51,12 @@ async def furnished(data: Path) -> AsyncIterator[Crowd]:
         await made.has_location(OTHER_CPO, "TWICE")
         await made.has_token(EMSP)
         for emsp in (EMSP, OTHER_EMSP):
-            await made[emsp].receives("PUT", "/receiver/locations", 3)
+            told = partial(made[emsp].all, "PUT", "/receiver/locations")
+            await made[emsp].until(lambda told=told: len({each.path for each in told()}) == 3)
         for cpo in (CPO, OTHER_CPO):
             await made[cpo].receives("PUT", "/receiver/tokens")
+        # On a busy machine an answer may come too late for the hub, which then sends it again.
+        await at_rest(made.hub)
         yield made
 
 
