@@ -21,6 +21,7 @@ from hub.store.migrations.fingerprint import OtherTables
 from hub.store.migrations.upgrade import look, upgrade
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 #: How long a database that cannot be reached is waited for at the start.
 PATIENCE = timedelta(seconds=30)
 #: For an answer to the question whether it is there.
@@ -229,7 +230,7 @@ async def _settled(engine: AsyncEngine, dialect: Dialect, tables: Callable[[Conn
 
 def microseconds(moment: datetime) -> int:
     """The instant as it stands in the hot tables."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
+    return (moment - EPOCH) // _MICROSECOND
 
 
 def moment(value: int) -> datetime:
