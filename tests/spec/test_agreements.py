@@ -1,10 +1,12 @@
 """Agreements: who may exchange what with whom, on every way through the hub (design D6; RT-13, HCI-06)."""
 
+import itertools
 import random
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -66,14 +68,15 @@ async def broadcast(world: Roaming, *modules: str) -> None:
         assert (await sender.call("PUT", url, value, to=HUB, sender=party)).code == 1000
 
 
+async def owed_anew(hub: RunningHub) -> int:
+    """How much is owed because of agreements, as it is written down."""
+    async with hub.signing._records._database.reading() as connection:
+        return int((await connection.execute(select(func.count()).select_from(ResyncRow))).scalar_one())
+
+
 async def told_anew(hub: RunningHub) -> None:
     """Wait until all have heard what an agreement lets them hear; what comes meanwhile may come twice."""
-
-    async def is_done() -> bool:
-        async with hub.signing._records._database.reading() as connection:
-            return (await connection.execute(select(func.count()).select_from(ResyncRow))).scalar_one() == 0
-
-    await soon(is_done)
+    await soon(partial(owed_anew, hub), lambda count: count == 0)
 
 
 def told(partner: Recorder, *but: str) -> list[str]:
@@ -468,6 +471,14 @@ async def test_a_platform_for_which_nothing_is_kept_pulls_when_it_is_back(world:
     await world.hub.platforms.arrange("emsp", when_unreachable=WhenUnreachable.NONE)
     await world.hub.platforms.suspend("emsp")
     await sign(world.hub, EMSP, CPO)
+    limits = itertools.count(100)
+
+    async def is_forgotten() -> bool:
+        """What is owed to nobody is crossed out when the hub looks the next time: after any change."""
+        await world.hub.platforms.arrange("cpo", rate_limit=next(limits))
+        return await owed_anew(world.hub) == 0
+
+    await soon(is_forgotten)
     await at_rest(world.hub)
     await world.hub.platforms.resume("emsp")
     listed = await world.emsp.call("GET", world.url("tariffs", "SENDER"), to=HUB, sender=EMSP)
