@@ -23,6 +23,7 @@ from partners.cpo.central_system import CentralSystemSettings
 from partners.cpo.configuration import Plug
 from partners.cpo.health.charger_log import Kind
 from partners.cpo.health.thresholds import Thresholds
+from partners.cpo.questions import timestamp
 from partners.remote import RemoteNode
 from tests.fixtures.cpo_world import SettableClock, connector, cpo_settings, evse, location, token, world
 from tests.fixtures.waiting import until
@@ -396,6 +397,26 @@ async def test_firmware_whose_signature_is_wrong_raises_an_alert_until_it_is_rig
             payload = {"status": status, "requestId": 1}
             await made.charger.uplink.ask(Call(_firmware_status(version), payload))
             await happens("signature failure")
+
+
+async def test_an_error_code_without_a_fault_is_an_alert_and_no_change_of_the_status() -> None:
+    async with AsyncExitStack() as stack:
+        made = await operated(stack, alarm_after=NOW)
+
+        async def shows(code: str) -> None:
+            at = timestamp(made.charger.time.now())
+            payload = {"connectorId": 1, "status": "Available", "errorCode": code, "timestamp": at}
+            await made.charger.uplink.ask(Call("StatusNotification", payload))
+
+        await shows("WeakSignal")
+        await made.raised("alarm")
+        assert made.alerts("alarm")[0].why == "Available, with the error code WeakSignal"
+        square = made.cpo.locations.location("square")
+        assert square is not None
+        assert square["evses"][0]["status"] == "AVAILABLE"
+        await shows("NoError")
+        await made.cleared("alarm")
+        assert (made.tried("alarm"), made.alerts("faulted")) == ([], [])
 
 
 async def test_the_metrics_count_chargers_alerts_and_repairs() -> None:

@@ -31,11 +31,13 @@ class Step(StrEnum):
 
 RESETS: Final = frozenset({Step.SOFT_RESET, Step.HARD_RESET})
 
-#: Which steps can help; over a link that is lost there is none: a person is called after `human_after`.
+#: Which steps can help; where there is none a person is called after `human_after`.
 LADDERS: Final[Mapping[Rule, tuple[Step, ...]]] = {
     Rule.OFFLINE: (),
     Rule.SILENT: (Step.TRIGGER, Step.SOFT_RESET, Step.HARD_RESET, Step.HUMAN),
     Rule.FAULTED: (Step.TRIGGER, Step.AVAILABILITY, Step.SOFT_RESET, Step.HARD_RESET, Step.HUMAN),
+    # A warning: it works all the same, and to disturb it might end that.
+    Rule.ALARM: (),
     Rule.STUCK: (
         Step.TRIGGER,
         Step.AVAILABILITY,

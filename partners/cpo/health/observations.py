@@ -37,6 +37,7 @@ class _Connector:
     status: ConnectorStatus | None = None
     status_since: datetime | None = None
     error_code: str | None = None
+    error_since: datetime | None = None
     before_out_of_use: tuple[ConnectorStatus | None, datetime | None] = (None, None)
     #: Our number of the transaction.
     session: int | None = None
@@ -92,6 +93,7 @@ class Observations:
             status=seen.status,
             status_since=seen.status_since,
             error_code=seen.error_code,
+            error_since=seen.error_since,
             session_since=seen.session_since,
             charging_since=seen.charging_since,
             measured_at=seen.measured_at,
@@ -136,6 +138,8 @@ class Observations:
             # Out of use for a moment, as for a repair, and then as before: nothing has begun anew.
             was, since = seen.before_out_of_use if seen.status is ConnectorStatus.UNAVAILABLE else (None, now)
             seen.status_since = since if was is status else now
+        if seen.error_code != error_code:
+            seen.error_since = now
         seen.status, seen.error_code = status, error_code
         self._flows(seen, now)
         return True
@@ -249,7 +253,7 @@ class Observations:
         if known is not None:
             seen.status, seen.error_code = known.status, known.error_code
             # Its clock may be wrong, and it may have changed while nobody listened.
-            seen.status_since = min(known.at, now)
+            seen.status_since = seen.error_since = min(known.at, now)
         charging = self._log.open_at(*plug) if plug.number != WHOLE else []
         if charging:
             self._begun(seen, charging[-1], None, now)

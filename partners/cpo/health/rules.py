@@ -5,6 +5,7 @@
 | offline                | no link for `offline_after`                 | it has a link                      |
 | no heartbeat           | a link, and no message for `silent_after`   | a message                          |
 | faulted                | a connector, or all of it, is Faulted       | another status                     |
+| alarm                  | an error code, and it is not Faulted         | NoError                            |
 | stuck                  | Preparing or Finishing for long, no session | another status, or a session       |
 | session without energy | Charging, and its register stands still     | a register that grows in a session |
 | energy without session | its register grew, and no session came      | a register that stands still       |
@@ -22,7 +23,7 @@ from typing import Final, NamedTuple
 
 from partners.cpo.charging_events import ConnectorStatus
 from partners.cpo.health.thresholds import Thresholds
-from partners.cpo.health.vitals import Vitals
+from partners.cpo.health.vitals import NO_ERROR, Vitals
 
 
 class Rule(StrEnum):
@@ -31,6 +32,7 @@ class Rule(StrEnum):
     OFFLINE = "offline"
     SILENT = "no heartbeat"
     FAULTED = "faulted"
+    ALARM = "alarm"
     STUCK = "stuck"
     NO_ENERGY = "session without energy"
     UNMETERED = "energy without session"
@@ -86,6 +88,18 @@ def faulted(vitals: Vitals, thresholds: Thresholds, now: datetime) -> Judgement:
     if now - vitals.status_since < thresholds.faulted_after:
         return Health.UNKNOWN
     return Ill(vitals.status_since, f"Faulted: {vitals.error_code or 'no error code'}")
+
+
+def alarm(vitals: Vitals, thresholds: Thresholds, now: datetime) -> Judgement:
+    """It says that something is wrong, and goes on (OCPP 1.6, ChargePointErrorCode); 2.x has no such word."""
+    code, since = vitals.error_code, vitals.error_since
+    if vitals.status in {None, ConnectorStatus.FAULTED} or not vitals.link.is_up:
+        return Health.UNKNOWN
+    if code in {None, NO_ERROR} or since is None:
+        return Health.WELL
+    if now - since < thresholds.alarm_after:
+        return Health.UNKNOWN
+    return Ill(since, f"{vitals.status}, with the error code {code}")
 
 
 def stuck(vitals: Vitals, thresholds: Thresholds, now: datetime) -> Judgement:
@@ -167,6 +181,7 @@ RULES: Final[Mapping[Rule, Description]] = {
     Rule.OFFLINE: Description(offline, Scope.CHARGER),
     Rule.SILENT: Description(silent, Scope.CHARGER),
     Rule.FAULTED: Description(faulted, Scope.BOTH),
+    Rule.ALARM: Description(alarm, Scope.BOTH),
     Rule.STUCK: Description(stuck, Scope.CONNECTORS),
     Rule.NO_ENERGY: Description(no_energy, Scope.CONNECTORS),
     Rule.UNMETERED: Description(unmetered, Scope.CONNECTORS),

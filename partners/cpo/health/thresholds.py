@@ -27,6 +27,8 @@ class Thresholds:
     #: Connected, and not one message for so long: no heartbeat. Three of the usual intervals.
     silent_after: timedelta = timedelta(minutes=15)
     faulted_after: timedelta = timedelta(seconds=60)
+    #: An error code that a connector tells for so long, though it is not Faulted: an alarm.
+    alarm_after: timedelta = timedelta(seconds=60)
     #: Preparing without a session for so long: stuck.
     stuck_preparing_after: timedelta = timedelta(minutes=30)
     #: Cars are left at their cable; only much longer is it the charger.
@@ -78,6 +80,7 @@ HEALTH: Final = {
     "offline_after_seconds": Setting("offline_after", SOME_SECONDS),
     "silent_after_seconds": Setting("silent_after", SOME_SECONDS),
     "faulted_after_seconds": Setting("faulted_after", SECONDS),
+    "alarm_after_seconds": Setting("alarm_after", SECONDS),
     "stuck_preparing_after_seconds": Setting("stuck_preparing_after", SOME_SECONDS),
     "stuck_finishing_after_seconds": Setting("stuck_finishing_after", SOME_SECONDS),
     "no_energy_after_seconds": Setting("no_energy_after", SOME_SECONDS),

@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from partners.cpo.charging_events import ConnectorStatus
 from partners.cpo.configuration import Plug
+
+#: The error code that is none.
+NO_ERROR: Final = "NoError"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class Vitals:
     status: ConnectorStatus | None = None
     status_since: datetime | None = None
     error_code: str | None = None
+    #: Since when it tells that error code.
+    error_since: datetime | None = None
     #: Since when there is a transaction.
     session_since: datetime | None = None
     #: Since when it says that energy flows.

@@ -23,6 +23,7 @@ from partners.cpo.charging_log import Charging, ChargingLog
 from partners.cpo.configuration import Plug
 from partners.cpo.health.charger_log import WHOLE, ChargerLog, Kind
 from partners.cpo.health.observations import Observations
+from partners.cpo.health.vitals import NO_ERROR
 from partners.cpo.meter_values import MeterSample
 from partners.cpo.registers import register_at_start
 from partners.cpo.signatures import Opinion, opinion
@@ -98,7 +99,7 @@ class Witness:
         plug = Plug(charge_point, connector_id)
         known = self._charging_log.connector(plug)
         if (known is None or known.at <= at) and self._seen.status(plug, status, error_code):
-            code = None if error_code == "NoError" else error_code
+            code = None if error_code == NO_ERROR else error_code
             self._write(plug, Kind.STATUS, status=status.value, error_code=code)
         await self._inner.status_changed(charge_point, connector_id, status, error_code, at)
 

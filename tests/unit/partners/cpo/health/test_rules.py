@@ -33,6 +33,26 @@ def judged(rule: Rule, link: Link = UP, **known: Any) -> Any:
         (Rule.FAULTED, {"status": ConnectorStatus.AVAILABLE, "status_since": ago(days=1)}, Health.WELL),
         (Rule.FAULTED, {"status": ConnectorStatus.UNAVAILABLE, "status_since": ago(days=1)}, Health.UNKNOWN),
         (Rule.FAULTED, {}, Health.UNKNOWN),
+        (Rule.ALARM, {}, Health.UNKNOWN),
+        (Rule.ALARM, {"status": ConnectorStatus.AVAILABLE, "error_code": "NoError"}, Health.WELL),
+        (
+            Rule.ALARM,
+            {
+                "status": ConnectorStatus.FAULTED,
+                "error_code": "GroundFailure",
+                "error_since": ago(days=1),
+            },
+            Health.UNKNOWN,
+        ),
+        (
+            Rule.ALARM,
+            {
+                "status": ConnectorStatus.CHARGING,
+                "error_code": "HighTemperature",
+                "error_since": ago(seconds=59),
+            },
+            Health.UNKNOWN,
+        ),
         (Rule.STUCK, {"status": ConnectorStatus.PREPARING, "status_since": ago(minutes=29)}, Health.UNKNOWN),
         (Rule.STUCK, {"status": ConnectorStatus.FINISHING, "status_since": ago(hours=11)}, Health.UNKNOWN),
         (Rule.STUCK, {"status": ConnectorStatus.AVAILABLE, "status_since": ago(hours=99)}, Health.WELL),
@@ -78,6 +98,16 @@ def test_what_is_not_ill_is_well_only_if_something_proves_it(
                 "status": ConnectorStatus.FAULTED,
                 "status_since": ago(seconds=60),
                 "error_code": "GroundFailure",
+            },
+            ago(seconds=60),
+        ),
+        (
+            Rule.ALARM,
+            {
+                "status": ConnectorStatus.CHARGING,
+                "status_since": ago(hours=3),
+                "error_code": "HighTemperature",
+                "error_since": ago(seconds=60),
             },
             ago(seconds=60),
         ),
