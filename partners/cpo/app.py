@@ -48,6 +48,7 @@ from partners.cpo.locations import Locations
 from partners.cpo.outbox import Outbox, StoredCdr, StoredSession
 from partners.cpo.outcome import Unreachable
 from partners.cpo.preferences import Preferences
+from partners.cpo.preparing import Preparing
 from partners.cpo.presence import Presence
 from partners.cpo.profile_book import ProfileBook
 from partners.cpo.profile_calls import ProfileCalls
@@ -115,6 +116,7 @@ class CpoNode(Platform):
         self.outbox = Outbox(node.database)
         self.id_tags = IdTags(node.database, node.objects)
         self.presence = Presence(configuration.charge_points, clock, settings.offline_grace)
+        self.preparing = Preparing(settings.preparing, settings.blocked_after, clock)
         self.locations = Locations(
             configuration,
             party,
@@ -122,7 +124,7 @@ class CpoNode(Platform):
             self.charging_log,
             self.presence,
             clock,
-            settings.preparing,
+            self.preparing,
         )
         sending = Sending(node.link)
         self.broadcast = Broadcast(sending, node.objects, node.changes, settings.settle)
@@ -362,6 +364,7 @@ class CpoNode(Platform):
                 self._lists.run(),
                 self._greet(),
                 self.presence.watch(self.entries.refresh),
+                self.preparing.watch(self.entries.refresh),
                 self.promises.watch(),
                 self.transactions.watch(),
                 self.forgotten.watch(),

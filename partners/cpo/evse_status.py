@@ -4,7 +4,8 @@
 |------------------------------------------------|-------------|--------------------------------------------|
 | Available                                      | AVAILABLE   |                                            |
 | Preparing                                      | CHARGING    | somebody is there, if only with a cable;   |
-|                                                |             | an operator may want AVAILABLE             |
+|                                                |             | an operator may want AVAILABLE, or BLOCKED |
+|                                                |             | after a while (`preparing.py`)             |
 | Charging, SuspendedEV, SuspendedEVSE           | CHARGING    |                                            |
 | Finishing                                      | CHARGING    | the cable is still in                      |
 | Reserved                                       | RESERVED    |                                            |
@@ -36,7 +37,14 @@ _MEANING = {
 }
 
 #: Of several connectors, the first of these that one of them has.
-_FIRST_OF = (Status.CHARGING, Status.RESERVED, Status.AVAILABLE, Status.OUTOFORDER, Status.INOPERATIVE)
+_FIRST_OF = (
+    Status.CHARGING,
+    Status.BLOCKED,
+    Status.RESERVED,
+    Status.AVAILABLE,
+    Status.OUTOFORDER,
+    Status.INOPERATIVE,
+)
 
 #: Of an EVSE and its charge point, the first of these that one of them has; else the EVSE's own.
 _MOST_SEVERE = (Status.OUTOFORDER, Status.INOPERATIVE)

@@ -6,9 +6,11 @@ from typing import Any, Final, NamedTuple
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
+from partners.cpo.charging_events import ConnectorStatus
 from partners.cpo.charging_log import ChargingLog
 from partners.cpo.configuration import Configuration, Place, Plug
 from partners.cpo.evse_status import evse_status
+from partners.cpo.preparing import Preparing, Spot
 from partners.cpo.presence import Presence
 from partners.cpo.publication import (
     connector_in,
@@ -45,7 +47,7 @@ class Locations:
         log: ChargingLog,
         presence: Presence,
         clock: Clock,
-        preparing: Status = Status.CHARGING,
+        preparing: Preparing,
     ) -> None:
         self._preparing = preparing
         self._configuration = configuration
@@ -85,12 +87,15 @@ class Locations:
         """Work out the status of every EVSE of a charge point; those that changed."""
         changed = []
         for ref, plugs in self._evses(charge_point):
+            states = [state.status for plug in plugs if (state := self._log.connector(plug)) is not None]
+            in_transaction = any(self._log.open_at(plug.charge_point, plug.number) for plug in plugs)
+            is_preparing = ConnectorStatus.PREPARING in states and not in_transaction
             status = evse_status(
-                [state.status for plug in plugs if (state := self._log.connector(plug)) is not None],
+                states,
                 charge_point=self._whole_status(charge_point),
-                in_transaction=any(self._log.open_at(plug.charge_point, plug.number) for plug in plugs),
+                in_transaction=in_transaction,
                 is_reachable=self._presence.is_reachable(charge_point),
-                preparing=self._preparing,
+                preparing=self._preparing.seen(Spot(charge_point, ref.evse_uid), is_preparing=is_preparing),
             )
             whole = None if self._shown.get(ref) is status else self._stored(ref.location)
             if whole is None:

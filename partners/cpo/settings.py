@@ -65,6 +65,8 @@ class CpoSettings:
     offline_grace: timedelta = timedelta(seconds=120)
     #: The status of an EVSE at which somebody prepares: a cable is in, or a card was shown.
     preparing: Status = Status.CHARGING
+    #: How long that may go on, where `preparing` is BLOCKED; until then it is CHARGING.
+    blocked_after: timedelta = timedelta(minutes=10)
     #: So far the clock of a charge point may be off before its times are corrected.
     trust_clock: timedelta = timedelta(minutes=5)
     #: How long an eMSP may take for a real-time authorization.
@@ -151,7 +153,7 @@ def settings(told: Mapping[str, Any], folder: Path = Path(), ports: Ports = FREE
 
 
 def _preparing(value: Any) -> Status | None:
-    return Status(value) if value in {Status.CHARGING, Status.AVAILABLE} else None
+    return Status(value) if value in {Status.CHARGING, Status.AVAILABLE, Status.BLOCKED} else None
 
 
 #: Hosts on which nobody from elsewhere can connect.
@@ -162,7 +164,8 @@ _OWN: Final[Mapping[str, Setting]] = {
     "ocpp_host": Setting("ocpp_host", TEXT),
     "ocpp_port": Setting("ocpp_port", configuration_file.PORT),
     "offline_grace_seconds": Setting("offline_grace", SECONDS),
-    "preparing_as": Setting("preparing", Kind(_preparing, "one of CHARGING, AVAILABLE")),
+    "preparing_as": Setting("preparing", Kind(_preparing, "one of CHARGING, AVAILABLE, BLOCKED")),
+    "blocked_after_seconds": Setting("blocked_after", SECONDS),
     "authorize_within_seconds": Setting("authorize_within", SOME_SECONDS),
     "longest_period_seconds": Setting("longest_period", SOME_SECONDS),
     "trust_clock_seconds": Setting("trust_clock", SOME_SECONDS),

@@ -1,5 +1,6 @@
 """A configuration that is wrong says where, in the words of the file."""
 
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,11 @@ def test_what_preparing_is_can_be_said(tmp_path: Path) -> None:
     file = tmp_path / "cpo.toml"
     file.write_text(WHOLE.replace("ocpp_port = 9123", 'preparing_as = "AVAILABLE"'))
     assert read_settings(file).preparing is Status.AVAILABLE
+    file.write_text(
+        WHOLE.replace("ocpp_port = 9123", 'preparing_as = "BLOCKED"\nblocked_after_seconds = 240')
+    )
+    assert read_settings(file).preparing is Status.BLOCKED
+    assert read_settings(file).blocked_after == timedelta(minutes=4)
     file.write_text(WHOLE.replace("ocpp_port = 9123", 'preparing_as = "REMOVED"'))
     with pytest.raises(SettingsWrong) as refused:
         read_settings(file)

@@ -31,6 +31,13 @@ def test_an_operator_may_want_preparing_to_be_available_while_nobody_charges() -
     assert evse_status([Connector.FINISHING], preparing=Status.AVAILABLE) is Status.CHARGING
 
 
+def test_an_evse_that_is_blocked_by_one_connector_is_blocked_unless_somebody_charges_at_another() -> None:
+    preparing = [Connector.AVAILABLE, Connector.PREPARING]
+    assert evse_status(preparing, preparing=Status.BLOCKED) is Status.BLOCKED
+    assert evse_status([*preparing, Connector.CHARGING], preparing=Status.BLOCKED) is Status.CHARGING
+    assert evse_status(preparing, preparing=Status.BLOCKED, in_transaction=True) is Status.CHARGING
+
+
 @pytest.mark.parametrize(
     ("reported", "status"),
     [
