@@ -53,6 +53,7 @@ from partners.cpo.presence import Presence
 from partners.cpo.profile_book import ProfileBook
 from partners.cpo.profile_calls import ProfileCalls
 from partners.cpo.promises import Promises
+from partners.cpo.quirks import USUAL
 from partners.cpo.reckoning import Reckoning
 from partners.cpo.remote_starts import RemoteStarts
 from partners.cpo.reports.administration import ReportAdministration
@@ -257,6 +258,7 @@ class CpoNode(Platform):
             relaxed=self.doorkeeper.relaxed,
             reception=self.doorkeeper,
             wiring=configuration.wiring,
+            quirks=lambda charge_point: settings.quirks.get(charge_point, USUAL),
         )
         self.forgotten = Forgotten(
             database=node.database,

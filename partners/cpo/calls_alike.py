@@ -8,6 +8,7 @@ from hub.ocpi.timestamps import Clock
 from partners.cpo.charging_events import BootInfo, ChargingEvents
 from partners.cpo.meter_values import MeterSample, NotAnInstant, instant, samples
 from partners.cpo.questions import timestamp
+from partners.cpo.quirks import Quirks
 from partners.cpo.reception import Reception, Registration
 from partners.ocpp.errors import CallRefused, ErrorCode
 
@@ -43,6 +44,10 @@ class Calls(Protocol):
     @property
     def boot_again_after(self) -> timedelta:
         """When a charger that is not accepted yet shall ask again."""
+
+    @property
+    def quirks(self) -> Quirks:
+        """In what it differs from others."""
 
 
 async def booted(calls: Calls, boot: BootInfo) -> Payload:
@@ -93,26 +98,26 @@ async def sign_certificate(calls: Calls, payload: Payload) -> Payload:
     return {"status": "Accepted" if signed else "Rejected"}
 
 
-def told_at(payload: Payload) -> datetime:
+def told_at(calls: Calls, payload: Payload) -> datetime:
     """Its timestamp.
 
     Raises:
         CallRefused: It is none.
     """
     try:
-        return instant(payload["timestamp"])
+        return instant(payload["timestamp"], calls.quirks.time_zone)
     except NotAnInstant as error:
         raise CallRefused(ErrorCode.PROPERTY, "/timestamp: no date-time") from error
 
 
-def measured(meter_values: Any) -> tuple[MeterSample, ...]:
+def measured(calls: Calls, meter_values: Any) -> tuple[MeterSample, ...]:
     """The samples in a list of meter values.
 
     Raises:
         CallRefused: One has no instant.
     """
     try:
-        return samples(meter_values)
+        return samples(meter_values, calls.quirks.time_zone)
     except NotAnInstant as error:
         raise CallRefused(ErrorCode.PROPERTY, "a sample's timestamp") from error
 

@@ -27,6 +27,7 @@ from partners.cpo.ocpp2_questions import Ocpp2Questions
 from partners.cpo.ocpp16_calls import ChargePointCalls
 from partners.cpo.ocpp16_questions import Ocpp16Questions
 from partners.cpo.questions import ListedToken, Question, Questions, Setting
+from partners.cpo.quirks import USUAL, Quirks
 from partners.cpo.recent_answers import NEVER_AGAIN, RecentAnswers, fingerprint
 from partners.cpo.reception import OpenHouse, Reception, TurnedAway, Visitor
 from partners.cpo.remote_outcome import RemoteOutcome, outcome_of
@@ -153,6 +154,7 @@ class CentralSystem:
         wiring: How the connectors of a charge point are numbered (2.x).
         heard: Told that a charge point has said something, whatever it is.
         noted: Told in words what a charge point said that OCPP does not allow.
+        quirks: In what a charge point differs from others.
         relaxed: Rules of OCPP's schemas that are not held against a charge point.
         reception: Decides who may connect, and who is accepted.
         new_message_id: For the CALLs we send.
@@ -168,6 +170,7 @@ class CentralSystem:
         wiring: Callable[[str], Wiring] = lambda _: Wiring({}),
         heard: Callable[[str], None] = lambda _: None,
         noted: Callable[[str, str], None] = lambda _, __: None,
+        quirks: Callable[[str], Quirks] = lambda _: USUAL,
         relaxed: Callable[[str], Collection[Relaxation]] = lambda _: (),
         reception: Reception | None = None,
         new_message_id: Callable[[], str] = lambda: str(uuid.uuid4()),
@@ -179,6 +182,7 @@ class CentralSystem:
         self._wiring = wiring
         self._heard = heard
         self._noted = noted
+        self._quirks = quirks
         self._relaxed = relaxed
         self._reception = reception or OpenHouse()
         self._new_message_id = new_message_id
@@ -226,7 +230,7 @@ class CentralSystem:
     def questions(self, charge_point: str) -> Questions:
         """The words in which a charge point is asked: those of its last link, else of 1.6."""
         station = self._stations.get(charge_point)
-        return _OF_1_6 if station is None else station.questions
+        return self._questions_of_1_6(charge_point) if station is None else station.questions
 
     def version(self, charge_point: str) -> Version | None:
         """What a charge point speaks; None where there is no link."""
@@ -469,13 +473,14 @@ class CentralSystem:
             answers = RecentAnswers(self._clock)
             calls = self._calls_of_1_6(charge_point)
             station = self._stations[charge_point] = _Station(
-                charge_point, calls, _OF_1_6, answers, self._heard
+                charge_point, calls, self._questions_of_1_6(charge_point), answers, self._heard
             )
         if version.is_1_6:
-            station.calls, station.questions = self._calls_of_1_6(charge_point), _OF_1_6
+            station.calls = self._calls_of_1_6(charge_point)
+            station.questions = self._questions_of_1_6(charge_point)
         else:
             wiring = self._wiring(charge_point)
-            station.questions = Ocpp2Questions(version, wiring)
+            station.questions = Ocpp2Questions(version, wiring, self._quirks(charge_point))
             station.calls = StationCalls(
                 charge_point,
                 self._events,
@@ -486,8 +491,12 @@ class CentralSystem:
                 station.reported,
                 self._reception,
                 self._settings.boot_again_after,
+                self._quirks(charge_point),
             )
         return station
+
+    def _questions_of_1_6(self, charge_point: str) -> Ocpp16Questions:
+        return Ocpp16Questions(self._quirks(charge_point))
 
     def _calls_of_1_6(self, charge_point: str) -> ChargePointCalls:
         settings = self._settings
@@ -498,6 +507,7 @@ class CentralSystem:
             settings.heartbeat_interval,
             self._reception,
             settings.boot_again_after,
+            self._quirks(charge_point),
         )
 
     def _link(self, station: _Station, version: Version, socket: WebSocket) -> OcppLink:
@@ -567,7 +577,6 @@ _UNAUTHORIZED: Final = 401
 _PREFIX: Final = "/ocpp/"
 #: Seconds that what was received may take at the end, beyond the goodbyes.
 _AT_THE_END: Final = 2.0
-_OF_1_6: Final = Ocpp16Questions()
 
 
 def _identity(path: str) -> str:

@@ -35,6 +35,7 @@ from hub.ocpi.description import ObjectKey
 from partners.cpo.charging_events import AuthorizationStatus
 from partners.cpo.id_tags import Ambiguous, IdTags
 from partners.cpo.questions import MOST_IN_LOCAL_LIST, ListedToken, Questions, Setting
+from partners.cpo.quirks import USUAL, Quirks
 from partners.database import Database
 from partners.objects import Objects
 from partners.ocpp.link import Refused, Unanswered
@@ -111,11 +112,15 @@ class Flavour(NamedTuple):
     longest_id_tag: int
     #: It asks us first whenever it can.
     asks_first: bool
+    #: How uids are written there.
+    quirks: Quirks = USUAL
 
     @property
     def name(self) -> str:
         """For the database."""
-        return f"{self.longest_id_tag}{'+' if self.asks_first else ''}"
+        odd = "" if self.quirks.rfid == USUAL.rfid else self.quirks.rfid
+        turned = "r" if self.quirks.reversed_uids else ""
+        return f"{self.longest_id_tag}{'+' if self.asks_first else ''}{turned}{odd}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +349,8 @@ class LocalLists:
         is_1_6 = speaks is not None and speaks.is_1_6
         most = _whole_number(await self.chargers.setting(charge_point, MOST_LISTED)) if is_1_6 else None
         asks_first = pre_authorizes is not None and pre_authorizes.strip().lower() == "false"
-        flavour = Flavour(self.chargers.questions(charge_point).longest_id_tag, asks_first)
+        words = self.chargers.questions(charge_point)
+        flavour = Flavour(words.longest_id_tag, asks_first, words.quirks)
         row = self.database.row("SELECT * FROM local_list WHERE charge_point = ?", (charge_point,))
         is_ours = row is not None and (row["version"], row["flavour"]) == (version, flavour.name)
         # Neither of us ever had an entry.

@@ -18,7 +18,7 @@ A value is a text in 1.6, a number in 2.x; the unit is a text in 1.6, `unitOfMea
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -88,10 +88,10 @@ class NotAnInstant(ValueError):
     """The text names no instant."""
 
 
-def instant(text: str) -> datetime:
+def instant(text: str, zone: tzinfo = UTC) -> datetime:
     """The instant of an OCPP timestamp, in UTC.
 
-    Offsets, no zone (UTC is meant) and any number of fraction digits are accepted; digits below the
+    Offsets, no zone (`zone` is meant) and any number of fraction digits are accepted; digits below the
     microsecond are cut off.
 
     Raises:
@@ -107,24 +107,24 @@ def instant(text: str) -> datetime:
         if _DAY_ONLY.fullmatch(shortened):
             raise NotAnInstant(text)
         at = datetime.fromisoformat(shortened)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise NotAnInstant(text) from error
 
 
-def samples(meter_values: Iterable[Mapping[str, Any]]) -> tuple[MeterSample, ...]:
+def samples(meter_values: Iterable[Mapping[str, Any]], zone: tzinfo = UTC) -> tuple[MeterSample, ...]:
     """The measurements in a `meterValue` or `transactionData` list, in order of time.
 
     A reading that is told twice counts once (the last one); a reading that is no number, or of a quantity
     that nobody here uses, is left out, and so is a sample of nothing else. A signed record is a reading, too:
-    where it alone tells the register, that counts.
+    where it alone tells the register, that counts. Times without a zone are in `zone`.
 
     Raises:
         NotAnInstant: A timestamp cannot be read.
     """
     readings: dict[tuple[datetime, str], _Readings] = {}
     for meter_value in meter_values:
-        at = instant(meter_value["timestamp"])
+        at = instant(meter_value["timestamp"], zone)
         for sampled in meter_value["sampledValue"]:
             signed = told_signed(sampled) if _may_be_signed(sampled) else None
             measurand = sampled.get("measurand", _REGISTER)

@@ -19,6 +19,7 @@ from partners.cpo.charging_events import (
     StoppedTransaction,
 )
 from partners.cpo.questions import timestamp
+from partners.cpo.quirks import USUAL, Quirks
 from partners.cpo.reception import OpenHouse, Reception
 from partners.ocpp.errors import CallRefused, ErrorCode
 from partners.ocpp.frames import Call, Send
@@ -38,6 +39,7 @@ class ChargePointCalls:
         heartbeat_interval: How often it shall say that it is there.
         reception: Decides whether it is accepted.
         boot_again_after: When a charge point that is not accepted yet shall ask again.
+        quirks: In what it differs from others.
     """
 
     charge_point: str
@@ -46,6 +48,7 @@ class ChargePointCalls:
     heartbeat_interval: timedelta
     reception: Reception = field(default_factory=OpenHouse)
     boot_again_after: timedelta = timedelta(seconds=30)
+    quirks: Quirks = USUAL
 
     def answer(self, call: Call | Send, relaxed: Collection[Relaxation] = ()) -> Coroutine[Any, Any, Payload]:
         """The payload of the CALLRESULT.
@@ -77,13 +80,13 @@ async def _status_notification(station: ChargePointCalls, payload: Payload) -> P
         whole_number(payload, "connectorId"),
         _status(payload["status"]),
         payload["errorCode"],
-        told_at(payload) if "timestamp" in payload else station.clock(),
+        told_at(station, payload) if "timestamp" in payload else station.clock(),
     )
     return {}
 
 
 async def _authorize(station: ChargePointCalls, payload: Payload) -> Payload:
-    info = await station.events.authorize(station.charge_point, payload["idTag"])
+    info = await station.events.authorize(station.charge_point, station.quirks.uid(payload["idTag"]))
     return {"idTagInfo": _id_tag_info(info)}
 
 
@@ -93,9 +96,9 @@ async def _start_transaction(station: ChargePointCalls, payload: Payload) -> Pay
         StartedTransaction(
             charge_point=station.charge_point,
             connector_id=whole_number(payload, "connectorId"),
-            id_tag=payload["idTag"],
+            id_tag=station.quirks.uid(payload["idTag"]),
             meter_start_wh=Decimal(whole_number(payload, "meterStart")),
-            at=told_at(payload),
+            at=told_at(station, payload),
             reservation_id=whole_number(payload, "reservationId") if reserved else None,
         )
     )
@@ -108,7 +111,7 @@ async def _meter_values(station: ChargePointCalls, payload: Payload) -> Payload:
         station.charge_point,
         whole_number(payload, "connectorId"),
         whole_number(payload, "transactionId") if in_transaction else None,
-        measured(payload["meterValue"]),
+        measured(station, payload["meterValue"]),
     )
     return {}
 
@@ -119,10 +122,10 @@ async def _stop_transaction(station: ChargePointCalls, payload: Payload) -> Payl
             charge_point=station.charge_point,
             transaction_id=whole_number(payload, "transactionId"),
             meter_stop_wh=Decimal(whole_number(payload, "meterStop")),
-            at=told_at(payload),
+            at=told_at(station, payload),
             reason=payload.get("reason", "Local"),
-            id_tag=payload.get("idTag"),
-            samples=measured(payload.get("transactionData", ())),
+            id_tag=station.quirks.uid(payload["idTag"]) if "idTag" in payload else None,
+            samples=measured(station, payload.get("transactionData", ())),
         )
     )
     return {"idTagInfo": _id_tag_info(info)} if info else {}

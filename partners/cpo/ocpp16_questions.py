@@ -1,6 +1,7 @@
 """What is asked of charge points, in the words of OCPP 1.6."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,20 +14,27 @@ from partners.cpo.questions import (
     TransactionRef,
     timestamp,
 )
+from partners.cpo.quirks import USUAL, Quirks
 from schemas.v2_2_1 import ChargingProfile, TokenType
 
 
+@dataclass(frozen=True, slots=True)
 class Ocpp16Questions:
     """See `Questions`."""
 
-    longest_id_tag = 20
+    quirks: Quirks = USUAL
+
+    @property
+    def longest_id_tag(self) -> int:
+        """An idTag of 1.6."""
+        return 20
 
     def remote_start(
         self, connector_id: int | None, id_tag: str, token_type: TokenType, number: int
     ) -> Question:
         """RemoteStartTransaction, which knows neither the type of a token nor a number."""
         del token_type, number
-        payload: dict[str, Any] = {"idTag": id_tag}
+        payload: dict[str, Any] = {"idTag": self.quirks.uid(id_tag)}
         if connector_id is not None:
             payload["connectorId"] = connector_id
         return Question("RemoteStartTransaction", payload)
@@ -47,7 +55,7 @@ class Ocpp16Questions:
         payload = {
             "connectorId": connector_id,
             "expiryDate": timestamp(expires),
-            "idTag": id_tag,
+            "idTag": self.quirks.uid(id_tag),
             "reservationId": number,
         }
         return Question("ReserveNow", payload)
@@ -175,20 +183,20 @@ class Ocpp16Questions:
         payload = {
             "listVersion": version,
             "updateType": "Full" if whole else "Differential",
-            "localAuthorizationList": [_entry(token) for token in tokens],
+            "localAuthorizationList": [_entry(token, self.quirks.uid(token.id_tag)) for token in tokens],
         }
         return Question("SendLocalList", payload)
 
 
-def _entry(token: ListedToken) -> dict[str, Any]:
+def _entry(token: ListedToken, id_tag: str) -> dict[str, Any]:
     if token.status is None:
-        return {"idTag": token.id_tag}
+        return {"idTag": id_tag}
     optional = {
         "parentIdTag": token.parent,
         "expiryDate": None if token.expires is None else timestamp(token.expires),
     }
     info = {"status": token.status} | {name: each for name, each in optional.items() if each is not None}
-    return {"idTag": token.id_tag, "idTagInfo": info}
+    return {"idTag": id_tag, "idTagInfo": info}
 
 
 def schedule_of(profile: ChargingProfile) -> dict[str, Any]:

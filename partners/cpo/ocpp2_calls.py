@@ -18,6 +18,7 @@ from partners.cpo.charging_events import (
     TransactionEvent,
 )
 from partners.cpo.questions import timestamp
+from partners.cpo.quirks import USUAL, Quirks
 from partners.cpo.reception import OpenHouse, Reception
 from partners.cpo.wiring import Wiring
 from partners.ocpp.errors import CallRefused, ErrorCode
@@ -69,6 +70,7 @@ class StationCalls:
         reported: Told of NotifyReport: the number of the request, a part of the report, whether more comes.
         reception: Decides whether it is accepted.
         boot_again_after: When a station that is not accepted yet shall ask again.
+        quirks: In what it differs from others.
     """
 
     charge_point: str
@@ -80,6 +82,7 @@ class StationCalls:
     reported: Callable[[int, Iterable[Payload], bool], None]
     reception: Reception = field(default_factory=OpenHouse)
     boot_again_after: timedelta = timedelta(seconds=30)
+    quirks: Quirks = USUAL
 
     def answer(self, call: Call | Send, relaxed: Collection[Relaxation] = ()) -> Coroutine[Any, Any, Payload]:
         """The payload of the CALLRESULT.
@@ -105,7 +108,7 @@ async def _boot_notification(station: StationCalls, payload: Payload) -> Payload
 
 
 async def _status_notification(station: StationCalls, payload: Payload) -> Payload:
-    at = told_at(payload)
+    at = told_at(station, payload)
     evse_id, connector_id = whole_number(payload, "evseId"), whole_number(payload, "connectorId")
     await _tell_status(station, evse_id, connector_id, payload["connectorStatus"], at)
     return {}
@@ -126,7 +129,7 @@ async def _tell_status(
 
 
 async def _authorize(station: StationCalls, payload: Payload) -> Payload:
-    id_tag, token_type = _token(payload)
+    id_tag, token_type = _token(station, payload)
     if id_tag is None:
         return {"idTokenInfo": {"status": AuthorizationStatus.ACCEPTED}}
     info = await station.events.authorize(station.charge_point, id_tag, token_type)
@@ -135,14 +138,14 @@ async def _authorize(station: StationCalls, payload: Payload) -> Payload:
 
 async def _transaction_event(station: StationCalls, payload: Payload) -> Payload:
     told = payload["transactionInfo"]
-    id_tag, token_type = _token(payload)
+    id_tag, token_type = _token(station, payload)
     evse = payload.get("evse")
     event = TransactionEvent(
         charge_point=station.charge_point,
         transaction_id=told["transactionId"],
         phase=_phase(payload["eventType"]),
         sequence=whole_number(payload, "seqNo"),
-        at=told_at(payload),
+        at=told_at(station, payload),
         connector_id=station.wiring.number(*_place(evse)) if evse else None,
         id_tag=id_tag,
         token_type=token_type,
@@ -151,7 +154,7 @@ async def _transaction_event(station: StationCalls, payload: Payload) -> Payload
         remote_start_id=_number(told, "remoteStartId"),
         reservation_id=_number(payload, "reservationId"),
         reason=told.get("stoppedReason", "Local"),
-        samples=measured(payload.get("meterValue", ())),
+        samples=measured(station, payload.get("meterValue", ())),
     )
     info = await station.events.transaction_event(event)
     if "idToken" not in payload:
@@ -163,7 +166,9 @@ async def _transaction_event(station: StationCalls, payload: Payload) -> Payload
 
 async def _meter_values(station: StationCalls, payload: Payload) -> Payload:
     number = station.wiring.number(whole_number(payload, "evseId"))
-    await station.events.meter_values(station.charge_point, number, None, measured(payload["meterValue"]))
+    await station.events.meter_values(
+        station.charge_point, number, None, measured(station, payload["meterValue"])
+    )
     return {}
 
 
@@ -172,7 +177,7 @@ async def _notify_event(station: StationCalls, payload: Payload) -> Payload:
     for event in payload["eventData"]:
         component, told = event["component"], event["actualValue"]
         if event["variable"]["name"] == "AvailabilityState" and told in _STATUS:
-            at = told_at(event)
+            at = told_at(station, event)
             await _tell_status(station, *_place(component.get("evse", {"id": 0})), told, at)
     return {}
 
@@ -231,12 +236,14 @@ def _number(payload: Payload, name: str) -> int | None:
     return whole_number(payload, name) if name in payload else None
 
 
-def _token(payload: Payload) -> tuple[str | None, TokenType]:
+def _token(station: StationCalls, payload: Payload) -> tuple[str | None, TokenType]:
     """The id tag in an idToken, None where nobody is asked who it is."""
     token = payload.get("idToken")
     if token is None or token["type"] == _FREE_VEND:
         return None, TokenType.OTHER
-    return token["idToken"], _TOKEN_TYPES.get(token["type"], TokenType.OTHER)
+    token_type = _TOKEN_TYPES.get(token["type"], TokenType.OTHER)
+    told = token["idToken"]
+    return station.quirks.uid(told) if token_type is TokenType.RFID else told, token_type
 
 
 def _phase(text: str) -> Phase:

@@ -15,20 +15,22 @@ from partners.cpo.questions import (
     TransactionRef,
     timestamp,
 )
+from partners.cpo.quirks import USUAL, Quirks
 from partners.cpo.wiring import WHOLE_CHARGE_POINT, Wiring
 from partners.ocpp.versions import Version
 from schemas.v2_2_1 import ChargingProfile, TokenType
 
 _TYPES: Final[Mapping[str, str]] = {
-    TokenType.RFID: "ISO14443",
     TokenType.APP_USER: "Central",
     TokenType.AD_HOC_USER: "Central",
     TokenType.OTHER: "Local",
 }
 
 
-def id_token(id_tag: str, token_type: TokenType) -> dict[str, Any]:
-    """An idToken as stations know it."""
+def id_token(id_tag: str, token_type: TokenType, quirks: Quirks = USUAL) -> dict[str, Any]:
+    """An idToken as a station knows it."""
+    if token_type is TokenType.RFID:
+        return {"idToken": quirks.uid(id_tag), "type": quirks.rfid}
     return {"idToken": id_tag, "type": _TYPES.get(token_type, "Central")}
 
 
@@ -38,6 +40,7 @@ class Ocpp2Questions:
 
     version: Version
     wiring: Wiring
+    quirks: Quirks = USUAL
 
     @property
     def longest_id_tag(self) -> int:
@@ -48,7 +51,10 @@ class Ocpp2Questions:
         self, connector_id: int | None, id_tag: str, token_type: TokenType, number: int
     ) -> Question:
         """RequestStartTransaction."""
-        payload: dict[str, Any] = {"idToken": id_token(id_tag, token_type), "remoteStartId": number}
+        payload: dict[str, Any] = {
+            "idToken": id_token(id_tag, token_type, self.quirks),
+            "remoteStartId": number,
+        }
         if connector_id is not None:
             payload["evseId"] = self.wiring.outlet(connector_id).evse_id
         return Question("RequestStartTransaction", payload)
@@ -70,7 +76,7 @@ class Ocpp2Questions:
         payload: dict[str, Any] = {
             "id": number,
             "expiryDateTime": timestamp(expires),
-            "idToken": id_token(id_tag, token_type),
+            "idToken": id_token(id_tag, token_type, self.quirks),
         }
         if connector_id != WHOLE_CHARGE_POINT:
             payload["evseId"] = self.wiring.outlet(connector_id).evse_id
@@ -213,7 +219,7 @@ class Ocpp2Questions:
             "updateType": "Full" if whole else "Differential",
         }
         if tokens:
-            payload["localAuthorizationList"] = [_entry(token) for token in tokens]
+            payload["localAuthorizationList"] = [_entry(token, self.quirks) for token in tokens]
         return Question("SendLocalList", payload)
 
 
@@ -221,8 +227,8 @@ def _variable(setting: Setting) -> dict[str, Any]:
     return {"component": {"name": setting.component}, "variable": {"name": setting.variable}}
 
 
-def _entry(token: ListedToken) -> dict[str, Any]:
-    entry: dict[str, Any] = {"idToken": id_token(token.id_tag, token.token_type)}
+def _entry(token: ListedToken, quirks: Quirks) -> dict[str, Any]:
+    entry: dict[str, Any] = {"idToken": id_token(token.id_tag, token.token_type, quirks)}
     if token.status is not None:
         info: dict[str, Any] = {"status": token.status}
         if token.expires is not None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, Protocol
 
+from partners.cpo.quirks import Quirks
 from schemas.v2_2_1 import ChargingProfile, TokenType
 
 
@@ -70,6 +71,10 @@ class ListedToken:
 
 class Questions(Protocol):
     """The questions, in the words of one version; connectors are numbered as everywhere in the CPO."""
+
+    @property
+    def quirks(self) -> Quirks:
+        """In what the charge point differs from others."""
 
     @property
     def longest_id_tag(self) -> int:

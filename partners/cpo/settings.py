@@ -26,6 +26,7 @@ from partners.cpo.configuration import Configuration, configuration
 from partners.cpo.energy.settings import SiteSettings, site_settings
 from partners.cpo.health.thresholds import HEALTH, Thresholds
 from partners.cpo.onboarding.onboarding_settings import ONBOARDING, OnboardingSettings, onboarding_settings
+from partners.cpo.quirks import Quirks, quirks
 from partners.cpo.security.security_settings import SECURITY, SecuritySettings, security_settings
 from partners.cpo.sessions import Pace
 from partners.cpo.transactions import Patience
@@ -100,6 +101,8 @@ class CpoSettings:
     onboarding: OnboardingSettings = field(default_factory=OnboardingSettings)
     #: Sites whose power is shared between those who charge.
     sites: tuple[SiteSettings, ...] = ()
+    #: In what single chargers differ, by charge point.
+    quirks: Mapping[str, Quirks] = field(default_factory=dict)
     #: The hub's versions URL and the token A that it gave us; None: it is done later, or the hub does it.
     hub: tuple[str, str] | None = None
     #: How often the full list of tokens is read anew (TR-33).
@@ -137,6 +140,7 @@ def settings(told: Mapping[str, Any], folder: Path = Path(), ports: Ports = FREE
     except SettingsWrong as refused:
         raise SettingsWrong([*wrong, *refused.wrong]) from refused
     sites = site_settings(told, configured, folder, wrong)
+    odd = quirks(told, configured, wrong)
     if wrong or node is None:
         raise SettingsWrong(wrong)
     return CpoSettings(
@@ -148,6 +152,7 @@ def settings(told: Mapping[str, Any], folder: Path = Path(), ports: Ports = FREE
         security=security,
         onboarding=onboarding,
         sites=sites,
+        quirks=odd,
         **own,
     )
 
@@ -158,7 +163,18 @@ def _preparing(value: Any) -> Status | None:
 
 #: Hosts on which nobody from elsewhere can connect.
 _THIS_MACHINE: Final = frozenset({LOOPBACK, "localhost", "::1"})
-_TABLES: Final = ("node", "cpo", "health", "security", "onboarding", "hub", "tariffs", "locations", "sites")
+_TABLES: Final = (
+    "node",
+    "cpo",
+    "health",
+    "security",
+    "onboarding",
+    "hub",
+    "tariffs",
+    "locations",
+    "sites",
+    "chargers",
+)
 #: Keys of the table `cpo`.
 _OWN: Final[Mapping[str, Setting]] = {
     "ocpp_host": Setting("ocpp_host", TEXT),

@@ -4,6 +4,7 @@ import contextlib
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -253,3 +254,19 @@ def test_no_text_of_a_value_can_do_harm(value: str) -> None:
 def test_a_timestamp_is_an_instant_or_refused(text: str) -> None:
     with contextlib.suppress(NotAnInstant):
         assert instant(text).tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("2026-01-02T13:00:00", NOON),
+        ("2026-01-02T13:00:00.25", NOON + timedelta(milliseconds=250)),
+        ("2026-01-02T12:00:00Z", NOON),
+        ("2026-01-02T14:00:00+02:00", NOON),
+        ("2026-07-02T14:00:00", datetime(2026, 7, 2, 12, tzinfo=UTC)),
+        # The hour that is there twice: the first.
+        ("2026-10-25T02:30:00", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
+    ],
+)
+def test_an_instant_without_a_zone_is_of_the_one_that_its_charger_keeps(text: str, at: datetime) -> None:
+    assert instant(text, ZoneInfo("Europe/Amsterdam")) == at
