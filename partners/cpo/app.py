@@ -232,7 +232,10 @@ class CpoNode(Platform):
         )
         self.doorkeeper = doorkeeper(
             node.database,
-            settings,
+            settings.security,
+            settings.onboarding,
+            configuration.charge_points,
+            settings.node.name,
             clock,
             spawn=self._do_later,
             noted=lambda charge_point, what: self.care.log.put(

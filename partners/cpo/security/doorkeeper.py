@@ -19,7 +19,6 @@ from partners.cpo.security.charger_book import ChargerBook, Standing
 from partners.cpo.security.gate import Gate
 from partners.cpo.security.security_settings import SecuritySettings
 from partners.cpo.security.wrong_passwords import WrongPasswords
-from partners.cpo.settings import CpoSettings
 from partners.database import Database
 from partners.ocpp.link import Unanswered
 from partners.ocpp.payloads import Relaxation
@@ -214,16 +213,28 @@ class Doorkeeper:
 
 def doorkeeper(
     database: Database,
-    settings: CpoSettings,
+    security: SecuritySettings,
+    onboarding: OnboardingSettings,
+    charge_points: Collection[str],
+    organisation: str,
     clock: Clock,
     *,
     spawn: Callable[[Coroutine[Any, Any, None]], None],
     noted: Noted,
 ) -> Doorkeeper:
-    """The reception of a CPO, put together."""
-    security = settings.security
-    book = ChargerBook(database, settings.configuration.charge_points)
-    organisation = security.organisation or settings.node.name
-    authority = Authority(database, clock, organisation, security.life)
+    """The reception of a CPO, put together.
+
+    Args:
+        database: Of the node.
+        security: Who may connect, and how.
+        onboarding: What is done with those who boot.
+        charge_points: Those that are configured.
+        organisation: Whose certificates are signed, where `security` names nobody.
+        clock: The present instant.
+        spawn: Begins what is done beside.
+        noted: Told of what happens at the door.
+    """
+    book = ChargerBook(database, charge_points)
+    authority = Authority(database, clock, security.organisation or organisation, security.life)
     gate = Gate(book, authority, WrongPasswords(clock), security, noted)
-    return Doorkeeper(book, authority, gate, security, settings.onboarding, clock, spawn, noted)
+    return Doorkeeper(book, authority, gate, security, onboarding, clock, spawn, noted)
