@@ -67,6 +67,7 @@ from partners.cpo.sending import Sending
 from partners.cpo.settings import CpoSettings
 from partners.cpo.timekeeper import Timekeeper
 from partners.cpo.transactions import Transactions
+from partners.cpo.unplugging import Unplugging
 from partners.link import NO_SUCCESS
 from partners.listening import listen_with
 from partners.node import Node, new_id
@@ -211,6 +212,13 @@ class CpoNode(Platform):
             calm=settings.settle,
             is_on=settings.local_lists,
         )
+        self.unplugging = Unplugging(
+            node.database,
+            self.charging_log,
+            self.entries,
+            clock,
+            settings.unplug_within if settings.bill_until_unplug else None,
+        )
         self.chargings = Chargings(
             database=node.database,
             presence=self.presence,
@@ -218,6 +226,7 @@ class CpoNode(Platform):
             entries=self.entries,
             transactions=self.transactions,
             local_lists=self.local_lists,
+            unplugging=self.unplugging,
         )
         self.care = Care(
             database=node.database,
@@ -373,6 +382,7 @@ class CpoNode(Platform):
                 self.promises.watch(),
                 self.transactions.watch(),
                 self.forgotten.watch(),
+                self.unplugging.watch(),
                 self.reckoning.run(),
                 self.rounds.run(),
                 self.doorkeeper.watch(),

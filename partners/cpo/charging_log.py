@@ -314,6 +314,11 @@ class ChargingLog:
             self.idled(charging.plug, [MeterSample(at, meter_stop)])
         return self._told(self.charging(charging.id))
 
+    def unplugged(self, charging: Charging, at: datetime) -> Charging:
+        """Keep until when a car stayed at its cable: the end of a transaction whose stop is known."""
+        self._database.execute("UPDATE charging SET stopped = ? WHERE id = ?", (_text(at), charging.id))
+        return self.charging(charging.id)
+
     def charging(self, charging_id: int) -> Charging:
         """The transaction with this id.
 

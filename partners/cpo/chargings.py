@@ -8,6 +8,7 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from hub.ocpi.party import Party
 from partners.cpo.authorization import Verdict
 from partners.cpo.charging_events import (
     AuthorizationStatus,
@@ -28,6 +29,7 @@ from partners.cpo.metering import StateChange
 from partners.cpo.presence import Presence
 from partners.cpo.registers import register_agreed
 from partners.cpo.transactions import Transactions
+from partners.cpo.unplugging import Unplugging, running
 from partners.database import Database
 from schemas.v2_2_1 import TokenType
 
@@ -44,6 +46,7 @@ class Chargings:
     entries: Entries
     transactions: Transactions
     local_lists: LocalLists
+    unplugging: Unplugging
 
     # The charge point itself.
 
@@ -75,14 +78,16 @@ class Chargings:
         plug = Plug(charge_point, connector_id)
         known = self.charging_log.connector(plug)
         before = None if known is None else known.status
+        owed: list[Party | None] = []
         with self.database.grouped():
             is_news = self.charging_log.status_changed(ConnectorState(plug, status, error_code, at), known)
             if is_news:
                 self._enter_state(plug, StateChange(at, status))
+                owed = self.unplugging.status_changed(plug, status, at)
             if is_news and before is not status:
                 self.entries.promises.status_changed(plug, before, status, at)
                 self.entries.refresh(charge_point)
-        self.entries.owe()
+        self.entries.owe(*owed)
         await self.database.on_disk()
 
     # Drivers.
@@ -116,6 +121,7 @@ class Chargings:
         early = self.entries.promises.meant_by(started)
         with self.database.transaction():
             owed = [self.entries.abandon(each) for each in self.entries.left_open(plug, started.at)]
+            owed += self.unplugging.begins(plug, started.at)
             charging = self.charging_log.start(started, answer_to(verdict, early))
             self.entries.conclude(charging, verdict, early)
             charging = self._stopped_before(charging)
@@ -163,7 +169,8 @@ class Chargings:
             self.charging_log.measured(charging, stopped.samples)
             register = register_agreed(stopped.samples, charging.meter_start, stopped.meter_stop_wh)
             ended = self.charging_log.stop(charging, stopped.at, register, stopped.reason)
-            owed = self.entries.bookkeeping.enter(ended)
+            stays = self.unplugging.stays(ended, stopped)
+            owed = self.entries.bookkeeping.enter(running(ended) if stays else ended)
         self.entries.owe(owed)
         self.entries.refresh(stopped.charge_point)
         return None

@@ -80,6 +80,10 @@ class CpoSettings:
     free_for: timedelta = timedelta(minutes=10)
     #: The same, where its charge point is away and nothing was heard of it.
     silent_for: timedelta = timedelta(hours=72)
+    #: Whether a Session of 1.6 goes on after its transaction until the car is unplugged, as parking …
+    bill_until_unplug: bool = False
+    #: … for so long at most.
+    unplug_within: timedelta = timedelta(hours=12)
     #: A second request about the charging profile of a session within this time is TOO_OFTEN.
     profile_pause: timedelta = timedelta(seconds=10)
     #: How often the eMSP hears of a running Session.
@@ -189,6 +193,8 @@ _OWN: Final[Mapping[str, Setting]] = {
     "start_within_seconds": Setting("start_within", SOME_SECONDS),
     "free_for_seconds": Setting("free_for", SOME_SECONDS),
     "silent_for_seconds": Setting("silent_for", SOME_SECONDS),
+    "bill_until_unplug": Setting("bill_until_unplug", FLAG),
+    "unplug_within_seconds": Setting("unplug_within", SOME_SECONDS),
     "profile_pause_seconds": Setting("profile_pause", SECONDS),
     "settle_seconds": Setting("settle", SECONDS),
     "pull_interval_seconds": Setting("pull_interval", SOME_SECONDS),
