@@ -10,7 +10,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
@@ -122,13 +122,15 @@ class ProfileCalls:
         schedule = questions.schedule(answer)
         if answer["status"] != _ACCEPTED or schedule is None:
             raise NoSchedule(answer["status"])
-        return _active(schedule, seconds, contract)
+        return _active(schedule, seconds, contract, questions.quirks.time_zone)
 
 
-def _active(schedule: CompositeSchedule, seconds: int, contract: Contract) -> ActiveChargingProfile:
+def _active(
+    schedule: CompositeSchedule, seconds: int, contract: Contract, zone: tzinfo
+) -> ActiveChargingProfile:
     most = maximum(contract, schedule.unit)
     try:
-        start = instant(schedule.start)
+        start = instant(schedule.start, zone)
         return ActiveChargingProfile.model_validate(
             {
                 "start_date_time": start,

@@ -18,7 +18,7 @@ from partners.cpo.settings import settings
 from partners.cpo.wiring import Outlet, Wiring
 from partners.ocpp.versions import Version
 from schemas.v2_2_1 import TokenType
-from tests.fixtures.cpo_world import location, tariff, token, world
+from tests.fixtures.cpo_world import EMSP, evse, location, tariff, token, world
 from tests.unit.partners.cpo.test_odd_chargers import APP, START, charger, current
 from tests.unit.partners.cpo.test_odd_stations import station
 
@@ -139,6 +139,25 @@ async def test_a_charger_that_tells_local_times_without_a_zone_is_billed_at_the_
         assert current(made)["kwh"] == 10
         samples = made.cpo.charging_log.samples(made.cpo.charging_log.charging(number))
         assert [f"{each.at:%H:%M}" for each in samples] == ["12:30"]
+
+
+async def test_a_schedule_that_begins_at_a_local_time_is_told_with_its_instant() -> None:
+    its = Quirks(time_zone=ZoneInfo("Europe/Amsterdam"))
+    able = location("square", evse("E1", "CP1", capabilities=["CHARGING_PROFILE_CAPABLE"]))
+    known: dict[str, Any] = {"tokens": (token(),), "locations": [able], "quirks": {"CP1": its}}
+    async with world(**known) as made, charger(made) as one:
+        await one.starts()
+        url = f"{made.hub.far_end['chargingprofiles', 'RECEIVER']}/{current(made)['id']}"
+        query = f"duration=600&response_url={made.hub.url}/results/profile"
+        await made.hub.call("GET", f"{url}?{query}", to="NL/CPO", sender=EMSP)
+        while (asked := await one.wire.hear())[2] != "GetCompositeSchedule":
+            await one.wire.say(4, asked[1], "NotSupported", "", {})
+        periods = [{"startPeriod": 0, "limit": 7000.0}]
+        schedule = {"duration": 600, "chargingRateUnit": "W", "chargingSchedulePeriod": periods}
+        begins = {"scheduleStart": "2026-07-01T14:00:00", "chargingSchedule": schedule}
+        await one.wire.say(3, asked[1], {"status": "Accepted", "connectorId": 1} | begins)
+        result = (await made.result("profile")).value
+        assert result["profile"]["start_date_time"] == "2026-07-01T12:00:00Z"
 
 
 def test_the_file_may_say_nothing_of_chargers(tmp_path: Path) -> None:
