@@ -6,15 +6,15 @@ from typing import Any, Protocol
 
 from hub.ocpi.timestamps import format_timestamp
 from partners.administration import AdminHandlers, AdminRequest, NotPossible
-from partners.cpo.central_system import CentralSystem
-from partners.cpo.charging_log import ChargingLog
-from partners.cpo.charging_profiles import ChargingProfiles
-from partners.cpo.corrections import CannotCorrect, Corrections
+from partners.cpo.billing.corrections import CannotCorrect, Corrections
+from partners.cpo.billing.outbox import Outbox, StoredCdr, StoredSession
+from partners.cpo.charging.charging_log import ChargingLog
 from partners.cpo.locations import Locations
-from partners.cpo.outbox import Outbox, StoredCdr, StoredSession
-from partners.cpo.promises import Promises
-from partners.cpo.remote_outcome import RemoteOutcome
+from partners.cpo.profiles.charging_profiles import ChargingProfiles
+from partners.cpo.promises.promises import Promises
 from partners.cpo.settings import CpoSettings
+from partners.cpo.stations.central_system import CentralSystem
+from partners.cpo.stations.remote_outcome import RemoteOutcome
 from partners.node import Node
 
 

@@ -19,20 +19,20 @@ from typing import Any, Final, Protocol
 from hub.ocpi.errors import InvalidParameters, UnknownLocation
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
-from partners.cpo.callbacks import Callback, callback, post, requester
-from partners.cpo.central_system import RemoteStart
-from partners.cpo.charging_events import ConnectorStatus
-from partners.cpo.charging_log import Charging, ChargingLog
+from partners.cpo.billing.contracts import Contracts
+from partners.cpo.billing.early_sessions import ANY_CONNECTOR, EarlySession
+from partners.cpo.charging.charging_events import ConnectorStatus
+from partners.cpo.charging.charging_log import Charging, ChargingLog
 from partners.cpo.configuration import Configuration, Plug
-from partners.cpo.contracts import Contracts
-from partners.cpo.early_sessions import ANY_CONNECTOR, EarlySession
-from partners.cpo.grants import Grant, Grants
-from partners.cpo.id_tags import IdTags
-from partners.cpo.promises import Promises
-from partners.cpo.questions import RESERVES_ANY, Questions, Setting
-from partners.cpo.remote_outcome import RemoteOutcome
-from partners.cpo.remote_starts import RemoteStarts
-from partners.cpo.reservations import Reservation
+from partners.cpo.promises.callbacks import Callback, callback, post, requester
+from partners.cpo.promises.promises import Promises
+from partners.cpo.promises.remote_starts import RemoteStarts
+from partners.cpo.promises.reservations import Reservation
+from partners.cpo.stations.central_system import RemoteStart
+from partners.cpo.stations.questions import RESERVES_ANY, Questions, Setting
+from partners.cpo.stations.remote_outcome import RemoteOutcome
+from partners.cpo.tokens.grants import Grant, Grants
+from partners.cpo.tokens.id_tags import IdTags
 from partners.exchange import Answer, Handler, Request
 from partners.link import Link
 from schemas.v2_2_1 import (

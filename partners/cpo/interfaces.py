@@ -12,8 +12,8 @@ from hub.ocpi.modules import MODULES
 from hub.ocpi.paging import PageRequest
 from hub.ocpi.party import Party
 from partners.changes import Changes
+from partners.cpo.billing.outbox import Outbox
 from partners.cpo.locations import Locations
-from partners.cpo.outbox import Outbox
 from partners.cpo.publication import connector_in, evse_in
 from partners.exchange import Answer, Handler, Offer, Request, offer
 from partners.objects import Objects

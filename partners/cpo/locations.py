@@ -6,12 +6,12 @@ from typing import Any, Final, NamedTuple
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
-from partners.cpo.charging_events import ConnectorStatus
-from partners.cpo.charging_log import ChargingLog
+from partners.cpo.charging.charging_events import ConnectorStatus
+from partners.cpo.charging.charging_log import ChargingLog
+from partners.cpo.charging.evse_status import evse_status
+from partners.cpo.charging.preparing import Preparing, Spot
+from partners.cpo.charging.presence import Presence
 from partners.cpo.configuration import Configuration, Place, Plug
-from partners.cpo.evse_status import evse_status
-from partners.cpo.preparing import Preparing, Spot
-from partners.cpo.presence import Presence
 from partners.cpo.publication import (
     connector_in,
     evse_in,

@@ -21,15 +21,15 @@ from partners.configuration_file import (
     table_settings,
     unknown_tables,
 )
-from partners.cpo.central_system import CentralSystemSettings
+from partners.cpo.billing.sessions import Pace
 from partners.cpo.configuration import Configuration, configuration
 from partners.cpo.energy.settings import SiteSettings, site_settings
 from partners.cpo.health.thresholds import HEALTH, Thresholds
 from partners.cpo.onboarding.onboarding_settings import ONBOARDING, OnboardingSettings, onboarding_settings
 from partners.cpo.quirks import Quirks, quirks
 from partners.cpo.security.security_settings import SECURITY, SecuritySettings, security_settings
-from partners.cpo.sessions import Pace
-from partners.cpo.transactions import Patience
+from partners.cpo.stations.central_system import CentralSystemSettings
+from partners.cpo.transactions.transactions import Patience
 from partners.listening import LOOPBACK
 from partners.settings import NodeSettings, hub_settings, node_settings
 from schemas.v2_2_1 import Status

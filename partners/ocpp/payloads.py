@@ -4,7 +4,7 @@ Every payload is checked, in both directions, and there is no way to switch that
 charger is known to do wrong can be let pass by name, for that charger alone (`Relaxation`).
 
 The validators are compiled once a process, when they are first needed, and shared by all chargers. Instants
-are not checked here but where they are read (`partners.cpo.meter_values.instant`): OCPP's own
+are not checked here but where they are read (`partners.cpo.charging.meter_values.instant`): OCPP's own
 examples leave the zone out.
 """
 

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 from partners.charger.charge_point import ChargerSimulator
 from partners.charger.settings import ChargerSettings
-from partners.cpo.central_system import CentralSystemSettings
-from partners.cpo.remote_outcome import RemoteOutcome
+from partners.cpo.stations.central_system import CentralSystemSettings
+from partners.cpo.stations.remote_outcome import RemoteOutcome
 from partners.ocpp.versions import Version
 from schemas import exact_json
 from tests.fixtures.cpo_world import World, evse, location, token, world

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from partners.charger.firmware import Behaviour
-from partners.cpo.central_system import CentralSystemSettings
+from partners.cpo.stations.central_system import CentralSystemSettings
 from tests.fixtures.emsp_world import APP
 from tests.fixtures.whole_path import stage
 

@@ -19,11 +19,11 @@ from partners.charger.firmware import Behaviour, Manner
 from partners.charger.settings import ChargerSettings
 from partners.charger.simulated_time import SimulatedTime
 from partners.cpo.app import CpoNode
-from partners.cpo.central_system import CentralSystemSettings
 from partners.cpo.configuration import Plug
 from partners.cpo.health.charger_log import Kind
 from partners.cpo.health.thresholds import Thresholds
-from partners.cpo.questions import timestamp
+from partners.cpo.stations.central_system import CentralSystemSettings
+from partners.cpo.stations.questions import timestamp
 from partners.remote import RemoteNode
 from tests.fixtures.cpo_world import SettableClock, connector, cpo_settings, evse, location, token, world
 from tests.fixtures.waiting import until

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from partners.charger.charge_point import ChargerSimulator
 from partners.charger.driver import rfid_visit
 from partners.cli import app
-from partners.cpo.charging_events import StoppedTransaction
-from partners.cpo.corrections import CannotCorrect
+from partners.cpo.billing.corrections import CannotCorrect
+from partners.cpo.charging.charging_events import StoppedTransaction
 from schemas import exact_json
 from schemas.v2_2_1 import CDR
 from tests.fixtures.cpo_world import World, token, world

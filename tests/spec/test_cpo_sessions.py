@@ -7,7 +7,7 @@ import pytest
 
 from partners.charger.charge_point import ChargerSimulator
 from partners.charger.settings import ChargerSettings
-from partners.cpo.sessions import Pace
+from partners.cpo.billing.sessions import Pace
 from tests.fixtures.cpo_world import SettableClock, World, token, world
 
 APP = token("APP-1", type="APP_USER", whitelist="NEVER")

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from hub.pricing import PriceStatement
-from partners.cpo.charging_events import ConnectorStatus
-from partners.cpo.costs import Cost, Terms, cost
-from partners.cpo.meter_values import MeterSample
-from partners.cpo.metering import Metered, StateChange, use
+from partners.cpo.billing.costs import Cost, Terms, cost
+from partners.cpo.charging.charging_events import ConnectorStatus
+from partners.cpo.charging.meter_values import MeterSample
+from partners.cpo.charging.metering import Metered, StateChange, use
 from schemas.v2_2_1 import Tariff
 from tests.fixtures.cpo_world import CPO, EMSP, location, tariff, world
 

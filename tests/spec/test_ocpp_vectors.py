@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from partners.cpo.transactions import Patience
+from partners.cpo.transactions.transactions import Patience
 from tests.fixtures.cpo_world import EMSP, SettableClock, World, location, token, world
 from tests.fixtures.recorder import Fault, Reply
 from tests.unit.partners.cpo.test_odd_chargers import Charger, at, charger, current, status

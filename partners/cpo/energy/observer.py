@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from partners.cpo.charging_events import (
+from partners.cpo.charging.charging_events import (
     BootInfo,
     ChargingEvents,
     ConnectorStatus,
@@ -13,9 +13,9 @@ from partners.cpo.charging_events import (
     StoppedTransaction,
     TransactionEvent,
 )
+from partners.cpo.charging.meter_values import MeterSample
 from partners.cpo.configuration import Plug
 from partners.cpo.energy.steering import Steering
-from partners.cpo.meter_values import MeterSample
 from schemas.v2_2_1 import TokenType
 
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.ocpi.timestamps import Clock
-from partners.cpo.charging_events import ChargingEvents
-from partners.cpo.charging_log import Charging, ChargingLog
+from partners.cpo.charging.charging_events import ChargingEvents
+from partners.cpo.charging.charging_log import Charging, ChargingLog
 from partners.cpo.energy.claims import Strategy
 from partners.cpo.energy.observer import Observer
 from partners.cpo.energy.settings import SiteSettings
 from partners.cpo.energy.steering import Steering, Surroundings
 from partners.cpo.energy.wishes import Wishes
-from partners.cpo.profile_book import ProfileBook
-from partners.cpo.profile_calls import Asking
-from partners.cpo.remote_outcome import RemoteOutcome
+from partners.cpo.profiles.profile_book import ProfileBook
+from partners.cpo.profiles.profile_calls import Asking
+from partners.cpo.stations.remote_outcome import RemoteOutcome
 from partners.database import Database
 from schemas.v2_2_1 import ChargingPreferences, ChargingProfile
 

@@ -14,8 +14,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from hub.ocpi.timestamps import Clock
-from partners.cpo.charging_events import ConnectorStatus
-from partners.cpo.charging_log import Charging, ChargingLog
+from partners.cpo.charging.charging_events import ConnectorStatus
+from partners.cpo.charging.charging_log import Charging, ChargingLog
+from partners.cpo.charging.meter_values import MeterSample
 from partners.cpo.configuration import Plug
 from partners.cpo.energy.feeds import Feeds
 from partners.cpo.energy.planning import Outlook
@@ -25,12 +26,11 @@ from partners.cpo.energy.site import Order, Running, Site
 from partners.cpo.energy.supply import outlook
 from partners.cpo.energy.wires import NOTHING, VOLTAGE
 from partners.cpo.energy.wishes import Wishes
-from partners.cpo.limits import CannotFollow, unit_for
-from partners.cpo.meter_values import MeterSample
-from partners.cpo.profile_book import ProfileBook
-from partners.cpo.profile_calls import Asking
-from partners.cpo.questions import MOST_PERIODS, RATE_UNITS, TransactionRef
-from partners.cpo.remote_outcome import RemoteOutcome
+from partners.cpo.profiles.limits import CannotFollow, unit_for
+from partners.cpo.profiles.profile_book import ProfileBook
+from partners.cpo.profiles.profile_calls import Asking
+from partners.cpo.stations.questions import MOST_PERIODS, RATE_UNITS, TransactionRef
+from partners.cpo.stations.remote_outcome import RemoteOutcome
 from partners.database import Database
 from schemas import exact_json
 from schemas.v2_2_1 import ChargingProfile

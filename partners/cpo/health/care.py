@@ -6,10 +6,10 @@ from typing import Any, Final
 from hub.ocpi.backoff import Backoff
 from hub.ocpi.timestamps import Clock
 from partners.changes import Changes
-from partners.cpo.charging_events import ChargingEvents, ConnectorStatus
-from partners.cpo.charging_log import ChargingLog
+from partners.cpo.billing.early_sessions import EarlySessions
+from partners.cpo.charging.charging_events import ChargingEvents, ConnectorStatus
+from partners.cpo.charging.charging_log import ChargingLog
 from partners.cpo.configuration import Configuration, Plug
-from partners.cpo.early_sessions import EarlySessions
 from partners.cpo.health.alerts import AlertBook
 from partners.cpo.health.charger_log import ChargerLog
 from partners.cpo.health.notices import Notices

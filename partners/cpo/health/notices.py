@@ -18,9 +18,9 @@ from typing import Any, Final, NamedTuple
 import aiohttp
 
 from hub.ocpi.backoff import Backoff
+from partners.cpo.handing_over.lane import Lane
+from partners.cpo.handing_over.outcome import Unreachable
 from partners.cpo.health.thresholds import Thresholds
-from partners.cpo.lane import Lane
-from partners.cpo.outcome import Unreachable
 from partners.database import Database
 from schemas import exact_json
 

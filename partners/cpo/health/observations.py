@@ -11,13 +11,13 @@ from decimal import Decimal
 from typing import Final
 
 from hub.ocpi.timestamps import Clock
-from partners.cpo.charging_events import AuthorizationStatus, ConnectorStatus
-from partners.cpo.charging_log import Charging, ChargingLog
+from partners.cpo.charging.charging_events import AuthorizationStatus, ConnectorStatus
+from partners.cpo.charging.charging_log import Charging, ChargingLog
+from partners.cpo.charging.meter_values import MeterSample
 from partners.cpo.configuration import Plug
 from partners.cpo.health.charger_log import WHOLE
 from partners.cpo.health.thresholds import Thresholds
 from partners.cpo.health.vitals import Link, Vitals
-from partners.cpo.meter_values import MeterSample
 
 #: More refusals than anybody counts.
 _MOST_REFUSALS: Final = 100

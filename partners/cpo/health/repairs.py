@@ -10,7 +10,7 @@ from partners.cpo.configuration import Plug
 from partners.cpo.health.alerts import Key
 from partners.cpo.health.charger_log import WHOLE
 from partners.cpo.health.ladder import TRIGGERED, Step
-from partners.cpo.remote_outcome import RemoteOutcome
+from partners.cpo.stations.remote_outcome import RemoteOutcome
 
 #: In use again, or it will never be by asking: there is nothing to repeat.
 _SETTLED: Final = frozenset({RemoteOutcome.ACCEPTED, RemoteOutcome.NOT_SUPPORTED, RemoteOutcome.REJECTED})

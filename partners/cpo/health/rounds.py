@@ -23,7 +23,7 @@ from partners.cpo.health.observations import Observations
 from partners.cpo.health.repairs import NotPutBack, Repairs
 from partners.cpo.health.rules import RULES, Health, Ill, Judgement, Scope
 from partners.cpo.health.thresholds import Thresholds
-from partners.cpo.remote_outcome import RemoteOutcome
+from partners.cpo.stations.remote_outcome import RemoteOutcome
 from partners.database import Database
 
 log = logging.getLogger(__name__)

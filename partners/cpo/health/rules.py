@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 from typing import Final, NamedTuple
 
-from partners.cpo.charging_events import ConnectorStatus
+from partners.cpo.charging.charging_events import ConnectorStatus
 from partners.cpo.health.thresholds import Thresholds
 from partners.cpo.health.vitals import NO_ERROR, Vitals
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from partners.cpo.charging_events import ConnectorStatus
+from partners.cpo.charging.charging_events import ConnectorStatus
 from partners.cpo.configuration import Plug
 
 #: The error code that is none.

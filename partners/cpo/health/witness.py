@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from hub.ocpi.timestamps import Clock
-from partners.cpo.charging_events import (
+from partners.cpo.charging.charging_events import (
     AuthorizationStatus,
     BootInfo,
     ChargingEvents,
@@ -19,14 +19,14 @@ from partners.cpo.charging_events import (
     StoppedTransaction,
     TransactionEvent,
 )
-from partners.cpo.charging_log import Charging, ChargingLog
+from partners.cpo.charging.charging_log import Charging, ChargingLog
+from partners.cpo.charging.meter_values import MeterSample
+from partners.cpo.charging.registers import register_at_start
+from partners.cpo.charging.signatures import Opinion, opinion
 from partners.cpo.configuration import Plug
 from partners.cpo.health.charger_log import WHOLE, ChargerLog, Kind
 from partners.cpo.health.observations import Observations
 from partners.cpo.health.vitals import NO_ERROR
-from partners.cpo.meter_values import MeterSample
-from partners.cpo.registers import register_at_start
-from partners.cpo.signatures import Opinion, opinion
 from partners.database import Database
 from schemas.v2_2_1 import TokenType
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from partners.cpo.onboarding.settings_profiles import SettingsProfile
-from partners.cpo.questions import Question, Questions, Setting
-from partners.cpo.remote_outcome import RemoteOutcome
+from partners.cpo.stations.questions import Question, Questions, Setting
+from partners.cpo.stations.remote_outcome import RemoteOutcome
 from partners.ocpp.link import Unanswered
 from partners.ocpp.versions import Version
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from partners.configuration_file import SettingsWrong, Wrong, read_toml
-from partners.cpo.questions import Setting
+from partners.cpo.stations.questions import Setting
 from partners.ocpp.payloads import Relaxation
 
 _KEYS: Final = ("name", "vendor", "model", "charge_points", "relaxed", "settings", "variables")

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
-from partners.cpo.charging_events import ConnectorStatus
+from partners.cpo.charging.charging_events import ConnectorStatus
 from partners.cpo.health.charger_log import WHOLE, Event, Kind
 from partners.cpo.reports.spans import Span, union
 

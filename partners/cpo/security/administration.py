@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from hub.ocpi.timestamps import format_timestamp
 from partners.administration import AdminHandlers, AdminRequest, NotPossible
-from partners.cpo.charging_log import ChargingLog
-from partners.cpo.questions import Setting
+from partners.cpo.charging.charging_log import ChargingLog
 from partners.cpo.security.charger_book import ChargerAccount, Standing
 from partners.cpo.security.doorkeeper import Doorkeeper
 from partners.cpo.security.passwords import LONGEST, SHORTEST, new_password
+from partners.cpo.stations.questions import Setting
 from partners.ocpp.link import NoAnswer, Refused, Unanswered
 
 #: 1.6: hexadecimal digits of what is sent; 2.x: what is sent.

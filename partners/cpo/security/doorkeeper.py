@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from hub.ocpi.timestamps import Clock, format_timestamp
-from partners.cpo.charging_events import BootInfo
+from partners.cpo.charging.charging_events import BootInfo
 from partners.cpo.onboarding.onboarding import Asked, Onboarding
 from partners.cpo.onboarding.onboarding_settings import OnboardingSettings
 from partners.cpo.onboarding.settings_profiles import SettingsProfile, fitting
-from partners.cpo.questions import ORGANISATION
-from partners.cpo.reception import Registration, Visitor
-from partners.cpo.remote_outcome import RemoteOutcome
 from partners.cpo.security.authority import Authority, NotSigned
 from partners.cpo.security.charger_book import ChargerBook, Standing
 from partners.cpo.security.gate import Gate
 from partners.cpo.security.security_settings import SecuritySettings
 from partners.cpo.security.wrong_passwords import WrongPasswords
+from partners.cpo.stations.questions import ORGANISATION
+from partners.cpo.stations.reception import Registration, Visitor
+from partners.cpo.stations.remote_outcome import RemoteOutcome
 from partners.database import Database
 from partners.ocpp.link import Unanswered
 from partners.ocpp.payloads import Relaxation

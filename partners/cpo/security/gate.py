@@ -18,12 +18,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from typing import Any, Final
 
-from partners.cpo.reception import TurnedAway, Visitor
 from partners.cpo.security.authority import Authority
 from partners.cpo.security.charger_book import ChargerAccount, ChargerBook, Standing
 from partners.cpo.security.passwords import Passwords
 from partners.cpo.security.security_settings import BASIC, MUTUAL_TLS, PENDING, TLS, SecuritySettings
 from partners.cpo.security.wrong_passwords import WrongPasswords
+from partners.cpo.stations.reception import TurnedAway, Visitor
 
 log = logging.getLogger(__name__)
 

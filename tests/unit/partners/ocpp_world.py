@@ -16,8 +16,7 @@ from partners.changes import Changes
 from partners.charger.charge_point import ChargerSimulator
 from partners.charger.settings import ChargerSettings
 from partners.charger.simulated_time import SimulatedTime
-from partners.cpo.central_system import CentralSystem, CentralSystemSettings
-from partners.cpo.charging_events import (
+from partners.cpo.charging.charging_events import (
     AuthorizationStatus,
     BootInfo,
     ConnectorStatus,
@@ -27,7 +26,8 @@ from partners.cpo.charging_events import (
     StoppedTransaction,
     TransactionEvent,
 )
-from partners.cpo.meter_values import MeterSample
+from partners.cpo.charging.meter_values import MeterSample
+from partners.cpo.stations.central_system import CentralSystem, CentralSystemSettings
 from partners.cpo.wiring import Outlet, Wiring
 from partners.ocpp.payloads import Relaxation
 from schemas import exact_json

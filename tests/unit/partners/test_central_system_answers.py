@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from partners.cpo.charging_events import BootInfo, ConnectorStatus, StartedTransaction
-from partners.cpo.recent_answers import RecentAnswers
+from partners.cpo.charging.charging_events import BootInfo, ConnectorStatus, StartedTransaction
+from partners.cpo.stations.recent_answers import RecentAnswers
 from partners.ocpp.frames import Call
 from tests.unit.partners.ocpp_world import cpo_node, raw_charge_point, start_transaction
 

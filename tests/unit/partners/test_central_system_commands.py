@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from partners.cpo.central_system import CentralSystem, CentralSystemSettings
-from partners.cpo.remote_outcome import RemoteOutcome
+from partners.cpo.stations.central_system import CentralSystem, CentralSystemSettings
+from partners.cpo.stations.remote_outcome import RemoteOutcome
 from partners.ocpp.errors import CallRefused
 from partners.ocpp.link import NoAnswer, NotConnected, Refused
 from partners.ocpp.payloads import check_result

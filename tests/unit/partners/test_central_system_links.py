@@ -6,7 +6,7 @@ from datetime import timedelta
 import aiohttp
 import pytest
 
-from partners.cpo.central_system import CentralSystemSettings
+from partners.cpo.stations.central_system import CentralSystemSettings
 from tests.unit.partners.ocpp_world import PATIENCE, cpo_node, patiently, raw_charge_point, start_transaction
 
 IMPATIENT = CentralSystemSettings(

@@ -8,7 +8,7 @@ import pytest
 
 from partners.charger.settings import ChargerSettings
 from partners.charger.states import Outcome, Status
-from partners.cpo.remote_outcome import RemoteOutcome
+from partners.cpo.stations.remote_outcome import RemoteOutcome
 from tests.unit.partners.ocpp_world import CpoNode, cpo_node, patiently, simulator
 
 QUICK_BACK = timedelta(milliseconds=10)

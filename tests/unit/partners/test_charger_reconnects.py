@@ -8,7 +8,7 @@ import pytest
 
 from partners.charger.settings import ChargerSettings
 from partners.charger.states import Verdict
-from partners.cpo.central_system import CentralSystemSettings
+from partners.cpo.stations.central_system import CentralSystemSettings
 from tests.unit.partners.ocpp_world import (
     CpoNode,
     Frame,

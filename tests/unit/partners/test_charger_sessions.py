@@ -12,7 +12,7 @@ from partners.charger.fleet import charge_point_urls, fleet
 from partners.charger.settings import ChargerSettings
 from partners.charger.states import EnergyUnit, Status, Verdict
 from partners.charger.vehicle import Vehicle
-from partners.cpo.remote_outcome import RemoteOutcome
+from partners.cpo.stations.remote_outcome import RemoteOutcome
 from tests.unit.partners.ocpp_world import QUICK, cpo_node, energies, patiently, simulator, wire_to
 
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partners.cpo.meter_values import MeterSample, NotAnInstant, instant, samples
-from partners.cpo.signatures import Opinion, opinion
-from partners.cpo.signed_values import told_signed
+from partners.cpo.charging.meter_values import MeterSample, NotAnInstant, instant, samples
+from partners.cpo.charging.signatures import Opinion, opinion
+from partners.cpo.charging.signed_values import told_signed
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 

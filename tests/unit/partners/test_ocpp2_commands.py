@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from partners.cpo.questions import HEARTBEAT_INTERVAL, RATE_UNITS, ListedToken
+from partners.cpo.stations.questions import HEARTBEAT_INTERVAL, RATE_UNITS, ListedToken
 from schemas.v2_2_1 import TokenType
 from tests.fixtures.independent_station import independent_station
 from tests.unit.partners.ocpp_world import cpo_node

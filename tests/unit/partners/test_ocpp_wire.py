@@ -16,7 +16,7 @@ from partners.charger.driver import rfid_visit
 from partners.charger.settings import ChargerSettings
 from partners.charger.states import EnergyUnit
 from partners.charger.vehicle import Vehicle
-from partners.cpo.remote_outcome import RemoteOutcome
+from partners.cpo.stations.remote_outcome import RemoteOutcome
 from partners.ocpp.errors import ErrorCode, spelled
 from partners.ocpp.versions import Version
 from tests.unit.partners.ocpp_world import CpoNode, Frame, Wire, cpo_node, patiently, simulator, wire_to

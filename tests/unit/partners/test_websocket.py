@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from partners.cpo.central_system import CentralSystemSettings
+from partners.cpo.stations.central_system import CentralSystemSettings
 from tests.unit.partners.ocpp_world import QUICK, cpo_node, patiently, raw_charge_point
 from tests.unit.partners.test_websocket_frames import masked
 

@@ -17,8 +17,8 @@ from partners.charger.settings import ChargerSettings
 from partners.charger.simulated_time import SimulatedTime
 from partners.cli import app
 from partners.cpo.app import CpoNode
-from partners.cpo.central_system import CentralSystemSettings
 from partners.cpo.security.security_settings import BASIC, SecuritySettings
+from partners.cpo.stations.central_system import CentralSystemSettings
 from partners.ocpp.versions import Version
 from schemas import exact_json
 from tests.fixtures.cpo_world import cpo_settings

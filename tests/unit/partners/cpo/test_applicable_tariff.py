@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hub.pricing import tariffs_for
-from partners.cpo.contracts import applicable_tariff
+from partners.cpo.billing.contracts import applicable_tariff
 from schemas.v2_2_1 import Tariff, TokenType
 from tests.fixtures.cpo_world import connector, evse, location, tariff, token, world
 from tests.unit.partners.cpo.test_odd_chargers import charger

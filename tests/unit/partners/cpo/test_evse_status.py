@@ -1,7 +1,7 @@
 import pytest
 
-from partners.cpo.charging_events import ConnectorStatus as Connector
-from partners.cpo.evse_status import evse_status
+from partners.cpo.charging.charging_events import ConnectorStatus as Connector
+from partners.cpo.charging.evse_status import evse_status
 from schemas.v2_2_1 import Status
 
 

@@ -11,7 +11,7 @@ import pytest
 from partners.charger.charge_point import ChargerSimulator
 from partners.charger.driver import rfid_visit
 from partners.cpo.app import CpoNode
-from partners.cpo.sessions import Pace
+from partners.cpo.billing.sessions import Pace
 from tests.fixtures.cpo_world import EMSP, SettableClock, World, cpo_settings, token, world
 from tests.fixtures.recorder import Fault, Received, Reply
 from tests.unit.partners.cpo.test_odd_chargers import charger as charger_at

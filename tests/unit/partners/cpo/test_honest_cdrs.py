@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.pricing.plausibility import Known, TariffVersion, judged
-from partners.cpo.cdrs import cdr, credit_cdr
-from partners.cpo.charging_events import ConnectorStatus
-from partners.cpo.charging_log import Charging
+from partners.cpo.billing.cdrs import cdr, credit_cdr
+from partners.cpo.billing.contracts import Contract
+from partners.cpo.billing.costs import cost
+from partners.cpo.billing.sessions import session
+from partners.cpo.charging.charging_events import ConnectorStatus
+from partners.cpo.charging.charging_log import Charging
+from partners.cpo.charging.meter_values import MeterSample
+from partners.cpo.charging.metering import Metered, StateChange, use
 from partners.cpo.configuration import Place, Plug
-from partners.cpo.contracts import Contract
-from partners.cpo.costs import cost
-from partners.cpo.meter_values import MeterSample
-from partners.cpo.metering import Metered, StateChange, use
-from partners.cpo.sessions import session
 from schemas.v2_2_1 import AuthMethod, CdrToken, Location, Tariff, Token
 from tests.fixtures.samples import cdr_token, location, token
 from tests.unit.pricing.random_sessions import STARTS, tariffs

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from partners.cpo.charging_events import AuthorizationStatus, StartedTransaction
-from partners.cpo.charging_log import Charging, ChargingLog
+from partners.cpo.charging.charging_events import AuthorizationStatus, StartedTransaction
+from partners.cpo.charging.charging_log import Charging, ChargingLog
+from partners.cpo.charging.evidence import Evidence, evidence
+from partners.cpo.charging.meter_values import samples
+from partners.cpo.charging.registers import register_at_end
 from partners.cpo.configuration import Plug
-from partners.cpo.evidence import Evidence, evidence
-from partners.cpo.meter_values import samples
-from partners.cpo.registers import register_at_end
 from partners.database import Database
 
 BEGUN = datetime(2026, 3, 1, 12, tzinfo=UTC)

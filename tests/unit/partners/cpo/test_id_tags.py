@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.ocpi.timestamps import utc_now
-from partners.cpo.id_tags import Ambiguous, IdTags, token_key
+from partners.cpo.tokens.id_tags import Ambiguous, IdTags, token_key
 from partners.database import Database
 from partners.objects import Objects
 from schemas.v2_2_1 import Token

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from partners.charger.charge_point import ChargerSimulator
 from partners.charger.settings import ChargerSettings
 from partners.charger.states import Token, Verdict
-from partners.cpo.central_system import CentralSystemSettings
-from partners.cpo.local_lists import Flavour, status_in_list
+from partners.cpo.stations.central_system import CentralSystemSettings
+from partners.cpo.tokens.local_lists import Flavour, status_in_list
 from schemas import v2_2_1
 from tests.fixtures.cpo_world import World, token, world
 from tests.fixtures.recorder import Fault

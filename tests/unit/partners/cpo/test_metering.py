@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partners.cpo.charging_events import ConnectorStatus
-from partners.cpo.meter_values import MeterSample
-from partners.cpo.metering import Metered, Period, StateChange, Use, periods, use
+from partners.cpo.charging.charging_events import ConnectorStatus
+from partners.cpo.charging.meter_values import MeterSample
+from partners.cpo.charging.metering import Metered, Period, StateChange, Use, periods, use
 
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from partners.cpo.central_system import CentralSystemSettings
-from partners.cpo.charging_log import Charging
+from partners.cpo.charging.charging_log import Charging
+from partners.cpo.stations.central_system import CentralSystemSettings
 from tests.fixtures.cpo_world import World, connector, evse, location, token, world
 from tests.unit.partners.ocpp_world import RawChargePoint, raw_charge_point
 

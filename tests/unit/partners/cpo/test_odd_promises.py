@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from partners.cpo.central_system import CentralSystemSettings
+from partners.cpo.stations.central_system import CentralSystemSettings
 from tests.fixtures.cpo_world import CPO, EMSP, World, evse, location, token, world
 from tests.unit.partners.ocpp_world import RawChargePoint, raw_charge_point
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from partners.cpo.app import CpoNode
-from partners.cpo.central_system import CentralSystemSettings
-from partners.cpo.transactions import Patience
+from partners.cpo.stations.central_system import CentralSystemSettings
+from partners.cpo.transactions.transactions import Patience
 from tests.fixtures.cpo_world import World, connector, cpo_settings, evse, location, token, world
 from tests.fixtures.independent_station import at
 from tests.unit.partners.ocpp_world import RawChargePoint, raw_charge_point

@@ -12,12 +12,12 @@ from partners.charger.settings import ChargerSettings
 from partners.charger.simulated_time import SimulatedTime
 from partners.configuration_file import SettingsWrong
 from partners.cpo.app import CpoNode
-from partners.cpo.central_system import CentralSystemSettings
 from partners.cpo.cli import EXAMPLE_PROFILES
 from partners.cpo.health.charger_log import Kind
 from partners.cpo.onboarding.onboarding_settings import OnboardingSettings
 from partners.cpo.onboarding.settings_profiles import SettingsProfile, fitting, settings_profiles
 from partners.cpo.settings import CpoSettings
+from partners.cpo.stations.central_system import CentralSystemSettings
 from partners.ocpp.payloads import Relaxation
 from tests.fixtures.cpo_world import cpo_settings
 from tests.fixtures.waiting import until

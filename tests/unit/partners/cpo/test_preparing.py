@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from partners.cpo.preparing import Preparing, Spot
+from partners.cpo.charging.preparing import Preparing, Spot
 from schemas.v2_2_1 import Status
 from tests.fixtures.cpo_world import token, world
 from tests.unit.partners.cpo.test_odd_chargers import at, charger, status

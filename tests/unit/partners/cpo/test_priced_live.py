@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 
 from hub.ocpi.patching import patched
 from hub.pricing import PricedRecord, ocpi_price, price_cdr
-from partners.cpo.bookkeeping import Bookkeeping
-from partners.cpo.charging_events import AuthorizationStatus, ConnectorStatus, StartedTransaction
-from partners.cpo.charging_log import Charging, ChargingLog
+from partners.cpo.billing.bookkeeping import Bookkeeping
+from partners.cpo.billing.contracts import Contract, Contracts
+from partners.cpo.billing.costs import TariffFrom
+from partners.cpo.billing.outbox import Outbox
+from partners.cpo.billing.sessions import Pace, session_patch
+from partners.cpo.charging.charging_events import AuthorizationStatus, ConnectorStatus, StartedTransaction
+from partners.cpo.charging.charging_log import Charging, ChargingLog
+from partners.cpo.charging.meter_values import MeterSample
+from partners.cpo.charging.metering import StateChange
 from partners.cpo.configuration import Place
-from partners.cpo.contracts import Contract, Contracts
-from partners.cpo.costs import TariffFrom
-from partners.cpo.meter_values import MeterSample
-from partners.cpo.metering import StateChange
-from partners.cpo.outbox import Outbox
-from partners.cpo.sessions import Pace, session_patch
 from partners.database import Database
 from schemas.v2_2_1 import CDR, AuthMethod, CdrToken, Location, Session, Tariff
 from tests.fixtures.samples import cdr_token, location

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from partners.configuration_file import SettingsWrong
 from partners.cpo.configuration import configuration
-from partners.cpo.local_lists import Flavour
-from partners.cpo.ocpp2_questions import Ocpp2Questions
-from partners.cpo.questions import ListedToken
 from partners.cpo.quirks import Quirks, quirks
 from partners.cpo.settings import settings
+from partners.cpo.stations.ocpp2_questions import Ocpp2Questions
+from partners.cpo.stations.questions import ListedToken
+from partners.cpo.tokens.local_lists import Flavour
 from partners.cpo.wiring import Outlet, Wiring
 from partners.ocpp.versions import Version
 from schemas.v2_2_1 import TokenType

@@ -12,7 +12,7 @@ from partners.charger.driver import rfid_visit
 from partners.charger.settings import ChargerSettings
 from partners.charger.states import EnergyUnit, Verdict
 from partners.charger.vehicle import Vehicle
-from partners.cpo.sessions import Pace
+from partners.cpo.billing.sessions import Pace
 from schemas.v2_2_1 import CDR, Session
 from tests.fixtures.cpo_world import CPO, EMSP, HUB, World, tariff, token, world
 from tests.unit.pricing.by_chance import case

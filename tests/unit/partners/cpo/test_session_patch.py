@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.ocpi.patching import patched
-from partners.cpo.sessions import Pace, is_news, session_patch
+from partners.cpo.billing.sessions import Pace, is_news, session_patch
 
 PACE = Pace(timedelta(seconds=60), Decimal(1))
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partners.cpo.central_system import CentralSystemSettings
 from partners.cpo.health.charger_log import Kind
-from partners.cpo.station_clocks import StationClock
+from partners.cpo.stations.central_system import CentralSystemSettings
+from partners.cpo.stations.station_clocks import StationClock
 from tests.fixtures.cpo_world import SettableClock, World, token, world
 from tests.unit.partners.cpo.test_odd_chargers import Charger, charger, status
 

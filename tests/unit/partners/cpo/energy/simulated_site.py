@@ -20,9 +20,9 @@ from partners.cpo.energy.profiles import Ceiling, default_profile, share_profile
 from partners.cpo.energy.site import Order, Rules, Running, Site
 from partners.cpo.energy.steps import Steps, steps
 from partners.cpo.energy.wires import ALL, Load, Wires, summed
-from partners.cpo.ocpp2_questions import Ocpp2Questions
-from partners.cpo.ocpp16_questions import Ocpp16Questions
-from partners.cpo.questions import Questions, TransactionRef
+from partners.cpo.stations.ocpp2_questions import Ocpp2Questions
+from partners.cpo.stations.ocpp16_questions import Ocpp16Questions
+from partners.cpo.stations.questions import Questions, TransactionRef
 from partners.cpo.wiring import Outlet as WiredOutlet
 from partners.cpo.wiring import Wiring
 from partners.ocpp.versions import Version

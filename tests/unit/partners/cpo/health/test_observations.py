@@ -3,14 +3,14 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from partners.cpo.charging_events import AuthorizationStatus, ConnectorStatus, StartedTransaction
-from partners.cpo.charging_log import Charging, ChargingLog
+from partners.cpo.charging.charging_events import AuthorizationStatus, ConnectorStatus, StartedTransaction
+from partners.cpo.charging.charging_log import Charging, ChargingLog
+from partners.cpo.charging.meter_values import MeterSample
 from partners.cpo.configuration import Plug
 from partners.cpo.health.observations import Observations
 from partners.cpo.health.rules import RULES, Health, Ill, Rule
 from partners.cpo.health.thresholds import Thresholds
 from partners.cpo.health.vitals import Vitals
-from partners.cpo.meter_values import MeterSample
 from partners.database import Database
 from tests.fixtures.clocks import Clock
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from partners.cpo.charging_events import ConnectorStatus
+from partners.cpo.charging.charging_events import ConnectorStatus
 from partners.cpo.configuration import Plug
 from partners.cpo.health.rules import RULES, Health, Ill, Rule
 from partners.cpo.health.thresholds import Thresholds

@@ -9,7 +9,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 from zoneinfo import ZoneInfo
 
-from partners.cpo.charging_events import ConnectorStatus
+from partners.cpo.charging.charging_events import ConnectorStatus
 from partners.cpo.configuration import Place, Plug
 from partners.cpo.health.charger_log import Event, Kind
 from partners.cpo.reports import csv_files

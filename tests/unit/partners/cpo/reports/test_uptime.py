@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partners.cpo.charging_events import ConnectorStatus
+from partners.cpo.charging.charging_events import ConnectorStatus
 from partners.cpo.configuration import Plug
 from partners.cpo.health.charger_log import Event, Kind
 from partners.cpo.reports.spans import (

@@ -1,0 +1,1 @@
+"""What is owed for charging: Sessions, costs and CDRs."""

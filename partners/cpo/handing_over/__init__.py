@@ -1,0 +1,1 @@
+"""How everything that the CPO owes to others gets there."""

@@ -1,0 +1,1 @@
+"""Charging profiles and preferences that eMSPs set."""

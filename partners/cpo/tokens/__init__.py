@@ -1,0 +1,1 @@
+"""Who may charge: lists, grants, and the word of the eMSP."""

@@ -1,0 +1,1 @@
+"""What the CPO does when a transaction begins, goes on or ends."""
