@@ -1,5 +1,7 @@
 # Two commands do all set-up by themselves: `make demo` and `make test`.
-PYTHON ?= python3
+# The distribution's Python first: it is built with optimisations, and the hub a third faster.
+PYTHON ?= $(firstword $(foreach each,/usr/bin/python3 python3,$(shell $(each) -c \
+          'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(each))) python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
