@@ -134,19 +134,40 @@ model = "*"
 HeartbeatInterval = 300
 MeterValueSampleInterval = 60
 MeterValuesSampledData = "Energy.Active.Import.Register,Power.Active.Import,Current.Import,SoC"
+StopTxnSampledData = "Energy.Active.Import.Register"
+ClockAlignedDataInterval = 900
+WebSocketPingInterval = 60
 ConnectionTimeOut = 90
-AuthorizeRemoteTxRequests = false
 StopTransactionOnInvalidId = true
+StopTransactionOnEVSideDisconnect = true
+# Whom a command names is known already, and apps have no card that a charger could ask about.
+AuthorizeRemoteTxRequests = false
+# Without a link the local list decides; with one the CPO does, who asks the eMSP where it must.
+LocalAuthorizeOffline = true
+LocalPreAuthorize = false
 TransactionMessageAttempts = 10
+TransactionMessageRetryInterval = 30
 
 # OCPP 2.0.1 and 2.1
 [profiles.variables]
-"OCPPCommCtrlr.HeartbeatInterval" = 300
-"SampledDataCtrlr.TxUpdatedInterval" = 60
-"SampledDataCtrlr.TxUpdatedMeasurands" = "Energy.Active.Import.Register,Power.Active.Import,SoC"
+# A transaction is what is billed: from the first current until the cable is out.
+"TxCtrlr.TxStartPoint" = "PowerPathClosed"
+"TxCtrlr.TxStopPoint" = "EVConnected"
 "TxCtrlr.EVConnectionTimeOut" = 90
-"AuthCtrlr.AuthorizeRemoteStart" = false
 "TxCtrlr.StopTxOnInvalidId" = true
+"SampledDataCtrlr.TxStartedMeasurands" = "Energy.Active.Import.Register"
+"SampledDataCtrlr.TxUpdatedMeasurands" = "Energy.Active.Import.Register,Power.Active.Import,SoC"
+"SampledDataCtrlr.TxEndedMeasurands" = "Energy.Active.Import.Register"
+"SampledDataCtrlr.TxUpdatedInterval" = 60
+"OCPPCommCtrlr.HeartbeatInterval" = 300
+"OCPPCommCtrlr.WebSocketPingInterval" = 60
+"OCPPCommCtrlr.MessageAttempts[TransactionEvent]" = 10
+"OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]" = 30
+"AuthCtrlr.AuthorizeRemoteStart" = false
+"AuthCtrlr.LocalAuthorizeOffline" = true
+"AuthCtrlr.LocalPreAuthorize" = false
+# Where calibration law wants signed values:
+# "SampledDataCtrlr.SignReadings" = true
 """
 
 app = typer.Typer(no_args_is_help=True, help="A reference CPO: run chargers, and let others' drivers charge.")

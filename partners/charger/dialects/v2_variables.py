@@ -87,7 +87,11 @@ def _found(wanted: Mapping[str, Any]) -> Variable | str:
     of_component = [each for each in VARIABLES if each.component == component]
     if not of_component:
         return "UnknownComponent"
-    return next((each for each in of_component if each.name == name), "UnknownVariable")
+    instance = wanted["variable"].get("instance")
+    return next(
+        (each for each in of_component if each.name == name and _INSTANCES.get(name) == instance),
+        "UnknownVariable",
+    )
 
 
 def _named(wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from partners.cpo.onboarding.settings_profiles import SettingsProfile
+from partners.cpo.onboarding.settings_profiles import SettingsProfile, variable_name
 from partners.cpo.stations.questions import Question, Questions, Setting
 from partners.cpo.stations.remote_outcome import RemoteOutcome
 from partners.ocpp.link import Unanswered
@@ -86,7 +86,7 @@ class Onboarding:
         ]
 
     async def _inventory(self, charge_point: str, *, is_1_6: bool) -> Mapping[str, str]:
-        """All values, by key or `Component.Variable`; none where the charger does not tell them at once."""
+        """All values, by their names in profiles; none where the charger does not tell them at once."""
         try:
             if is_1_6:
                 answer = await self.chargers.ask(charge_point, *Question("GetConfiguration", {}))
@@ -124,7 +124,7 @@ class Onboarding:
 
 def _values(report: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     return [
-        (f"{line['component']['name']}.{line['variable']['name']}", each["value"])
+        (variable_name(line), each["value"])
         for line in report
         for each in line["variableAttribute"]
         if "value" in each and each.get("type", "Actual") == "Actual"

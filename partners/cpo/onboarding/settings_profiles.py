@@ -10,12 +10,14 @@
     [profiles.settings]            # OCPP 1.6
     HeartbeatInterval = 300
 
-    [profiles.variables]           # OCPP 2.x: component, variable
+    [profiles.variables]           # OCPP 2.x: component, variable, instance if it has some
     "OCPPCommCtrlr.HeartbeatInterval" = 300
+    "OCPPCommCtrlr.MessageAttempts[TransactionEvent]" = 10
 
 The first profile that fits counts.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -26,6 +28,7 @@ from partners.configuration_file import SettingsWrong, Wrong, read_toml
 from partners.cpo.stations.questions import Setting
 from partners.ocpp.payloads import Relaxation
 
+_VARIABLE: Final = re.compile(r"([^.\[\]]+)\.([^\[\]]+)(?:\[([^\[\]]+)\])?")
 _KEYS: Final = ("name", "vendor", "model", "charge_points", "relaxed", "settings", "variables")
 
 
@@ -40,7 +43,7 @@ class SettingsProfile:
     relaxed: frozenset[Relaxation] = frozenset()
     #: OCPP 1.6.
     settings: Mapping[str, str] = field(default_factory=dict)
-    #: OCPP 2.x, as `Component.Variable`.
+    #: OCPP 2.x, as `Component.Variable` or `Component.Variable[Instance]`.
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def fits(self, charge_point: str, vendor: str | None, model: str | None) -> bool:
@@ -55,7 +58,7 @@ class SettingsProfile:
         """The settings, in the order of the file, and their values."""
         if is_1_6:
             return [(Setting(key, "", ""), value) for key, value in self.settings.items()]
-        return [(Setting(name, *name.split(".", 1)), value) for name, value in self.variables.items()]
+        return [(_setting(name), value) for name, value in self.variables.items()]
 
 
 def settings_profiles(path: Path) -> tuple[SettingsProfile, ...]:
@@ -82,6 +85,20 @@ def fitting(
 ) -> SettingsProfile | None:
     """The first profile for a charger."""
     return next((each for each in profiles if each.fits(charge_point, vendor, model)), None)
+
+
+def variable_name(line: Mapping[str, Any]) -> str:
+    """The name by which a profile knows the variable of a line of NotifyReport."""
+    component, variable = line["component"]["name"], line["variable"]
+    instance = f"[{variable['instance']}]" if "instance" in variable else ""
+    return f"{component}.{variable['name']}{instance}"
+
+
+def _setting(name: str) -> Setting:
+    match = _VARIABLE.fullmatch(name)
+    assert match is not None  # noqa: S101 the file was looked through
+    component, variable, instance = match.groups()
+    return Setting(name, component, variable, instance or "")
 
 
 def _profile(table: Mapping[str, Any]) -> SettingsProfile:
@@ -118,8 +135,8 @@ def _wrong_values(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for name, value in values.items():
             if not isinstance(value, str | bool | int):
                 yield f"{key}.{name}", "expected a text, a whole number, true or false"
-            if key == "variables" and not all(name.partition(".")):
-                yield f"{key}.{name}", "expected the name as Component.Variable"
+            if key == "variables" and _VARIABLE.fullmatch(name) is None:
+                yield f"{key}.{name}", "expected Component.Variable, or Component.Variable[Instance]"
 
 
 def _wrong_lists(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

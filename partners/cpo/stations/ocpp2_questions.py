@@ -224,7 +224,8 @@ class Ocpp2Questions:
 
 
 def _variable(setting: Setting) -> dict[str, Any]:
-    return {"component": {"name": setting.component}, "variable": {"name": setting.variable}}
+    variable = {"name": setting.variable} | ({"instance": setting.instance} if setting.instance else {})
+    return {"component": {"name": setting.component}, "variable": variable}
 
 
 def _entry(token: ListedToken, quirks: Quirks) -> dict[str, Any]:

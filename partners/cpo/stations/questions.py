@@ -25,6 +25,8 @@ class Setting(NamedTuple):
     #: Of OCPP 2.x's device model.
     component: str
     variable: str
+    #: Where a variable is there several times, such as one a message; empty: the only one.
+    instance: str = ""
 
 
 #: Whether any connector can be reserved, not only a given one.
