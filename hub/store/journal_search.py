@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, func, or_, select
+from sqlalchemy import ColumnElement, RowMapping, TextClause, and_, func, or_, select
 from sqlmodel import col
 
 from hub.store.database import Database, microseconds, moment
+from hub.store.dialects import Dialect
 from hub.store.journal import Direction
 from hub.store.leg import Leg
 from hub.store.tables import JournalRow
@@ -54,7 +55,9 @@ async def search(database: Database, wanted: JournalFilter) -> list[Leg]:
     table = JournalRow
     columns = [column for column in _columns() if column.name not in _BODIES]
     order = col(table.id).desc() if wanted.after is None else col(table.id).asc()
-    statement = select(*columns).where(*_conditions(wanted)).order_by(order).limit(wanted.limit)
+    statement = (
+        select(*columns).where(*_conditions(wanted, database.dialect)).order_by(order).limit(wanted.limit)
+    )
     async with database.reading() as connection:
         rows = (await connection.execute(statement)).mappings().all()
     return _legs(rows)
@@ -65,7 +68,7 @@ async def legs_of(database: Database, correlation_id: str) -> list[Leg]:
     table = JournalRow
     statement = (
         select(*_columns())
-        .where(col(table.correlation_id) == correlation_id)
+        .where(database.dialect.of_exchange(correlation_id))
         .order_by(col(table.at), col(table.id))
     )
     async with database.reading() as connection:
@@ -79,9 +82,12 @@ async def newest_id(database: Database) -> int:
         return int((await connection.execute(select(func.max(col(JournalRow.id))))).scalar() or 0)
 
 
-def _conditions(wanted: JournalFilter) -> list[ColumnElement[bool]]:
+def _conditions(wanted: JournalFilter, dialect: Dialect) -> list[ColumnElement[bool] | TextClause]:
     given = ((condition, getattr(wanted, name)) for name, condition in _CONDITIONS.items())
-    return [condition(value) for condition, value in given if value is not None]
+    conditions: list[ColumnElement[bool] | TextClause]
+    conditions = [condition(value) for condition, value in given if value is not None]
+    story = wanted.correlation_id
+    return conditions if story is None else [*conditions, dialect.of_exchange(story)]
 
 
 def ended(outcome: str) -> ColumnElement[bool]:
@@ -134,7 +140,6 @@ _CONDITIONS: Mapping[str, Callable[[Any], ColumnElement[bool]]] = {
     "platform": lambda name: col(JournalRow.platform) == name,
     "module": lambda module: col(JournalRow.module) == module,
     "party": _concerns,
-    "correlation_id": lambda correlation_id: col(JournalRow.correlation_id) == correlation_id,
     "direction": lambda direction: col(JournalRow.direction) == direction,
     "outcome": ended,
     "since": lambda since: col(JournalRow.at) >= microseconds(since),

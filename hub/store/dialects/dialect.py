@@ -6,7 +6,7 @@ from datetime import date
 from enum import IntEnum
 from typing import Any, Protocol
 
-from sqlalchemy import URL
+from sqlalchemy import URL, TextClause
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -95,6 +95,9 @@ class Dialect(Protocol):
         self, connection: AsyncConnection, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
     ) -> None:
         """Append rows to the journal."""
+
+    def of_exchange(self, correlation_id: str) -> TextClause:
+        """The condition that a leg of the journal has this correlation id; such legs are found at once."""
 
     async def make_room(self, connection: AsyncConnection, days: Sequence[date]) -> None:
         """Prepare the journal for the entries of these days."""

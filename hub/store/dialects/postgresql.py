@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import asyncpg
-from sqlalchemy import URL, PoolProxiedConnection, event, text
+from sqlalchemy import URL, PoolProxiedConnection, TextClause, event, text
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -36,6 +36,7 @@ IDLE = timedelta(seconds=5)
 _LOCKS = 0x0C91
 _HOLD = "SELECT pg_advisory_xact_lock($1, $2)"
 _TAKE_TIME = text("SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true)")
+_OF_EXCHANGE = text("journal.correlation_id = :story")
 #: Every sequence that numbers the rows of a table.
 _LAST_NUMBERS = text(
     "SELECT owner.relname, quote_ident(sequence.relname), pg_sequence_last_value(sequence.oid)"
@@ -152,6 +153,10 @@ class PostgreSql:
         raw = (await connection.get_raw_connection()).driver_connection
         assert isinstance(raw, asyncpg.Connection)  # noqa: S101 this dialect has no other driver
         await raw.copy_records_to_table("journal", records=rows, columns=list(columns))
+
+    def of_exchange(self, correlation_id: str) -> TextClause:
+        """By the index of each partition."""
+        return _OF_EXCHANGE.bindparams(story=correlation_id)
 
     async def make_room(self, connection: AsyncConnection, days: Sequence[date]) -> None:
         """A partition for each day."""

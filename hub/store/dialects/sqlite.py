@@ -11,10 +11,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import URL, Connection, event, text
+from sqlalchemy import URL, Connection, TextClause, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from hub.ocpi.description import ObjectKey
+from hub.store.dialects import journal_index
 from hub.store.dialects.dialect import Alone
 from hub.store.dialects.one_trip import one_trip
 from hub.store.dialects.rows import LOG_COLUMNS, OBJECT_COLUMNS, OR_REPLACED, KeptRow, LogRow
@@ -143,6 +144,11 @@ class Sqlite:
             if some:
                 await connection.exec_driver_sql(_append(tuple(columns), many), some)
             begins = ends
+        await journal_index.sort_in(connection)
+
+    def of_exchange(self, correlation_id: str) -> TextClause:
+        """By an index of our own."""
+        return journal_index.of_exchange(correlation_id)
 
     async def make_room(self, connection: AsyncConnection, days: Sequence[date]) -> None:
         """Nothing to do: the journal is one table."""

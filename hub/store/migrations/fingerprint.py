@@ -18,7 +18,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlmodel import SQLModel, col
 
 from hub.store.dialects.journal_days import PARTITION
-from hub.store.tables import MadeWithRow
+from hub.store.tables import ONLY_ON, MadeWithRow
 
 #: Differences that are told.
 _TOLD: Final = 3
@@ -36,8 +36,7 @@ def check(connection: Connection) -> None:
     """
     if _remembered(connection) == fingerprint(connection.dialect.name):
         return
-    context = MigrationContext.configure(connection, opts={"include_name": is_ours})
-    expected = [words for each in compare_metadata(context, SQLModel.metadata) for words in _words(each)]
+    expected = [words for each in differences(connection) for words in _words(each)]
     if expected:
         more = f", and {len(expected) - _TOLD} more" if len(expected) > _TOLD else ""
         raise OtherTables(
@@ -46,9 +45,20 @@ def check(connection: Connection) -> None:
     remember(connection)
 
 
-def is_ours(name: str | None, _kind: str, _parents: Any) -> bool:
-    """Whether something in the database is to be compared: partitions are no tables of their own."""
-    return name is None or not name.startswith(PARTITION)
+def differences(connection: Connection) -> list[Any]:
+    """What the tables of a database lack, or have too much, as Alembic tells it."""
+
+    def is_wanted(part: Any, *_: Any) -> bool:
+        return part.info.get(ONLY_ON) in {None, connection.dialect.name}
+
+    options = {"include_name": _is_ours, "include_object": is_wanted}
+    context = MigrationContext.configure(connection, opts=options)
+    return list(compare_metadata(context, SQLModel.metadata))
+
+
+def _is_ours(name: str | None, kind: str, _parents: Any) -> bool:
+    """Whether something in the database is to be compared: no part of the journal is, by itself."""
+    return name is None or kind != "table" or not name.startswith(PARTITION)
 
 
 def remember(connection: Connection) -> None:

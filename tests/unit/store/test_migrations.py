@@ -1,32 +1,21 @@
 """The migrations make the tables that the models describe."""
 
 from pathlib import Path
-from typing import Any
-
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import Connection
-from sqlmodel import SQLModel
 
 import hub.store.tables  # noqa: F401 fills the metadata
 from hub.store.database import opened
-from hub.store.migrations.fingerprint import is_ours
+from hub.store.migrations.fingerprint import differences
 from tests.fixtures.databases import empty_database_in
-
-
-def _differences(connection: Connection) -> list[Any]:
-    context = MigrationContext.configure(connection, opts={"include_name": is_ours})
-    return list(compare_metadata(context, SQLModel.metadata))
 
 
 async def test_migrations_and_models_agree(tmp_path: Path) -> None:
     url = empty_database_in(tmp_path)
     async with opened(url) as database, database.engine.connect() as connection:
-        assert await connection.run_sync(_differences) == []
+        assert await connection.run_sync(differences) == []
 
 
 async def test_a_database_that_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
     url = empty_database_in(tmp_path)
     for _ in range(2):
         async with opened(url) as database, database.engine.connect() as connection:
-            assert await connection.run_sync(_differences) == []
+            assert await connection.run_sync(differences) == []

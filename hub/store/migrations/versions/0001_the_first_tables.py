@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlmodel.sql.sqltypes import UTCDateTime
 
+from hub.store.dialects import journal_index
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -237,9 +239,13 @@ def upgrade() -> None:  # noqa: PLR0915 one statement a table
     )
     with op.batch_alter_table("journal", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_journal_at"), ["at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_journal_correlation_id"), ["correlation_id"], unique=False)
+        if is_postgresql:
+            batch_op.create_index("journal_by_exchange", ["correlation_id"], unique=False)
     if is_postgresql:
         op.execute("CREATE TABLE journal_rest PARTITION OF journal DEFAULT")
+    else:
+        for statement in journal_index.MAKE:
+            op.execute(statement)
 
     op.create_table(
         "learnt_addressee",
@@ -507,11 +513,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_learnt_addressee_expires_at"))
 
     op.drop_table("learnt_addressee")
-    with op.batch_alter_table("journal", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_journal_correlation_id"))
-        batch_op.drop_index(batch_op.f("ix_journal_at"))
-
     op.drop_table("journal")
+    for table in journal_index.TABLES:
+        op.drop_table(table, if_exists=True)
     op.drop_table("dead_letter")
     op.drop_table("cursor")
     op.drop_table("process")
