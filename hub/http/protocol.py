@@ -7,19 +7,27 @@ What was wrong with a head is not repeated: a token may stand there.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard, cast
 
-from aiohttp import web
+from aiohttp import HttpVersion11, hdrs, web
+from aiohttp.http import SERVER_SOFTWARE
 
 from hub.http.callers import Callers, Pause
+from hub.http.date import http_date
 from hub.ocpi.errors import HeadIsNotHttp, InternalError, OcpiError, UnknownExpectation
 
 #: Refuses a request, in words of OCPI.
 Bounce = Callable[[web.BaseRequest, OcpiError], web.Response]
+#: Answers a request that needs no more than this.
+Straight = Callable[[web.Request], Awaitable[web.StreamResponse]]
 BAD_REQUEST = 400
 TIMED_OUT = 408
+#: Statuses and methods whose answers have no body, or another one than it seems.
+LEAST_WITH_BODY = 200
+WITHOUT_BODY = frozenset({204, 304})
+ODD_METHODS = frozenset({hdrs.METH_HEAD, hdrs.METH_CONNECT})
 #: For whoever sends its body too slowly to read that it was too slow, in seconds.
 GRACE = 0.5
 _FOR_EVER = timedelta(days=3650).total_seconds()
@@ -34,6 +42,8 @@ class Door(NamedTuple):
     bounce: Bounce
     #: Lets go of whoever keeps the hub waiting.
     callers: Callers
+    #: By the target of a request, what answers it without a look through all routes; None where they decide.
+    straight: Callable[[str], Straight | None] = lambda _target: None
 
 
 class Protocol(web.RequestHandler):
@@ -110,11 +120,28 @@ class Protocol(web.RequestHandler):
             # Usually the rest of a body is awaited, so that the answer is not lost. This rest is not coming.
             self._lingering_time = GRACE
         try:
+            if _is_plain(resp, request) and not self._upgraded:
+                return resp, not await self._written(request, resp)
             return await super().finish_response(request, resp, start_time)
         finally:
             self._is_asked = bool(self._messages)
             if not self._is_asked and self._line is not None:
                 self._callers.waits(self, Pause.REQUEST)
+
+    @staticmethod
+    async def _written(request: web.BaseRequest, answer: web.Response) -> bool:
+        """Write a plain answer as aiohttp does, without a look at all that it is not; whether it went out."""
+        headers, body = answer.headers, cast("bytes", answer.body)
+        headers[hdrs.CONTENT_LENGTH] = str(len(body))
+        headers[hdrs.DATE] = http_date()
+        headers[hdrs.SERVER] = SERVER_SOFTWARE
+        answer._keep_alive = True  # noqa: SLF001 what preparing it would have found
+        try:
+            await request.writer.write_headers(f"HTTP/1.1 {answer.status} {answer.reason}", headers)
+            await request.writer.write_eof(body)
+        except ConnectionError:
+            return False
+        return True
 
     def pause_writing(self) -> None:
         """The caller reads more slowly than is written."""
@@ -162,14 +189,35 @@ class Protocol(web.RequestHandler):
         return answer
 
 
-def expecting_little(server: web.Server, bounce: Bounce) -> None:
-    """Let an Expect other than 100-continue be refused in words of OCPI."""
+def _is_plain(answer: web.StreamResponse, request: web.BaseRequest) -> TypeGuard[web.Response]:
+    """Whether an answer is a whole one with a body to a caller that may go on with the next request."""
+    return (
+        type(answer) is web.Response
+        and type(answer.body) is bytes
+        and answer.keep_alive is None
+        and answer.status >= LEAST_WITH_BODY
+        and answer.status not in WITHOUT_BODY
+        and request.method not in ODD_METHODS
+        and request.version == HttpVersion11
+        and request.keep_alive
+        and hdrs.CONTENT_TYPE in answer.headers
+    )
+
+
+def answering(server: web.Server, door: Door) -> None:
+    """Let requests go straight to what answers them, where the door knows that.
+
+    An Expect other than 100-continue is refused in words of OCPI.
+    """
     handle = server.request_handler
 
     async def answered(request: web.BaseRequest) -> web.StreamResponse:
+        if hdrs.EXPECT not in request.headers:
+            straight = door.straight(request.raw_path)
+            return await (handle if straight is None else straight)(cast("web.Request", request))
         try:
             return await handle(request)
         except web.HTTPExpectationFailed:
-            return bounce(request, UnknownExpectation())
+            return door.bounce(request, UnknownExpectation())
 
     server.request_handler = answered

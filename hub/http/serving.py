@@ -11,7 +11,7 @@ from typing import Protocol as Interface
 
 from aiohttp import web
 
-from hub.http.protocol import Door, Protocol, expecting_little
+from hub.http.protocol import Door, Protocol, answering
 
 #: How long requests that are under way may take after the hub was told to stop.
 DRAIN = timedelta(seconds=10)
@@ -96,7 +96,7 @@ async def served(
     loop = asyncio.get_running_loop()
     make: Callable[[], asyncio.BaseProtocol] = server
     if door is not None:
-        expecting_little(server, door.bounce)
+        answering(server, door)
         behind = partial(Protocol, server, door, loop=loop, longest_line=LONGEST_LINE)
         make = behind if front is None else front.maker(behind)
     try:

@@ -124,9 +124,9 @@ async def running_hub(
         authentication = callers_by_token(ground, connected, soon, now)
         partners = for_partners(ground, written, connected, now, authentication, ready.is_set)
         await stack.enter_async_context(served(operators, ground.admin_port))
-        door = Door(bouncing(clock, new_id, written.looking), ground.callers)
+        door = Door(bouncing(clock, new_id, written.looking), ground.callers, partners.straight)
         front = await stack.enter_async_context(fast_path(ground, written, connected, now, authentication))
-        await stack.enter_async_context(served(partners, ground.port, door, front, tls))
+        await stack.enter_async_context(served(partners.app, ground.port, door, front, tls))
         ready.set()
         stack.callback(ready.clear)
         yield RunningHub(

@@ -129,8 +129,4 @@ def json_response(
     every = headers + (routing.headers() if routing is not None else ())
     if not any(name.lower() == "content-type" for name, _ in every):
         every += (JSON_CONTENT_TYPE,)
-    made = web.Response(status=status, body=body)
-    made.headers.clear()
-    for name, value in every:
-        made.headers.add(name, value)
-    return made
+    return web.Response(status=status, body=body, headers=every)

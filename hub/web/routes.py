@@ -89,16 +89,19 @@ class PartnerRoutes:
                 f"{base}/verdicts/{{country_code}}/{{party_id}}/{{cdr_id}}", self.verdict, allow_head=False
             ),
             *(
-                web.route(
-                    "*",
-                    f"{base}/{interface.lower()}/{module.id}{{tail:(?:/.*)?}}",
-                    self.functional(module, interface),
-                )
-                for module in MODULES.values()
-                if module.is_routed
-                for interface in module.by_interface
+                web.route("*", f"{base}/{path}{{tail:(?:/.*)?}}", handler)
+                for path, handler in self.by_interface().items()
             ),
         ]
+
+    def by_interface(self) -> dict[str, Handler]:
+        """The handlers of the functional modules, by interface and module as they stand in a path."""
+        return {
+            f"{interface.lower()}/{module.id}": self.functional(module, interface)
+            for module in MODULES.values()
+            if module.is_routed
+            for interface in module.by_interface
+        }
 
     async def versions(self, request: web.Request) -> web.Response:
         """The versions that the hub speaks; token A will do (VE-01, TR-04)."""

@@ -1,11 +1,13 @@
 """The two doors of the hub: one for partners, one for those who run it."""
 
 from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple
 
 from aiohttp import web
 from prometheus_client import generate_latest
 
 from hub.admin.routes import routes as admin_routes
+from hub.http.protocol import Straight
 from hub.relay.explanation import Explaining
 from hub.web.authentication import Authentication
 from hub.web.composition.connected import Connected
@@ -18,6 +20,15 @@ from hub.web.one_scrape import OneScrape
 from hub.web.operations import Gauges, metrics_registry, metrics_route, state_routes
 from hub.web.room import within
 from hub.web.routes import PartnerRoutes
+from hub.web.straight import going_straight
+
+
+class Partners(NamedTuple):
+    """The door for partners."""
+
+    app: web.Application
+    #: By the target of a request, what answers it straight away; None where the application decides.
+    straight: Callable[[str], Straight | None]
 
 
 def callers_by_token(ground: Ground, connected: Connected, soon: Soon, now: Now) -> Authentication:
@@ -43,7 +54,7 @@ def for_partners(
     now: Now,
     authentication: Authentication,
     is_ready: Callable[[], bool],
-) -> web.Application:
+) -> Partners:
     """What partners can reach: OCPI, and how the hub is."""
     limits, clock = ground.settings.limits, ground.clock
     routes = PartnerRoutes(
@@ -62,15 +73,13 @@ def for_partners(
         page_limit=limits.page,
         patience=limits.request,
     )
-    app = web.Application(
-        client_max_size=limits.request_body,
-        middlewares=[
-            edge(clock, ground.new_id, written.looking),
-            within(ground.room, limits.request_body, limits.request),
-        ],
+    around = (
+        edge(clock, ground.new_id, written.looking),
+        within(ground.room, limits.request_body, limits.request),
     )
+    app = web.Application(client_max_size=limits.request_body, middlewares=around)
     app.add_routes([*routes.table(), *state_routes(is_ready, ground.database.answers)])
-    return app
+    return Partners(app, going_straight(routes.by_interface(), *around))
 
 
 def for_operators(
