@@ -14,7 +14,7 @@ from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from partners.changes import Changes
-from partners.charger.configuration import Configuration
+from partners.charger.configuration import Configuration, keys_of
 from partners.charger.connector import Connector
 from partners.charger.dialects import DIALECTS, Dialect
 from partners.charger.firmware import Firmware
@@ -68,6 +68,7 @@ class ChargerSimulator:
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
         self._do(self.uplink.stay_up())
+        self._do(self.station.tell_by_the_clock())
         return self
 
     async def __aexit__(
@@ -149,6 +150,7 @@ class ChargerSimulator:
         """
         self.station.go_dark(ends_transactions=ends_transactions)
         await self.uplink.cut()
+        self.configuration.boot()
         await self.uplink.start_anew(BootReason.POWER_UP)
         await self.time.sleep(outage)
         self.station.light_up()
@@ -229,6 +231,7 @@ class ChargerSimulator:
         self.station.end_all(cause, Trigger.RESET_COMMAND)
         if says_all_first:
             await self.until(lambda: not self.uplink.waiting or not self.is_connected)
+        self.configuration.boot()
         await self.uplink.start_anew(BootReason.REMOTE_RESET)
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
@@ -246,6 +249,9 @@ class ChargerSimulator:
 def _configuration(settings: ChargerSettings) -> Configuration:
     """What can be set; what counts as a transaction, only where it can be chosen."""
     points = {"TxStartPoint": settings.tx_start.value, "TxStopPoint": settings.tx_stop.value}
-    made = Configuration.standard(settings.connectors, **({} if settings.version == "1.6" else points))
+    own = keys_of(settings.version)
+    own |= {key: value for key, value in points.items() if key in own}
+    made = Configuration.standard(settings.connectors, **own)
     made.password = None if settings.password is None else settings.password.encode()
+    made.taken_at_boot, made.lost_at_boot = settings.takes_at_boot, settings.loses_at_boot
     return made

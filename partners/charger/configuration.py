@@ -3,9 +3,10 @@
 2.x calls the same things variables of components: `dialects/v2_variables.py`.
 """
 
+import asyncio
 import string
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, NamedTuple
 
@@ -14,6 +15,7 @@ from partners.charger.states import Outcome, TxStart, TxStop
 
 #: What a meter can measure here; see `MeterValuesSampledData`.
 MEASURANDS = ("Energy.Active.Import.Register", "Power.Active.Import", "Current.Import", "SoC", "Voltage")
+_USUAL = ",".join(MEASURANDS[:4])
 
 _FEATURE_PROFILES = "Core,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging"
 _READ_ONLY = frozenset(
@@ -30,6 +32,7 @@ _READ_ONLY = frozenset(
 )
 _NUMBERS = frozenset(
     {
+        "ClockAlignedDataInterval",
         "ConnectionTimeOut",
         "HeartbeatInterval",
         "MeterValueSampleInterval",
@@ -44,16 +47,37 @@ _TRUTHS = frozenset(
         "AuthorizeRemoteTxRequests",
         "LocalAuthorizeOffline",
         "LocalPreAuthorize",
+        "StopTransactionOnEVSideDisconnect",
         "StopTransactionOnInvalidId",
     }
 )
 #: Whatever is told: the CPO's name, for requests for a certificate.
 _TEXTS = frozenset({"CpoName"})
 _LISTS = {
+    "MeterValuesAlignedData": MEASURANDS,
     "MeterValuesSampledData": MEASURANDS,
+    "StopTxnSampledData": MEASURANDS,
+    "TxEndedMeasurands": MEASURANDS,
+    "TxStartedMeasurands": MEASURANDS,
     "TxStartPoint": tuple(TxStart),
     "TxStopPoint": tuple(TxStop),
 }
+#: Lists that may be empty: nothing is told then.
+_MAY_BE_EMPTY = frozenset(
+    {"MeterValuesAlignedData", "StopTxnSampledData", "TxEndedMeasurands", "TxStartedMeasurands"}
+)
+
+
+def keys_of(version: str) -> dict[str, str]:
+    """What only one version of OCPP has, and how it is at first."""
+    if version == "1.6":
+        return {"StopTxnSampledData": ""}
+    return {
+        "TxEndedMeasurands": _USUAL,
+        "TxStartPoint": TxStart.POWER_PATH_CLOSED.value,
+        "TxStartedMeasurands": _USUAL,
+        "TxStopPoint": TxStop.AUTHORIZED.value,
+    }
 
 
 def _bytes(value: str) -> bytes | None:
@@ -89,6 +113,12 @@ class Configuration:
     values: dict[str, str]
     #: What it shows when it connects (basic authentication); None: nothing.
     password: bytes | None = None
+    #: Keys whose new value counts when it boots, and those that it says so of and forgets.
+    taken_at_boot: frozenset[str] = frozenset()
+    lost_at_boot: frozenset[str] = frozenset()
+    #: Set when a value has changed.
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _waiting: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def standard(cls, connectors: int, **more: str) -> "Configuration":
@@ -100,6 +130,7 @@ class Configuration:
                 "ChargeProfileMaxStackLevel": str(MAX_STACK_LEVEL),
                 "ChargingScheduleAllowedChargingRateUnit": "Current,Power",
                 "ChargingScheduleMaxPeriods": str(MAX_PERIODS),
+                "ClockAlignedDataInterval": "0",
                 "ConnectionTimeOut": "90",
                 "CpoName": "",
                 "HeartbeatInterval": "300",
@@ -107,10 +138,12 @@ class Configuration:
                 "LocalAuthorizeOffline": "true",
                 "LocalPreAuthorize": "false",
                 "MeterValueSampleInterval": "60",
-                "MeterValuesSampledData": ",".join(MEASURANDS[:4]),
+                "MeterValuesAlignedData": _USUAL,
+                "MeterValuesSampledData": _USUAL,
                 "NumberOfConnectors": str(connectors),
                 "ReserveConnectorZeroSupported": "true",
                 "SendLocalListMaxLength": "100",
+                "StopTransactionOnEVSideDisconnect": "true",
                 "StopTransactionOnInvalidId": "true",
                 "SupportedFeatureProfiles": _FEATURE_PROFILES,
                 "TransactionMessageAttempts": "10",
@@ -143,25 +176,53 @@ class Configuration:
         return known, [key for key in wanted if key not in self.values]
 
     def change(self, key: str, value: str) -> Outcome:
-        """Take a new value, if the key exists, may be changed, and the value makes sense."""
+        """Take a new value, perhaps at the next boot, if the key may be changed and the value makes sense."""
+        if key not in self.taken_at_boot | self.lost_at_boot:
+            return self.put(key, value)
+        taken = _taken(key, value)
+        if taken is None:
+            return Outcome.REJECTED
+        if taken == self.values[key]:
+            return Outcome.ACCEPTED
+        if key in self.taken_at_boot:
+            self._waiting[key] = taken
+        return Outcome.REBOOT_REQUIRED
+
+    def put(self, key: str, value: str) -> Outcome:
+        """Take a new value on the spot, as if somebody who stands there changed it."""
         if key in _PASSWORDS:
             return self._take_password(_PASSWORDS[key](value))
         if key not in self.values:
             return Outcome.NOT_SUPPORTED
-        text = value.strip()
-        is_number = key in _NUMBERS and text.isascii() and text.isdigit()
-        is_truth = key in _TRUTHS and text.lower() in {"true", "false"}
-        is_list = bool(text) and set(text.split(",")) <= set(_LISTS.get(key, ()))
-        if not (is_number or is_truth or is_list or key in _TEXTS):
+        taken = _taken(key, value)
+        if taken is None:
             return Outcome.REJECTED
-        self.values[key] = text.lower() if is_truth else text
+        self.values[key] = taken
+        self.changed.set()
         return Outcome.ACCEPTED
+
+    def boot(self) -> None:
+        """Take what was to be taken at the next boot."""
+        self.values.update(self._waiting)
+        self._waiting.clear()
+        self.changed.set()
 
     def _take_password(self, password: bytes | None) -> Outcome:
         if password is None:
             return Outcome.REJECTED
         self.password = password
         return Outcome.ACCEPTED
+
+
+def _taken(key: str, value: str) -> str | None:
+    """How a value is kept; None: the key cannot have it."""
+    text = value.strip()
+    if key in _TRUTHS:
+        return text.lower() if text.lower() in {"true", "false"} else None
+    is_number = key in _NUMBERS and text.isascii() and text.isdigit()
+    is_list = bool(text) and set(text.split(",")) <= set(_LISTS.get(key, ()))
+    is_empty = not text and key in _MAY_BE_EMPTY
+    return text if is_number or is_list or is_empty or key in _TEXTS else None
 
 
 def is_password(key: str) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from partners.charger.charge_point import ChargerSimulator
-from partners.charger.configuration import Configuration
+from partners.charger.configuration import Configuration, keys_of
 from partners.charger.connector import NotPossible
 from partners.charger.dialects import DIALECTS
 from partners.charger.script_actions import ACTIONS, NotAsExpected
@@ -24,6 +24,7 @@ from partners.charger.script_fields import (
     duration,
     flag,
     one_of,
+    texts,
     thousands,
 )
 from partners.charger.settings import ChargerSettings
@@ -82,6 +83,8 @@ _CHARGER = {
     "tells-status-of-the-whole": ("tells_status_of_the_whole", Field(flag)),
     "repeats-seq-no": ("repeats_seq_no", Field(flag)),
     "tells-remote-start-id": ("tells_remote_start_id", Field(flag)),
+    "takes-at-boot": ("takes_at_boot", Field(texts)),
+    "loses-at-boot": ("loses_at_boot", Field(texts)),
 }
 _CAR = {
     "battery-kwh": ("capacity_wh", Field(thousands)),
@@ -124,7 +127,7 @@ async def run(script: Script, charger: ChargerSimulator) -> None:
     """
     begun = charger.time.now()
     for key, value in script.configuration.items():
-        charger.configuration.change(key, value)
+        charger.configuration.put(key, value)
     for step in script.steps:
         due = charger.time.now() + step.after if step.at is None else begun + step.at
         await charger.time.sleep(max(due - charger.time.now(), timedelta()))
@@ -178,16 +181,16 @@ class _Reader:
 
     def _configuration(self, settings: ChargerSettings) -> dict[str, str]:
         start = self._line("[configuration]")
-        trial = Configuration.standard(
-            settings.connectors,
-            **({} if settings.version == "1.6" else {"TxStartPoint": "", "TxStopPoint": ""}),
-        )
+        trial = Configuration.standard(settings.connectors, **keys_of(settings.version))
+        for key in sorted((settings.takes_at_boot | settings.loses_at_boot) - trial.values.keys()):
+            place = self._line("[charger]")
+            raise self._wrong(place, "[charger]", f"unknown setting {key}", f"one of {_listed(trial.values)}")
         given = {
             key: str(value).lower() if isinstance(value, bool) else str(value)
             for key, value in self._table("configuration").items()
         }
         for key, value in given.items():
-            if trial.change(key, value) is not Outcome.ACCEPTED:
+            if trial.put(key, value) is not Outcome.ACCEPTED:
                 expected = f"one of {_listed(trial.values)}, and a value that it can have"
                 raise self._wrong(self._line(key, start), "[configuration]", f"{key} = {value}", expected)
         return given

@@ -104,7 +104,7 @@ async def _firmware(charger: ChargerSimulator, values: _Values) -> None:
 
 
 async def _configure(charger: ChargerSimulator, values: _Values) -> None:
-    outcome = charger.configuration.change(values["key"], values["value"])
+    outcome = charger.configuration.put(values["key"], values["value"])
     if outcome is not Outcome.ACCEPTED:
         raise NotAsExpected(f"{values['key']} cannot be {values['value']!r}: {outcome}")
 

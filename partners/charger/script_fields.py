@@ -34,6 +34,13 @@ def text(value: Any) -> str:
     return value
 
 
+def texts(value: Any) -> frozenset[str]:
+    """A list of texts."""
+    if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
+        raise Unexpected("a list of texts in quotes")
+    return frozenset(value)
+
+
 def flag(value: Any) -> bool:
     """True or false."""
     if not isinstance(value, bool):

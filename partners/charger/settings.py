@@ -50,5 +50,7 @@ class ChargerSettings:
     reconnect_at_most: timedelta = timedelta(seconds=30)
     #: Real time that the central system may take to answer.
     answer_within: timedelta = timedelta(seconds=30)
-    #: Simulated time after a refused transaction message, multiplied by the number of refusals.
-    retry_after: timedelta = timedelta(seconds=10)
+    #: Settings, under 1.6's names, that it answers RebootRequired, and takes when it boots.
+    takes_at_boot: frozenset[str] = frozenset()
+    #: Settings that it answers RebootRequired, and never takes.
+    loses_at_boot: frozenset[str] = frozenset()

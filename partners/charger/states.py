@@ -63,6 +63,7 @@ class Trigger(StrEnum):
     DEAUTHORIZED = "Deauthorized"
     EV_COMMUNICATION_LOST = "EVCommunicationLost"
     EV_CONNECT_TIMEOUT = "EVConnectTimeout"
+    METER_VALUE_CLOCK = "MeterValueClock"
     METER_VALUE_PERIODIC = "MeterValuePeriodic"
     REMOTE_START = "RemoteStart"
     REMOTE_STOP = "RemoteStop"
@@ -76,6 +77,7 @@ class Context(StrEnum):
     """On what occasion the meter was read."""
 
     BEGIN = "Transaction.Begin"
+    CLOCK = "Sample.Clock"
     END = "Transaction.End"
     PERIODIC = "Sample.Periodic"
     TRIGGER = "Trigger"
@@ -94,6 +96,7 @@ class Outcome(StrEnum):
     UNLOCK_FAILED = "UnlockFailed"
     NOT_SUPPORTED = "NotSupported"
     NOT_IMPLEMENTED = "NotImplemented"
+    REBOOT_REQUIRED = "RebootRequired"
     UNKNOWN = "Unknown"
 
 

@@ -125,17 +125,34 @@ class Station:
         return verdict
 
     def unplug(self, connector_id: int) -> None:
-        """The car leaves; ends a transaction that is under way."""
+        """The car leaves; ends a transaction that is under way, unless that shall wait for it."""
         connector = self.connector(connector_id)
         if connector.vehicle is None:
             raise NotPossible("there is no car")
         transaction = connector.transaction
+        if transaction is not None and self._waits_for_car(transaction):
+            self._suspend(connector, transaction)
+            return
         if transaction is not None:
             cause = transaction.cause or Cause.EV_DISCONNECTED
             self._end(connector, cause, Trigger.EV_COMMUNICATION_LOST)
         connector.vehicle = None
         self._tell("the car has left", connector)
         self._set_status(connector, _idle(connector))
+
+    def _waits_for_car(self, transaction: Transaction) -> bool:
+        """Whether a transaction goes on when its car is unplugged at the car's side."""
+        known = self.configuration
+        is_over = transaction.token is None or transaction.cause is not None
+        ends = TxStop.EV_CONNECTED in known.members("TxStopPoint")
+        return not (is_over or ends or known.truth("StopTransactionOnEVSideDisconnect"))
+
+    def _suspend(self, connector: Connector, transaction: Transaction) -> None:
+        connector.cut_off(self.time.now())
+        connector.vehicle = None
+        self._tell("the car has left, and may come back", connector)
+        self.voice.went_on(connector, transaction, self._occasion(Trigger.EV_COMMUNICATION_LOST))
+        self._set_status(connector, Status.SUSPENDED_EV)
 
     def break_down(self, connector_id: int) -> None:
         """The connector becomes faulty; ends a transaction that is under way."""
@@ -325,6 +342,33 @@ class Station:
         """Tell again how a connector is (none: all)."""
         self.voice.status_changed(self.meant(connector_id) or [])
 
+    async def tell_by_the_clock(self) -> None:
+        """For ever: tell what the meters show, each `ClockAlignedDataInterval` from midnight (UTC) on."""
+        told = self.time.now()
+        while True:
+            self.configuration.changed.clear()
+            interval = self.configuration.duration("ClockAlignedDataInterval")
+            # A timer may go off a little early: nothing is told twice.
+            now = max(self.time.now(), told)
+            midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+            due = now + _A_DAY if not interval else now + interval - (now - midnight) % interval
+            try:
+                async with asyncio.timeout(self.time.real_seconds(due - now)):
+                    await self.configuration.changed.wait()
+            except TimeoutError:
+                told = due
+                if interval and not self.limits.is_dark:
+                    self._tell_all_meters(due)
+
+    def _tell_all_meters(self, at: datetime) -> None:
+        for connector in self.connectors.values():
+            shown, transaction = self.shown(connector, Context.CLOCK, at), connector.transaction
+            if transaction is None:
+                self.voice.measured(connector, shown)
+            else:
+                occasion = Occasion(at, Trigger.METER_VALUE_CLOCK, (shown,))
+                self.voice.went_on(connector, transaction, occasion)
+
     async def _ask(self, token: Token) -> Verdict:
         return await self.voice.authorize(token)
 
@@ -497,6 +541,7 @@ class Station:
             self._tell(status.value, connector)
 
 
+_A_DAY = timedelta(days=1)
 #: States between which energy comes and goes.
 _FLOWING = frozenset({Status.CHARGING, Status.SUSPENDED_EV, Status.SUSPENDED_EVSE})
 

@@ -172,10 +172,12 @@ class Uplink:
         self, session: aiohttp.ClientSession
     ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
         subprotocol = f"ocpp{self._owner.dialect.version}"
+        # In real time, as everything else about the link; 0: never.
+        ping = self._owner.configuration.number("WebSocketPingInterval") or None
         async with session.ws_connect(
             self._url,
             protocols=(subprotocol,),
-            heartbeat=30,
+            heartbeat=ping,
             timeout=ClientWSTimeout(ws_close=2),
             headers=self._proof(),
         ) as websocket:
@@ -284,7 +286,8 @@ class Uplink:
         message.attempts += 1
         most = self._owner.configuration.number("TransactionMessageAttempts")
         if message.outlives_the_link and message.attempts < most:
-            await self._owner.time.sleep(self._owner.settings.retry_after * message.attempts)
+            pause = self._owner.configuration.duration("TransactionMessageRetryInterval")
+            await self._owner.time.sleep(pause * message.attempts)
         else:
             _log.warning("%s gives up a message: %s", self._owner.charge_point, message.call().action)
             self._outbox.done()

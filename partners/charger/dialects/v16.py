@@ -41,8 +41,8 @@ class Dialect16:
         self._station = station
         self._speech = speech
         self._restart = restart
-        #: The signed readings at the begin of transactions, to be told at their end.
-        self._signed: dict[int, dict[str, Any]] = {}
+        #: The readings at the begin of transactions, to be told at their end.
+        self._begun: dict[int, Shown] = {}
         self._answers: dict[str, Callable[[_Payload], Reply]] = {
             "CancelReservation": self._cancel_reservation,
             "CertificateSigned": self._certificate_signed,
@@ -87,8 +87,7 @@ class Dialect16:
     def began(self, connector: Connector, transaction: Transaction, occasion: Occasion) -> None:
         """StartTransaction; its answer has the number."""
         (shown,) = occasion.shown
-        if shown.signed is not None:
-            self._signed[connector.connector_id] = self._signed_value(connector, shown)
+        self._begun[connector.connector_id] = shown
         meter = self._station.meters[connector.connector_id]
         started = messages.start_transaction(transaction, meter.register_wh(transaction.meter_start_wh))
         self._speech.put(Message(lambda: started, partial(self._start_answered, connector, transaction)))
@@ -106,12 +105,10 @@ class Dialect16:
         cause: Cause,
         token: Token | None,
     ) -> None:
-        """StopTransaction, with the signed readings, if the meter signs."""
+        """StopTransaction, with the readings at both ends: what is wanted of them, and signed if it can."""
         (shown,) = occasion.shown
-        signed = [self._signed.pop(connector.connector_id, None)]
-        if shown.signed is not None:
-            signed.append(self._signed_value(connector, shown))
-        data = [each for each in signed if each is not None]
+        readings = [self._begun.pop(connector.connector_id, None), shown]
+        data = [value for each in readings if each for value in self._told_at_the_end(connector, each)]
         # There is no StopTransaction without a value.
         meter_stop_wh = self._station.meters[connector.connector_id].register_wh(shown.reading.register_wh)
         meter_stop_wh = 0 if shown.register_wh is None else meter_stop_wh
@@ -141,11 +138,17 @@ class Dialect16:
             self._station.refuse(connector, transaction)
 
     def _say_measured(self, connector: Connector, shown: Shown, transaction: Transaction | None) -> None:
-        wanted = self._station.configuration.members("MeterValuesSampledData")
-        measured = messages.meter_value(shown, wanted)
+        key = "MeterValuesAlignedData" if shown.context is Context.CLOCK else "MeterValuesSampledData"
+        measured = messages.meter_value(shown, self._station.configuration.members(key))
         if measured["sampledValue"]:
             told = partial(messages.meter_values, connector.connector_id, measured, transaction)
             self._speech.put(Message(told, outlives_the_link=transaction is not None))
+
+    def _told_at_the_end(self, connector: Connector, shown: Shown) -> list[dict[str, Any]]:
+        wanted = self._station.configuration.members("StopTxnSampledData")
+        sampled = messages.meter_value(shown, wanted)
+        signed = [] if shown.signed is None else [self._signed_value(connector, shown)]
+        return signed + ([sampled] if sampled["sampledValue"] else [])
 
     def _signed_value(self, connector: Connector, shown: Shown) -> dict[str, Any]:
         signer = self._station.meters[connector.connector_id].signer

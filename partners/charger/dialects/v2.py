@@ -111,7 +111,9 @@ class Dialect2:
 
     def measured(self, connector: Connector, shown: Shown) -> None:
         """MeterValues, which never say of which transaction they are."""
-        measured = messages.meter_value(shown, self._measurands)
+        # Also when it was asked for it: 2.x has one list for all that is told outside of transactions.
+        wanted = self._station.configuration.members("MeterValuesAlignedData")
+        measured = messages.meter_value(shown, wanted)
         if measured is not None:
             self._speech.say(messages.meter_values(connector.connector_id, measured))
 
@@ -185,12 +187,9 @@ class Dialect2:
     def _measured(self, connector: Connector, shown: Sequence[Shown]) -> list[dict[str, Any]]:
         signer = self._station.meters[connector.connector_id].signer
         key = None if signer is None else signer.public_key
-        values = [messages.meter_value(each, self._measurands, key) for each in shown]
+        known = self._station.configuration
+        values = [messages.meter_value(each, known.members(_wanted_in(each.context)), key) for each in shown]
         return [each for each in values if each is not None]
-
-    @property
-    def _measurands(self) -> list[str]:
-        return self._station.configuration.members("MeterValuesSampledData")
 
     def _event_answered(self, connector: Connector, transaction: Transaction, answer: _Payload) -> None:
         info = answer.get("idTokenInfo")
@@ -399,6 +398,15 @@ class Dialect2:
         return local_list(
             self._station.reader.tokens, payload["versionNumber"], payload["updateType"], entries
         )
+
+
+def _wanted_in(context: Context) -> str:
+    """The setting that says what is told in an event of a transaction."""
+    return {
+        Context.BEGIN: "TxStartedMeasurands",
+        Context.CLOCK: "MeterValuesAlignedData",
+        Context.END: "TxEndedMeasurands",
+    }.get(context, "MeterValuesSampledData")
 
 
 def _token(value: _Payload) -> Token:

@@ -18,7 +18,8 @@ class Variable(NamedTuple):
 
 
 VARIABLES = (
-    Variable("AlignedDataCtrlr", "Measurands", "MeterValuesSampledData", "MemberList"),
+    Variable("AlignedDataCtrlr", "Interval", "ClockAlignedDataInterval", "integer", "s"),
+    Variable("AlignedDataCtrlr", "Measurands", "MeterValuesAlignedData", "MemberList"),
     Variable("AuthCtrlr", "AuthorizeRemoteStart", "AuthorizeRemoteTxRequests", "boolean"),
     Variable("AuthCtrlr", "LocalAuthorizeOffline", "LocalAuthorizeOffline", "boolean"),
     Variable("AuthCtrlr", "LocalPreAuthorize", "LocalPreAuthorize", "boolean"),
@@ -30,6 +31,8 @@ VARIABLES = (
     Variable("OCPPCommCtrlr", "MessageAttemptInterval", "TransactionMessageRetryInterval", "integer", "s"),
     Variable("OCPPCommCtrlr", "WebSocketPingInterval", "WebSocketPingInterval", "integer", "s"),
     Variable("ReservationCtrlr", "NonEvseSpecific", "ReserveConnectorZeroSupported", "boolean"),
+    Variable("SampledDataCtrlr", "TxEndedMeasurands", "TxEndedMeasurands", "MemberList"),
+    Variable("SampledDataCtrlr", "TxStartedMeasurands", "TxStartedMeasurands", "MemberList"),
     Variable("SampledDataCtrlr", "TxUpdatedInterval", "MeterValueSampleInterval", "integer", "s"),
     Variable("SampledDataCtrlr", "TxUpdatedMeasurands", "MeterValuesSampledData", "MemberList"),
     Variable("SecurityCtrlr", "BasicAuthPassword", "BasicAuthPassword", "string"),
@@ -37,6 +40,7 @@ VARIABLES = (
     Variable("SmartChargingCtrlr", "ProfileStackLevel", "ChargeProfileMaxStackLevel", "integer"),
     Variable("SmartChargingCtrlr", "PeriodsPerSchedule", "ChargingScheduleMaxPeriods", "integer"),
     Variable("TxCtrlr", "EVConnectionTimeOut", "ConnectionTimeOut", "integer", "s"),
+    Variable("TxCtrlr", "StopTxOnEVSideDisconnect", "StopTransactionOnEVSideDisconnect", "boolean"),
     Variable("TxCtrlr", "StopTxOnInvalidId", "StopTransactionOnInvalidId", "boolean"),
     Variable("TxCtrlr", "TxStartPoint", "TxStartPoint", "MemberList"),
     Variable("TxCtrlr", "TxStopPoint", "TxStopPoint", "MemberList"),
@@ -68,8 +72,8 @@ def change(configuration: Configuration, wanted: Mapping[str, Any]) -> dict[str,
     if wanted.get("attributeType", "Actual") != "Actual":
         return result | {"attributeStatus": "NotSupportedAttributeType"}
     outcome = configuration.change(found.key, wanted["attributeValue"])
-    accepted = outcome is Outcome.ACCEPTED
-    return result | {"attributeStatus": "Accepted" if accepted else "Rejected"}
+    is_taken = outcome in {Outcome.ACCEPTED, Outcome.REBOOT_REQUIRED}
+    return result | {"attributeStatus": outcome.value if is_taken else "Rejected"}
 
 
 def report(configuration: Configuration) -> list[dict[str, Any]]:

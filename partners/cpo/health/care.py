@@ -85,6 +85,10 @@ class Care:
             spawn=spawn,
         )
 
+    def is_free(self, charge_point: str) -> bool:
+        """Whether it may be reset: nobody needs it, and no operator is at work on it."""
+        return not (self.has_driver(charge_point) or self.book.is_paused(charge_point))
+
     def has_driver(self, charge_point: str) -> bool:
         """Whether somebody charges there, has just plugged in, was let in from afar, or has reserved."""
         if self._charging_log.open_at(charge_point):

@@ -3,13 +3,14 @@
     BootNotification -> Pending -> read all -> set what differs -> read again -> TriggerMessage
     BootNotification -> Accepted
 
-It is done anew after each reboot: many chargers forget, or are set otherwise on site.
+It is done anew after each reboot: many chargers forget, or are set otherwise on site. What a charger answers
+RebootRequired counts when it has booted, whatever it reads back before: see `reboots`.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from partners.cpo.onboarding.settings_profiles import SettingsProfile, variable_name
 from partners.cpo.stations.questions import Question, Questions, Setting
@@ -31,7 +32,8 @@ _LISTS: Final = frozenset(
         "SampledDataCtrlr.TxEndedMeasurands",
     }
 )
-_TAKEN: Final = frozenset({"Accepted", "RebootRequired"})
+_AT_BOOT: Final = "RebootRequired"
+_TAKEN: Final = frozenset({"Accepted", _AT_BOOT})
 
 
 class Asked(Protocol):
@@ -61,14 +63,23 @@ class Asked(Protocol):
         """Ask for a message."""
 
 
+class Settled(NamedTuple):
+    """How a charger is set."""
+
+    #: What could not be set, in words; nothing if all is well.
+    findings: tuple[str, ...] = ()
+    #: Names of settings that it takes when it boots.
+    at_boot: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Onboarding:
     """Sets one charger."""
 
     chargers: Asked
 
-    async def settle(self, charge_point: str, profile: SettingsProfile) -> list[str]:
-        """Set everything; what could not be, in words, nothing if all is well.
+    async def settle(self, charge_point: str, profile: SettingsProfile) -> Settled:
+        """Set everything, and read it again.
 
         Raises:
             Unanswered: The link was lost, or it answers nothing.
@@ -76,14 +87,19 @@ class Onboarding:
         is_1_6 = self.chargers.version(charge_point) is Version.V1_6
         wanted = profile.wanted(is_1_6=is_1_6)
         found = await self._inventory(charge_point, is_1_6=is_1_6)
+        at_boot: list[str] = []
         for setting, value in wanted:
-            if not _same(await self._value(charge_point, setting, found), value):
-                await self._set(charge_point, setting, value)
-        return [
+            if _same(await self._value(charge_point, setting, found), value):
+                continue
+            if await self._set(charge_point, setting, value) == _AT_BOOT:
+                at_boot.append(setting.key)
+        findings = [
             f"{setting.key} is {'unknown' if now is None else repr(now)}, not {value!r}"
             for setting, value in wanted
-            if not _same(now := await self.chargers.setting(charge_point, setting), value)
+            if setting.key not in at_boot
+            and not _same(now := await self.chargers.setting(charge_point, setting), value)
         ]
+        return Settled(tuple(findings), tuple(at_boot))
 
     async def _inventory(self, charge_point: str, *, is_1_6: bool) -> Mapping[str, str]:
         """All values, by their names in profiles; none where the charger does not tell them at once."""
@@ -102,15 +118,18 @@ class Onboarding:
             return found[setting.key]
         return await self.chargers.setting(charge_point, setting)
 
-    async def _set(self, charge_point: str, setting: Setting, value: str) -> None:
+    async def _set(self, charge_point: str, setting: Setting, value: str) -> str:
         word = await self._changed(charge_point, setting, value)
         if word in _TAKEN or setting.key not in _LISTS:
-            return
+            return word
         # It refuses the list for one of its members: the longest part that it takes.
         taken: list[str] = []
         for each in value.split(","):
-            if await self._changed(charge_point, setting, ",".join([*taken, each])) in _TAKEN:
+            said = await self._changed(charge_point, setting, ",".join([*taken, each]))
+            if said in _TAKEN:
                 taken.append(each)
+                word = said
+        return word
 
     async def _changed(self, charge_point: str, setting: Setting, value: str) -> str:
         try:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from partners.configuration_file import FLAG, TEXT, Setting
+from partners.configuration_file import FLAG, SOME_SECONDS, TEXT, Setting
 from partners.cpo.onboarding.settings_profiles import SettingsProfile, settings_profiles
 
 
@@ -16,6 +17,8 @@ class OnboardingSettings:
     profiles: tuple[SettingsProfile, ...] = ()
     #: A charger that cannot be set as its profile wants stays Pending; else it is accepted with a finding.
     is_strict: bool = False
+    #: How long nobody must need a charger before it is reset for settings that it takes when it boots.
+    free_for: timedelta = timedelta(minutes=1)
 
 
 def onboarding_settings(found: Mapping[str, Any], folder: Path) -> OnboardingSettings:
@@ -26,10 +29,11 @@ def onboarding_settings(found: Mapping[str, Any], folder: Path) -> OnboardingSet
     """
     file = found.get("profiles")
     profiles = () if file is None else settings_profiles(folder / file)
-    return OnboardingSettings(profiles, found.get("is_strict", False))
+    return OnboardingSettings(**{**found, "profiles": profiles})
 
 
 ONBOARDING: Final[Mapping[str, Setting]] = {
     "profiles": Setting("profiles", TEXT),
     "strict": Setting("is_strict", FLAG),
+    "reset_when_free_for_seconds": Setting("free_for", SOME_SECONDS),
 }

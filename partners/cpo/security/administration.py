@@ -138,6 +138,7 @@ class SecurityAdministration:
             "model": self._charging_log.model(account.id),
             "onboarded_at": account.onboarded_at,
             "findings": list(account.findings),
+            "awaits_boot": list(self._doorkeeper.reboots.awaited(account.id).settings),
             "certificates": [
                 {
                     "serial": each.serial,

@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from hub.ocpi.timestamps import Clock, format_timestamp
 from partners.cpo.charging.charging_events import BootInfo
-from partners.cpo.onboarding.onboarding import Asked, Onboarding
+from partners.cpo.onboarding.onboarding import Asked, Onboarding, Settled
 from partners.cpo.onboarding.onboarding_settings import OnboardingSettings
+from partners.cpo.onboarding.reboots import AwaitedBoot, Reboots
 from partners.cpo.onboarding.settings_profiles import SettingsProfile, fitting
 from partners.cpo.security.authority import Authority, NotSigned
 from partners.cpo.security.charger_book import ChargerBook, Standing
@@ -47,6 +48,9 @@ class Chargers(Asked, Protocol):
     async def disconnect(self, charge_point: str, why: str) -> bool:
         """End its link."""
 
+    async def reset(self, charge_point: str, *, hard: bool = False) -> RemoteOutcome:
+        """Let it start anew."""
+
 
 @dataclass(slots=True)
 class Doorkeeper:
@@ -65,6 +69,7 @@ class Doorkeeper:
     clock: Clock
     spawn: Callable[[Coroutine[Any, Any, None]], None]
     noted: Noted
+    reboots: Reboots
     _chargers: Chargers | None = None
     #: Those that are being set, and those whose next boot is the end of it.
     _under_way: set[str] = field(default_factory=set)
@@ -172,7 +177,12 @@ class Doorkeeper:
         return await self.chargers.trigger(charge_point, "SignChargingStationCertificate")
 
     async def watch(self) -> None:
-        """For ever: renew."""
+        """For ever: renew, and reset those that take settings when they boot."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._renew_for_ever())
+            group.create_task(self.reboots.watch(self.chargers, self.is_accepted))
+
+    async def _renew_for_ever(self) -> None:
         while True:
             await self.renew()
             await asyncio.sleep(_LOOK_EVERY)
@@ -189,11 +199,12 @@ class Doorkeeper:
 
     async def _settle(self, charge_point: str, profile: SettingsProfile) -> None:
         try:
-            findings = await Onboarding(self.chargers).settle(charge_point, profile)
+            settled = await Onboarding(self.chargers).settle(charge_point, profile)
         except Unanswered as error:
-            findings = [f"onboarding by {profile.name!r} was not finished: {error!r}"]
+            settled = Settled((f"onboarding by {profile.name!r} was not finished: {error!r}",))
         finally:
             self._under_way.discard(charge_point)
+        findings = [*settled.findings, *self._at_boot(charge_point, settled.at_boot)]
         self.book.onboarded(charge_point, findings, format_timestamp(self.clock()))
         for each in findings:
             self.noted(charge_point, each)
@@ -203,6 +214,28 @@ class Doorkeeper:
         self._ready.add(charge_point)
         # One that does not boot when it is asked to does so after a while, as it was told.
         await self.chargers.trigger(charge_point, "BootNotification")
+
+    def _at_boot(self, charge_point: str, at_boot: Sequence[str]) -> list[str]:
+        """Have a charger reset for these when nobody needs it; what is wrong, if it was so not long ago."""
+        before, may_ask = self.reboots.awaited(charge_point), self.reboots.may_ask(charge_point)
+        self.reboots.await_boot(charge_point, at_boot if may_ask else ())
+        set_by_it = [each for each in before.settings if before.is_asked and each not in at_boot]
+        if set_by_it:
+            self.noted(charge_point, f"set by its reboot: {', '.join(set_by_it)}")
+        if not may_ask:
+            return [f"{each} waits for a reboot, and the last one has not set it" for each in at_boot]
+        if at_boot:
+            self.noted(charge_point, f"to be reset when nobody needs it, for {', '.join(at_boot)}")
+        return []
+
+    def reset_for_settings(self, awaited: AwaitedBoot, outcome: RemoteOutcome) -> None:
+        """A charger was reset for its settings; where it does not want that, it is a finding."""
+        charger, names = awaited.charge_point, ", ".join(awaited.settings)
+        self.noted(charger, f"soft reset for {names}: {outcome.value}")
+        account = self.book.find(charger)
+        if outcome is not RemoteOutcome.ACCEPTED and account is not None and account.onboarded_at is not None:
+            finding = f"a reboot is awaited for {names}, and a soft reset was {outcome.value}"
+            self.book.onboarded(charger, (*account.findings, finding), account.onboarded_at)
 
     async def _hand_over(self, charge_point: str, chain: str) -> None:
         payload = {"certificateChain": chain}
@@ -221,6 +254,7 @@ def doorkeeper(
     *,
     spawn: Callable[[Coroutine[Any, Any, None]], None],
     noted: Noted,
+    is_free: Callable[[str], bool],
 ) -> Doorkeeper:
     """The reception of a CPO, put together.
 
@@ -233,8 +267,15 @@ def doorkeeper(
         clock: The present instant.
         spawn: Begins what is done beside.
         noted: Told of what happens at the door.
+        is_free: Whether nobody charges at a charger, is about to, or has reserved.
     """
     book = ChargerBook(database, charge_points)
     authority = Authority(database, clock, security.organisation or organisation, security.life)
     gate = Gate(book, authority, WrongPasswords(clock), security, noted)
-    return Doorkeeper(book, authority, gate, security, onboarding, clock, spawn, noted)
+
+    def asked(awaited: AwaitedBoot, outcome: RemoteOutcome) -> None:
+        made.reset_for_settings(awaited, outcome)
+
+    reboots = Reboots(database, clock, onboarding.free_for, is_free, asked)
+    made = Doorkeeper(book, authority, gate, security, onboarding, clock, spawn, noted, reboots)
+    return made

@@ -131,8 +131,8 @@ class _Station:
         report = self.reports.get(request)
         if report is not None:
             report.lines += part
-            if not more and not report.whole.done():
-                report.whole.set_result(None)
+            if not more:
+                report.ends(is_whole=True)
 
 
 class _Report:
@@ -140,7 +140,13 @@ class _Report:
 
     def __init__(self) -> None:
         self.lines: list[Payload] = []
-        self.whole: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        #: Whether all of it has come; False: it will not, since the link is lost.
+        self.whole: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def ends(self, *, is_whole: bool) -> None:
+        """Nothing more comes."""
+        if not self.whole.done():
+            self.whole.set_result(is_whole)
 
 
 class CentralSystem:
@@ -335,7 +341,9 @@ class CentralSystem:
             if answer["status"] != "Accepted":
                 raise Refused(answer["status"], "no report")
             async with asyncio.timeout(self._settings.answer_within.total_seconds()):
-                await report.whole
+                is_whole = await report.whole
+            if not is_whole:
+                raise NoAnswer(charge_point, "the link was lost before the end of the report")
         except TimeoutError as error:
             raise NoAnswer(charge_point, "the report does not end") from error
         finally:
@@ -543,6 +551,8 @@ class CentralSystem:
             # A link that was replaced says nothing when it goes: the charge point is still there.
             if station.link is link:
                 station.link = None
+                for report in station.reports.values():
+                    report.ends(is_whole=False)
                 async with station.turn:
                     await self._events.disconnected(charge_point)
 
