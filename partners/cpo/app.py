@@ -118,7 +118,7 @@ class CpoNode(Platform):
         self.outbox = Outbox(node.database)
         self.id_tags = IdTags(node.database, node.objects)
         self.presence = Presence(configuration.charge_points, clock, settings.offline_grace)
-        self.preparing = Preparing(settings.preparing, settings.blocked_after, clock)
+        self.preparing = Preparing(node.database, settings.preparing, settings.blocked_after, clock)
         self.locations = Locations(
             configuration,
             party,
