@@ -3,9 +3,9 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from hub.calling.moved import SUCCESSES, in_force, is_nowhere, lacks_slash, learnt, redirected_to
 from hub.calling.noticing import in_answer
@@ -93,8 +93,7 @@ class Calls:
         return JournaledTransport(self, purpose, platform_id, platform, module)
 
 
-@dataclass(frozen=True, slots=True)
-class JournaledTransport:
+class JournaledTransport(NamedTuple):
     """A transport that writes down each request with its answer."""
 
     calls: Calls
@@ -118,7 +117,7 @@ class JournaledTransport:
         if instead is None:
             return reply
         left = request.timeout - timedelta(seconds=time.monotonic() - begun)
-        again = await self._sent(replace(instead, timeout=max(left, timedelta(milliseconds=1))))
+        again = await self._sent(instead._replace(timeout=max(left, timedelta(milliseconds=1))))
         if again.status != UNAUTHORIZED:
             await before.restore(self.platform_id, request, instead)
         return again
@@ -165,8 +164,7 @@ class JournaledTransport:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class PatientTransport:
+class PatientTransport(NamedTuple):
     """A transport that follows a platform where its URLs really are, and observes its quirks.
 
     Nothing is sent twice that may have been done: a redirect says that nothing was, and only reads of the
@@ -225,7 +223,7 @@ class PatientTransport:
         )
         # No more than was given, though the clock be set back.
         left = min(max(deadline - calls.clock(), timedelta(milliseconds=1)), request.timeout)
-        return replace(request, url=target, headers=headers, timeout=left)
+        return request._replace(url=target, headers=headers, timeout=left)
 
     def _learn(self, asked: HttpRequest, sent: HttpRequest, reply: HttpReply) -> None:
         if asked.url != sent.url and reply.status in SUCCESSES:

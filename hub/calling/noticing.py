@@ -3,11 +3,11 @@
 OCPI's own way is told only where a quirk is known, which it may end; a platform without quirks costs nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from hub.calling.moved import ERRORS, SUCCESSES
 from hub.directory.directory import Caller, Platform
-from hub.directory.quirks import MISSING, QUIRKS, YES, Pushes, Quirk, Seen
+from hub.directory.quirks import MISSING, QUIRKS, YES, Pushes, Quirk, Quirks, Seen
 from hub.ocpi.envelope import is_envelope
 from hub.ocpi.headers import (
     AUTHORIZATION,
@@ -21,6 +21,8 @@ from hub.ocpi.headers import (
 )
 from hub.ocpi.transport import HttpReply, HttpRequest, first
 
+#: How tokens are shown (TR-01).
+SCHEME = "Token"
 OK, CREATED = 200, 201
 #: From the gate of a platform that is away: they say nothing of its ways.
 GATEWAYS = range(502, 505)
@@ -28,74 +30,88 @@ GATEWAYS = range(502, 505)
 NEVER_NEW = frozenset({"GET", "PATCH", "DELETE"})
 
 
+#: A quirk with its value where it was seen, None where what was seen is OCPI's own way.
+_Look = tuple[Quirk, str | None]
+
+
 def in_answer(
     platform: Platform, module: str | None, request: HttpRequest, reply: HttpReply
-) -> Iterator[Seen]:
+) -> tuple[Seen, ...]:
     """What the answer to a request of the hub shows."""
-    told = _Telling(platform, first(request.headers, CORRELATION_ID) or "")
-    if reply.status in ERRORS:
-        if reply.status not in GATEWAYS:
-            is_bare = not is_envelope(reply.body)
-            yield from told(Quirk.BARE_ERRORS, YES if is_bare else None)
-    elif reply.status in SUCCESSES:
-        yield from _in_success(told, module, request, reply)
+    if reply.status in SUCCESSES:
+        looks = _in_success(module, request, reply)
+    elif reply.status in ERRORS and reply.status not in GATEWAYS:
+        looks = ((Quirk.BARE_ERRORS, None if is_envelope(reply.body) else YES),)
+    else:
+        return ()
+    quirks = platform.quirks
+    if not quirks.is_odd and all(odd is None for _, odd in looks):
+        return ()
+    return _told(quirks, first(request.headers, CORRELATION_ID) or "", looks)
 
 
-def in_request(headers: Mapping[str, str], caller: Caller, correlation_id: str) -> Iterator[Seen]:
+def in_request(headers: Mapping[str, str], caller: Caller, correlation_id: str) -> tuple[Seen, ...]:
     """What the headers of a platform's request show, whatever it is about."""
-    told = _Telling(caller.platform, correlation_id)
     scheme = headers.get(AUTHORIZATION, "").strip().partition(" ")[0]
     is_raw = caller.encoding is TokenEncoding.RAW
     lacks_ids = not (headers.get(REQUEST_ID) and headers.get(CORRELATION_ID))
-    yield from told(Quirk.TOKEN_SHOWN, str(TokenEncoding.RAW) if is_raw else None)
-    yield from told(Quirk.TOKEN_SCHEME, "other" if scheme != "Token" else None)
-    yield from told(Quirk.IDS_IN_REQUESTS, MISSING if lacks_ids else None)
+    quirks = caller.platform.quirks
+    if not (is_raw or lacks_ids or quirks.is_odd) and scheme == SCHEME:
+        return ()
+    looks = (
+        (Quirk.TOKEN_SHOWN, str(TokenEncoding.RAW) if is_raw else None),
+        (Quirk.TOKEN_SCHEME, "other" if scheme != SCHEME else None),
+        (Quirk.IDS_IN_REQUESTS, MISSING if lacks_ids else None),
+    )
+    return _told(quirks, correlation_id, looks)
 
 
 def in_functional_request(
     headers: Mapping[str, str], platform: Platform, correlation_id: str
-) -> Iterator[Seen]:
+) -> tuple[Seen, ...]:
     """What the headers of a request to a functional module show besides."""
-    told = _Telling(platform, correlation_id)
     lacks_sender = FROM_COUNTRY_CODE not in headers and FROM_PARTY_ID not in headers
-    yield from told(Quirk.ROUTING_IN_REQUESTS, MISSING if lacks_sender else None)
+    if not (lacks_sender or platform.quirks.is_odd):
+        return ()
+    look = (Quirk.ROUTING_IN_REQUESTS, MISSING if lacks_sender else None)
+    return _told(platform.quirks, correlation_id, (look,))
 
 
-def pushed(platform: Platform, correlation_id: str) -> Iterator[Seen]:
+def pushed(platform: Platform, correlation_id: str) -> tuple[Seen, ...]:
     """What it shows that a platform sends its objects by itself."""
-    if platform.quirks.pushes is not Pushes.YES:
-        yield Seen(Quirk.PUSH, YES, correlation_id)
+    if platform.quirks.pushes is Pushes.YES:
+        return ()
+    return (Seen(Quirk.PUSH, YES, correlation_id),)
 
 
-class _Telling:
-    """Tells what is odd, and what is not where a quirk is known."""
-
-    def __init__(self, platform: Platform, correlation_id: str) -> None:
-        self._quirks = platform.quirks
-        self._correlation_id = correlation_id
-
-    def __call__(self, quirk: Quirk, odd: str | None) -> Iterator[Seen]:
+def _told(quirks: Quirks, correlation_id: str, looks: Iterable[_Look]) -> tuple[Seen, ...]:
+    """What is odd, and what is not where a quirk is known."""
+    seen = []
+    for quirk, odd in looks:
         if odd is not None:
-            yield Seen(quirk, odd, self._correlation_id)
-        elif self._quirks.has(quirk):
-            yield Seen(quirk, QUIRKS[quirk].usual, self._correlation_id)
+            seen.append(Seen(quirk, odd, correlation_id))
+        elif quirks.has(quirk):
+            seen.append(Seen(quirk, QUIRKS[quirk].usual, correlation_id))
+    return tuple(seen)
 
 
-def _in_success(told: _Telling, module: str | None, request: HttpRequest, reply: HttpReply) -> Iterator[Seen]:
+def _in_success(module: str | None, request: HttpRequest, reply: HttpReply) -> tuple[_Look, ...]:
     got = {name.lower(): value for name, value in reply.headers}
     if "json" not in got.get("content-type", "").lower():
-        return  # a page for people: not the platform's own answer
-    has_ids = all(
-        got.get(name.lower()) == first(request.headers, name) for name in (REQUEST_ID, CORRELATION_ID)
-    )
-    yield from told(Quirk.IDS_IN_ANSWERS, None if has_ids else MISSING)
-    if first(request.headers, TO_PARTY_ID) is not None:
-        has_routing = all(name.lower() in got for name in _ROUTING)
-        yield from told(Quirk.ROUTING_IN_ANSWERS, None if has_routing else MISSING)
+        return ()  # a page for people: not the platform's own answer
+    sent = {name.lower(): value for name, value in reversed(request.headers)}
+    has_ids = all(got.get(name) == sent.get(name) for name in _IDS)
+    looks: tuple[_Look, ...] = ((Quirk.IDS_IN_ANSWERS, None if has_ids else MISSING),)
+    if _TO in sent:
+        has_routing = got.keys() >= _ROUTING
+        looks += ((Quirk.ROUTING_IN_ANSWERS, None if has_routing else MISSING),)
     if reply.status == CREATED and request.method in NEVER_NEW:
-        yield from told(Quirk.CREATED, "always")
+        looks += ((Quirk.CREATED, "always"),)
     elif module == "cdrs" and request.method == "POST":
-        yield from told(Quirk.CREATED, "200" if reply.status == OK else None)
+        looks += ((Quirk.CREATED, "200" if reply.status == OK else None),)
+    return looks
 
 
-_ROUTING = (TO_COUNTRY_CODE, TO_PARTY_ID, FROM_COUNTRY_CODE, FROM_PARTY_ID)
+_IDS = (REQUEST_ID.lower(), CORRELATION_ID.lower())
+_TO = TO_PARTY_ID.lower()
+_ROUTING = {name.lower() for name in (TO_COUNTRY_CODE, TO_PARTY_ID, FROM_COUNTRY_CODE, FROM_PARTY_ID)}

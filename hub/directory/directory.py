@@ -125,6 +125,12 @@ class Platform:
     distant: tuple[DistantParty, ...] = ()
     #: Where it does otherwise than OCPI says, as far as that was found out.
     quirks: Quirks = NO_QUIRKS
+    #: Its own, whatever their roles.
+    parties: frozenset[Party] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Find once what each message asks for."""
+        object.__setattr__(self, "parties", frozenset(registered.party for registered in self.roles))
 
     @property
     def is_registered(self) -> bool:
@@ -138,7 +144,7 @@ class Platform:
 
     def has_party(self, party: Party) -> bool:
         """Whether the party is one of its own (RT-11)."""
-        return any(registered.party == party for registered in self.roles)
+        return party in self.parties
 
     def spelled(self, party: Party) -> Party:
         """One of its own parties, in its own spelling."""
@@ -153,14 +159,12 @@ class Platform:
     @property
     def all_parties(self) -> frozenset[Party]:
         """Its own parties and, if it is another hub, those that it reaches (RT-10)."""
-        own = frozenset(registered.party for registered in self.roles)
-        return own | {each.party for each in self.distant} if self.is_hub else own
+        return self.parties | {each.party for each in self.distant} if self.is_hub else self.parties
 
     @property
     def only_party(self) -> Party | None:
         """Its party, None where it has several or none (RT-05)."""
-        parties = {registered.party for registered in self.roles}
-        return parties.pop() if len(parties) == 1 else None
+        return next(iter(self.parties)) if len(self.parties) == 1 else None
 
     def roles_of(self, party: Party) -> tuple[Role, ...]:
         """The roles in which it registered the party."""

@@ -257,12 +257,16 @@ class Quirks:
     known: Mapping[Place, Known] = field(default_factory=dict)
     #: Whether anything at all is not OCPI's own way: mostly nothing is, and each message asks often.
     is_odd: bool = field(init=False)
+    #: Those with a value that is not OCPI's own, somewhere at least.
+    odd: frozenset[Quirk] = field(init=False)
     #: Whether anything is known of where URLs really are.
     knows_urls: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        odd = any(known.value != QUIRKS[quirk].usual for (quirk, _), known in self.known.items())
-        object.__setattr__(self, "is_odd", odd)
+        known = self.known.items()
+        odd = frozenset(quirk for (quirk, _), each in known if each.value != QUIRKS[quirk].usual)
+        object.__setattr__(self, "odd", odd)
+        object.__setattr__(self, "is_odd", bool(odd))
         object.__setattr__(self, "knows_urls", any(quirk in OF_URLS for quirk, _ in self.known))
 
     def value(self, quirk: Quirk, about: str = "") -> str:
@@ -277,7 +281,7 @@ class Quirks:
 
     def has(self, quirk: Quirk, about: str = "") -> bool:
         """Whether the platform does otherwise than OCPI says."""
-        return self.is_odd and self.value(quirk, about) != QUIRKS[quirk].usual
+        return quirk in self.odd and self.value(quirk, about) != QUIRKS[quirk].usual
 
     @property
     def pushes(self) -> Pushes:

@@ -13,7 +13,7 @@ the platform has undone the rotation, and so do we.
 """
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement
@@ -106,7 +106,7 @@ class PreviousTokens:
             return None
         before = write_authorization(platform.previous_outbound_token, platform.token_encoding)
         others = tuple(header for header in request.headers if header[0] != AUTHORIZATION)
-        return replace(request, headers=(before, *others))
+        return request._replace(headers=(before, *others))
 
     async def restore(self, platform_id: int | None, refused: HttpRequest, taken: HttpRequest) -> None:
         """Show the token before again, as the platform takes that one and not the newest.

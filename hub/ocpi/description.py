@@ -175,7 +175,7 @@ class Module:
             InvalidParameters: a parameter holds what no text of a database can (TR-13).
             MethodNotAllowed: the path has no such method (TR-40).
         """
-        segments = tuple(segment for segment in tail.split("/") if segment)
+        segments = tuple(filter(None, tail.split("/")))
         allowed: list[str] = []
         for operation in self.by_interface.get(interface, ()):
             parameters = operation.parameters(segments)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from hub.ocpi.errors import InvalidParameters, NotAuthenticated
-from hub.ocpi.party import NotAParty, Party
+from hub.ocpi.party import NotAParty, Party, named_party
 
 AUTHORIZATION = "Authorization"
 REQUEST_ID = "X-Request-ID"
@@ -94,16 +94,18 @@ def read_routing(headers: Mapping[str, str]) -> Routing:
     Raises:
         InvalidParameters: half a pair (RT-03), or a value that cannot be a party.
     """
-    return Routing(
-        to=_read_party(headers, TO_COUNTRY_CODE, TO_PARTY_ID),
-        sender=_read_party(headers, FROM_COUNTRY_CODE, FROM_PARTY_ID),
+    return _routing(
+        headers.get(TO_COUNTRY_CODE, "").strip(),
+        headers.get(TO_PARTY_ID, "").strip(),
+        headers.get(FROM_COUNTRY_CODE, "").strip(),
+        headers.get(FROM_PARTY_ID, "").strip(),
     )
 
 
 def claimed_sender(headers: Mapping[str, str]) -> Party | None:
     """The party that a message says it is from, None where it says so wrongly or not at all."""
     try:
-        return _read_party(headers, FROM_COUNTRY_CODE, FROM_PARTY_ID)
+        return _sender(headers.get(FROM_COUNTRY_CODE, "").strip(), headers.get(FROM_PARTY_ID, "").strip())
     except InvalidParameters:
         return None
 
@@ -141,9 +143,19 @@ def _id_value(value: str | None) -> str | None:
     return value if value and value.isprintable() else None
 
 
-def _read_party(headers: Mapping[str, str], country_header: str, party_header: str) -> Party | None:
-    country_code = headers.get(country_header, "").strip()
-    party_id = headers.get(party_header, "").strip()
+@lru_cache(maxsize=4096)
+def _routing(to_country_code: str, to_party_id: str, from_country_code: str, from_party_id: str) -> Routing:
+    """The pairs so spelled: the same few stand in message after message."""
+    to = _party(to_country_code, to_party_id, TO_COUNTRY_CODE, TO_PARTY_ID)
+    return Routing(to, _sender(from_country_code, from_party_id))
+
+
+@lru_cache(maxsize=4096)
+def _sender(country_code: str, party_id: str) -> Party | None:
+    return _party(country_code, party_id, FROM_COUNTRY_CODE, FROM_PARTY_ID)
+
+
+def _party(country_code: str, party_id: str, country_header: str, party_header: str) -> Party | None:
     if not country_code and not party_id:
         return None
     if not country_code or not party_id:
@@ -152,15 +164,9 @@ def _read_party(headers: Mapping[str, str], country_header: str, party_header: s
             f"header {missing} is missing: {country_header} and {party_header} go together"
         )
     try:
-        return _party(country_code, party_id)
+        return named_party(country_code, party_id)
     except NotAParty as error:
         raise InvalidParameters(f"headers {country_header} and {party_header}: {error}") from error
-
-
-@lru_cache(maxsize=4096)
-def _party(country_code: str, party_id: str) -> Party:
-    """The party so spelled: the same few stand in message after message."""
-    return Party(country_code, party_id)
 
 
 def _base64_decoded(text: str) -> str | None:

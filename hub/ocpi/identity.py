@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from hub.ocpi.description import ObjectKey
 from hub.ocpi.errors import InvalidParameters
 from hub.ocpi.message import Message
-from hub.ocpi.party import Party
+from hub.ocpi.party import Party, named_party
 
 COUNTRY_CODE = "country_code"
 PARTY_ID = "party_id"
@@ -19,7 +19,7 @@ def owner_in_path(message: Message) -> Party | None:
     if COUNTRY_CODE not in parameters or PARTY_ID not in parameters:
         return None
     try:
-        return Party(parameters[COUNTRY_CODE], parameters[PARTY_ID])
+        return named_party(parameters[COUNTRY_CODE], parameters[PARTY_ID])
     except ValueError as error:
         raise InvalidParameters(f"URL: {error}") from error
 

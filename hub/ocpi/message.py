@@ -1,7 +1,7 @@
 """A functional message and its answer, as values: read once at the edge, never changed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hub.ocpi.description import Module, Operation
 from hub.ocpi.headers import Header, MessageIds, Routing
@@ -11,9 +11,8 @@ from schemas.v2_2_1 import InterfaceRole
 Look = Callable[[], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One request to a functional module."""
+class Message(NamedTuple):
+    """One request to a functional module; a tuple, because making one costs each request."""
 
     module: Module
     operation: Operation
@@ -40,8 +39,7 @@ class Message:
         return self.operation.interface
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """One answer. The ids of the request are added at the edge."""
 
     status: int

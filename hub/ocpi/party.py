@@ -1,6 +1,7 @@
 """Parties: country code and party id, compared without regard to case, forwarded as they were spelled."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from schemas.v2_2_1 import Role
@@ -45,6 +46,16 @@ class Party:
             if found:
                 return cls(country_code, party_id)
         raise NotAParty(f"expected a party such as NL/TNM, got {text!r}")
+
+
+@lru_cache(maxsize=4096)
+def named_party(country_code: str, party_id: str) -> Party:
+    """The party so spelled: the same few are named by message after message.
+
+    Raises:
+        NotAParty: a text that is none of a party.
+    """
+    return Party(country_code, party_id)
 
 
 def _check(what: str, value: str, length: int) -> None:

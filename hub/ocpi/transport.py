@@ -1,17 +1,15 @@
 """The one seam to the network: a request goes out, an answer or a failure named by type comes back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from hub.ocpi.headers import Header
 
 DEFAULT_TIMEOUT = timedelta(seconds=30)
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(NamedTuple):
     """A request to a platform; the URL is sent as it is written, percent-encoding and all."""
 
     method: str
@@ -21,8 +19,7 @@ class HttpRequest:
     timeout: timedelta = DEFAULT_TIMEOUT
 
 
-@dataclass(frozen=True, slots=True)
-class HttpReply:
+class HttpReply(NamedTuple):
     """The answer of a platform, whole."""
 
     status: int

@@ -8,8 +8,8 @@ to whom, if it says nobody?   content.Contents                reads what the hub
 where does it go?             destination.destination         nowhere: 2000, 4000, 4001, 4003
 """
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from hub.directory.current import CurrentDirectory
 from hub.directory.directory import Directory, Platform
@@ -26,8 +26,7 @@ from hub.routing.destination import Destination, destination, sending_party, spe
 from hub.routing.policy import MayExchange
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """A message, understood."""
 
     #: With the party that it is from.
@@ -85,7 +84,7 @@ class Deciding:
         """The message with the party that it is from, its body, and that party."""
         sender = sending_party(message, caller, directory)
         if message.routing.sender is not sender:
-            message = replace(message, routing=Routing(message.routing.to, sender))
+            message = message._replace(routing=Routing(message.routing.to, sender))
         named, body = _body(message, directory.hub)
         check_identity(message, named)
         _check_owner(message, sender, caller, directory)

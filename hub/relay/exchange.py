@@ -9,7 +9,7 @@ Broadcast                     broadcast.Broadcasting.accept   kept in one transa
 GetAll, GetOne                collect.Collecting              from what the hub keeps
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -95,7 +95,7 @@ class Exchange:
         self.passed(decided, to, reply)
         if is_judged:
             await self.keeping.on_disk()
-        return reply if look is None else replace(reply, look=look)
+        return reply if look is None else reply._replace(look=look)
 
     def look(self, decided: Decision, to: Direct) -> Look | None:
         """What finds out what the journal shall say of a message to one party, None if there is nothing.

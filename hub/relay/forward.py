@@ -6,7 +6,7 @@ Link to the next page and the Location of a CDR that come back with an answer.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -211,7 +211,7 @@ class Forwarding:
             raise RoutingError(f"the next page of {onward.routing.to} lies at a host that is not its own")
         lifetime = self.limits.link
         own = await self._standing_for(LinkKind.NEXT_PAGE, following, onward, interface, caller, lifetime)
-        return replace(reply, headers=(*reply.headers, write_next_link(own)))
+        return reply._replace(headers=(*reply.headers, write_next_link(own)))
 
     async def _with_own_location(
         self, reply: Reply, onward: Onward, interface: InterfaceRole, caller: Platform
@@ -223,7 +223,7 @@ class Forwarding:
         reply = _without(reply, LOCATION)
         stored_at = absolute(given, onward.url)
         if not belongs_to(onward.platform, stored_at):
-            return replace(reply, note=f"Location left out: {stored_at[:100]} is not at the platform's host")
+            return reply._replace(note=f"Location left out: {stored_at[:100]} is not at the platform's host")
         lifetime = self.limits.cdr_location
         kind = LinkKind.CDR_LOCATION
         try:
@@ -231,8 +231,8 @@ class Forwarding:
         except SQLAlchemyError:
             # The CDR was taken, and whoever sent it must not take it for lost and send it again.
             log.exception("no URL of the hub could be made for a CDR that %s took", onward.routing.to)
-            return replace(reply, note="Location left out: it could not be written down")
-        return replace(reply, headers=(*reply.headers, (LOCATION, own)))
+            return reply._replace(note="Location left out: it could not be written down")
+        return reply._replace(headers=(*reply.headers, (LOCATION, own)))
 
     async def _standing_for(
         self,
@@ -320,6 +320,6 @@ def _is_still_at(link: Link, target: Platform, to: Party, directory: Directory) 
 def _without(reply: Reply, name: str) -> Reply:
     if first(reply.headers, name) is None:
         return reply
-    return replace(
-        reply, headers=tuple(header for header in reply.headers if header[0].lower() != name.lower())
+    return reply._replace(
+        headers=tuple(header for header in reply.headers if header[0].lower() != name.lower())
     )

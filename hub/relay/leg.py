@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from hub.calling.calls import Calls
 from hub.calling.circuits import Circuits
@@ -35,8 +36,7 @@ UNAUTHORIZED = 401
 TOKEN_REFUSED = (401, 403)
 
 
-@dataclass(frozen=True, slots=True)
-class Onward:
+class Onward(NamedTuple):
     """A request as it goes on to a platform."""
 
     platform: Platform
@@ -68,8 +68,12 @@ class Legs:
             RoutingError: there is none that can be handed on, or nothing was sent; the class says why (RT-15,
                 RT-16).
         """
-        with self.circuits.request(onward.platform.id, onward.module, onward.routing.to):
+        platform_id = onward.platform.id
+        is_trial = self.circuits.begin(platform_id, onward.module, onward.routing.to)
+        try:
             return await self.sent(onward)
+        finally:
+            self.circuits.end(platform_id, is_trial=is_trial)
 
     async def sent(self, onward: Onward) -> Reply:
         """The same for a request that the circuit breaker lets pass already."""

@@ -19,7 +19,7 @@ import heapq
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -254,4 +254,4 @@ _MOST_SECONDS = 10**9
 
 
 def _with_note(reply: Reply, note: str) -> Reply:
-    return replace(reply, note="; ".join(part for part in (reply.note, note) if part))
+    return reply._replace(note="; ".join(part for part in (reply.note, note) if part))

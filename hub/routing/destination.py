@@ -12,7 +12,8 @@ absent     PUT, PATCH, DELETE of broadcast data   to everybody concerned (Broadc
 absent     any other                              to whom its content means (Direct, AskAll; addressee.py)
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from hub.directory.directory import Directory, Platform
 from hub.ocpi.errors import (
@@ -32,8 +33,7 @@ from schemas.v2_2_1 import ConnectionStatus, InterfaceRole, Role
 PUSHES = frozenset({"PUT", "PATCH", "POST", "DELETE"})
 
 
-@dataclass(frozen=True, slots=True)
-class Direct:
+class Direct(NamedTuple):
     """To one party, now; its answer is the answer."""
 
     platform: Platform
@@ -236,7 +236,7 @@ def _open(message: Message, content: Content, candidates: Candidates) -> Direct 
         return Broadcast(_broadcasting_role(message, candidates.sender, candidates.caller))
     match addressee(message, content, candidates):
         case Meant(party, found):
-            return replace(_way(party, candidates), found=found)
+            return _way(party, candidates)._replace(found=found)
         case AnyOf(parties):
             return _ask_all(parties, candidates)
 

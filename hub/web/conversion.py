@@ -10,7 +10,7 @@ from aiohttp import web
 
 from hub.ocpi.description import Module
 from hub.ocpi.errors import BodyIsNotWhole, BodyTooSlow, NotFound
-from hub.ocpi.headers import JSON_CONTENT_TYPE, Header, MessageIds, Routing, read_routing
+from hub.ocpi.headers import CONTENT_TYPE, JSON_CONTENT_TYPE, Header, MessageIds, Routing, read_routing
 from hub.ocpi.message import Message, Reply
 from schemas.v2_2_1 import InterfaceRole
 
@@ -51,14 +51,19 @@ def tail_below(path: str, segments: int) -> str:
     Raises:
         NotFound: it tries to climb out of the module that it is below.
     """
-    rest = path.split("/")[segments + 1 :]
-    tail = "".join(f"/{segment}" for segment in rest)
+    parts = path.split("/", segments + 1)
+    tail = f"/{parts[-1]}" if len(parts) > segments + 1 else ""
+    if "." in tail or "%" in tail:
+        _check_stays_below(tail)
+    return tail if tail.strip("/") else ""
+
+
+def _check_stays_below(tail: str) -> None:
     # The tail is appended to a partner's URL: nobody may climb from one module into another. Some servers
     # leave out what stands behind a semicolon before they look for dots.
     segments_read = unquote(unquote(tail)).replace("\\", "/").split("/")
     if any(segment.partition(";")[0] in {".", ".."} for segment in segments_read):
         raise NotFound("the path holds a segment . or ..")
-    return tail if tail.strip("/") else ""
 
 
 async def whole_body(request: web.Request, patience: timedelta) -> bytes:
@@ -75,6 +80,9 @@ async def whole_body(request: web.Request, patience: timedelta) -> bytes:
     if (before := request.get(BEFORE_BODY)) is not None:
         await before.wait()
     try:
+        if request.content.is_eof():
+            # It is all there: nobody waits.
+            return await request.read()
         async with asyncio.timeout(patience.total_seconds()):
             return await request.read()
     except TimeoutError as error:
@@ -127,6 +135,7 @@ def json_response(
 ) -> web.Response:
     """A response with a JSON body."""
     every = headers + (routing.headers() if routing is not None else ())
-    if not any(name.lower() == "content-type" for name, _ in every):
-        every += (JSON_CONTENT_TYPE,)
-    return web.Response(status=status, body=body, headers=every)
+    made = web.Response(status=status, body=body, headers=every)
+    if CONTENT_TYPE not in made.headers:
+        made.headers.add(*JSON_CONTENT_TYPE)
+    return made

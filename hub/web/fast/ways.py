@@ -200,8 +200,8 @@ class Way:
         message = self.message
         segments = tuple(tail.split("/"))
         parameters = message.operation.parameters(segments) or {}
-        message = replace(message, tail=f"/{tail}", parameters=parameters, ids=ids, body=body)
-        return replace(self.decided, message=message, body=Body(body) if body else None)
+        message = message._replace(tail=f"/{tail}", parameters=parameters, ids=ids, body=body)
+        return self.decided._replace(message=message, body=Body(body) if body else None)
 
     def passed(self, tail: str, ids: MessageIds, body: bytes, reply: Reply) -> None:
         """The message was answered; what is kept of such messages is kept."""
@@ -398,7 +398,7 @@ def _is_the_only_one(operation: Operation, message: Message) -> bool:
 def _onward(decided: Decision, to: Direct) -> Onward:
     """The request as it goes on, with what differs blanked out."""
     ids = MessageIds(_REQUEST_ID, _CORRELATION_ID)
-    message = replace(decided.message, tail=f"/{_TAIL}", ids=ids)
+    message = decided.message._replace(tail=f"/{_TAIL}", ids=ids)
     routing = Routing(to.party, message.routing.sender)
     return onward_to(to, message, routing, b"{}" if message.body else b"", "")
 
