@@ -241,7 +241,7 @@ class OcppLink:
             _log.warning("%s sent no OCPP frame (%s): ignored", self.station, error)
             self._noted(f"a message that is no OCPP frame was passed over: {error}")
             return
-        if isinstance(frame, Call | Send):
+        if type(frame) is Call or isinstance(frame, Call | Send):  # nearly all are CALLs
             self._put(frame)
         elif isinstance(frame, CallResultError):
             _log.error("%s cannot read our answer %s: %s", self.station, frame.message_id, frame.code)
@@ -259,13 +259,18 @@ class OcppLink:
 
     def _put(self, call: Call | Send) -> None:
         """Let a CALL be answered, after those before it."""
-        self._inbox.append(call)
-        if self._is_answering or self._is_queued:
-            if len(self._inbox) >= _MOST_WAITING and not self._is_held:
-                self._is_held = True
-                self._socket.hold(back=True)
+        group, is_busy = self._group, self._is_answering or self._is_queued
+        if group is not None and not is_busy and not self._inbox and self._turns.is_mine():
+            self._answer_one(call, group)
+            if self._is_answering:
+                return
         else:
+            self._inbox.append(call)
+        if not is_busy:
             self._answer_next()
+        elif len(self._inbox) >= _MOST_WAITING and not self._is_held:
+            self._is_held = True
+            self._socket.hold(back=True)
 
     def _answer_next(self) -> None:
         while self._inbox and not self._is_answering and self._group is not None:
@@ -275,13 +280,13 @@ class OcppLink:
                 self._is_queued = True
                 self._turns.later(self._my_turn)
                 return
-            self._answer_one(self._group)
+            self._answer_one(self._taken(), self._group)
         self._rest()
 
     def _my_turn(self) -> None:
         self._is_queued = False
         if self._inbox and not self._is_answering and self._group is not None:
-            self._answer_one(self._group)
+            self._answer_one(self._taken(), self._group)
         self._answer_next()
 
     def _rest(self) -> None:
@@ -289,11 +294,15 @@ class OcppLink:
         if at_rest is not None and not self._is_answering and not self._inbox and not at_rest.done():
             at_rest.set_result(None)
 
-    def _answer_one(self, group: asyncio.TaskGroup) -> None:
+    def _taken(self) -> Call | Send:
+        """The CALL whose turn it is."""
         call = self._inbox.pop(0)
         if self._is_held and len(self._inbox) < _MOST_WAITING:
             self._is_held = False
             self._socket.hold(back=False)
+        return call
+
+    def _answer_one(self, call: Call | Send, group: asyncio.TaskGroup) -> None:
         self._is_answering = True
         if call.action in _ANSWERED_AT_ONCE:
             begin(self._answered(call), self._say, self._say_and_go_on, group.create_task)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import jsonschema_rs
 
@@ -68,6 +68,13 @@ _FOLDERS: Final[Mapping[Version, str]] = {
 }
 
 
+class Schemas(NamedTuple):
+    """What the two payloads of an action are checked by."""
+
+    request: jsonschema_rs.Validator
+    response: jsonschema_rs.Validator
+
+
 def is_action(version: Version, name: str) -> bool:
     """Whether this version (1.6: with its security extension) knows this action."""
     return name in _actions(version)
@@ -87,7 +94,7 @@ def check_call(
     Raises:
         CallRefused: It is not; the description says where and by which keyword of the schema.
     """
-    _check(_validator(version, _actions(version)[action]), payload, relaxed)
+    check(_validator(version, _actions(version)[action]), payload, relaxed)
 
 
 def check_result(
@@ -98,19 +105,23 @@ def check_result(
     Raises:
         CallRefused: As with `check_call`.
     """
-    _check(_validator(version, f"{action}Response.json"), payload, relaxed)
+    check(_validator(version, f"{action}Response.json"), payload, relaxed)
 
 
-def compile_all(version: Version, actions: Collection[str]) -> None:
-    """Compile the validators of these actions now, so that no charger waits for it (some 2 ms each)."""
-    for action in actions:
-        _validator(version, _actions(version)[action])
-        _validator(version, f"{action}Response.json")
+def schemas_of(version: Version, action: str) -> Schemas:
+    """Those of a known action; they are compiled now, if they were not before (some 2 ms each)."""
+    request = _validator(version, _actions(version)[action])
+    return Schemas(request, _validator(version, f"{action}Response.json"))
 
 
-def _check(
-    validator: jsonschema_rs.Validator, payload: Mapping[str, Any], relaxed: Collection[Relaxation]
+def check(
+    validator: jsonschema_rs.Validator, payload: Mapping[str, Any], relaxed: Collection[Relaxation] = ()
 ) -> None:
+    """Pass if a payload is valid; for those who have the schemas of an action at hand.
+
+    Raises:
+        CallRefused: As with `check_call`.
+    """
     try:
         if validator.is_valid(payload):
             return

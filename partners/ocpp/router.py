@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 
 from partners.ocpp.errors import CallRefused, ErrorCode
 from partners.ocpp.frames import Call, Send
-from partners.ocpp.payloads import Relaxation, check_call, check_result, compile_all, is_action
+from partners.ocpp.payloads import Relaxation, Schemas, check, is_action, schemas_of
 from partners.ocpp.versions import Version
 
 Payload = Mapping[str, Any]
@@ -25,10 +25,15 @@ class Router(Generic[Station]):
     ) -> None:
         self.version = version
         self._answerers = answerers
+        #: Of actions that were called, or of all once it is warmed up.
+        self._schemas: dict[str, Schemas] = {}
+        #: Actions whose empty answer was found valid: it says nothing else the next time.
+        self._may_be_empty: set[str] = set()
 
     def warm_up(self) -> None:
-        """Compile the schemas of everything that is offered."""
-        compile_all(self.version, self._answerers.keys())
+        """Compile the schemas of everything that is offered, so that no charger waits for it."""
+        for action in self._answerers:
+            self._schemas[action] = schemas_of(self.version, action)
 
     async def answer(
         self, station: Station, call: Call | Send, relaxed: Collection[Relaxation] = ()
@@ -44,17 +49,22 @@ class Router(Generic[Station]):
         if answerer is None:
             known = is_action(self.version, action)
             raise CallRefused(ErrorCode.NOT_SUPPORTED if known else ErrorCode.NOT_IMPLEMENTED)
-        check_call(self.version, action, call.payload, relaxed)
+        schemas = self._schemas.get(action)
+        if schemas is None:
+            schemas = self._schemas[action] = schemas_of(self.version, action)
+        check(schemas.request, call.payload, relaxed)
         result = await answerer(station, call.payload)
-        if type(call) is Call:
-            self._check_own(action, result)
+        if (result or action not in self._may_be_empty) and type(call) is Call:
+            self._check_own(action, schemas, result)
         return result
 
-    def _check_own(self, action: str, result: Payload) -> None:
+    def _check_own(self, action: str, schemas: Schemas, result: Payload) -> None:
         try:
-            check_result(self.version, action, result)
+            check(schemas.response, result)
         except CallRefused as invalid:  # ours, so that the other side is not to blame
             raise InvalidAnswer(f"{action}: {invalid.description}") from invalid
+        if not result:
+            self._may_be_empty.add(action)
 
 
 class InvalidAnswer(Exception):

@@ -11,6 +11,9 @@ class Version(StrEnum):
     V2_0_1 = "ocpp2.0.1"
     V2_1 = "ocpp2.1"
 
+    #: As the text that it is; `Enum` hashes in Python, at each look into a mapping by version.
+    __hash__ = str.__hash__
+
     @property
     def is_1_6(self) -> bool:
         """Whether it is of the older family; 2.0.1 and 2.1 share their messages, as far as used here."""

@@ -245,6 +245,11 @@ class WebSocket(asyncio.Protocol):
         if frames is None:
             return
         try:
+            whole = frames.whole_text(data)
+            if whole is not None:
+                if self._owner is not None and self._state is _State.OPEN:
+                    self._owner.heard(_text(whole))
+                return
             for opcode, payload in frames.read(data):
                 if opcode == ws.TEXT:
                     if self._owner is not None and self._state is _State.OPEN:

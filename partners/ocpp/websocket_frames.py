@@ -5,11 +5,14 @@ from typing import Final, NamedTuple
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 _KNOWN: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
 _FIN, _RESERVED, _OPCODE, _MASKED, _LENGTH = 0x80, 0x70, 0x0F, 0x80, 0x7F
+_WHOLE_TEXT: Final = _FIN | TEXT
 #: A control frame of more bytes is none.
 _MOST_OF_CONTROL: Final = 125
 _IN_TWO_BYTES, _IN_EIGHT_BYTES = 126, 127
 _MOST_IN_TWO_BYTES: Final = 0xFFFF
 _NO_MASK: Final = b"\0\0\0\0"
+#: Before the payload: two bytes, where it is long its length, and the mask.
+_HEAD, _LONGER_HEAD = 6, 8
 
 # Why a socket is closed (RFC 6455, 7.4.1).
 NORMAL, GOING_AWAY, PROTOCOL_ERROR, UNSUPPORTED_DATA = 1000, 1001, 1002, 1003
@@ -55,6 +58,25 @@ class FrameReader:
         self._parts: bytearray | None = None
         #: What is wrong, once something is; nothing is read after it.
         self.broken: BadFrame | None = None
+
+    def whole_text(self, data: bytes) -> bytes | None:
+        """The payload, where this is one text message in one frame, no more and no less: nearly always so.
+
+        None: it is something else, or not allowed, and `read` knows what.
+        """
+        size = len(data)
+        if size < _LONGER_HEAD or data[0] != _WHOLE_TEXT:
+            return None
+        length, start = data[1] - _MASKED, _HEAD
+        if length == _IN_TWO_BYTES:
+            length, start = data[2] << 8 | data[3], _LONGER_HEAD
+        elif length == _IN_EIGHT_BYTES:
+            return None
+        if size != start + length or length > self._largest:
+            return None
+        if self._rest is not None or self._parts is not None or self.broken is not None:
+            return None
+        return _unmasked(data[start:], data[start - 4 : start])
 
     def read(self, data: bytes) -> list[Message]:
         """The messages that are whole with these bytes, up to what is not allowed."""

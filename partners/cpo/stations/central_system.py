@@ -27,6 +27,7 @@ from partners.cpo.stations.ocpp2_calls import StationCalls
 from partners.cpo.stations.ocpp2_questions import Ocpp2Questions
 from partners.cpo.stations.ocpp16_calls import ChargePointCalls
 from partners.cpo.stations.ocpp16_questions import Ocpp16Questions
+from partners.cpo.stations.one_by_one import OneByOne
 from partners.cpo.stations.questions import ListedToken, Question, Questions, Setting
 from partners.cpo.stations.recent_answers import NEVER_AGAIN, RecentAnswers, fingerprint
 from partners.cpo.stations.reception import OpenHouse, Reception, TurnedAway, Visitor
@@ -105,7 +106,7 @@ class _Station:
     heard: Callable[[str], None]
     link: OcppLink | None = None
     #: What one charge point says is dealt with one by one, also while an old link gives way to a new one.
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    turn: OneByOne = field(default_factory=OneByOne)
     #: Set when a status has come over the present link.
     told_status: asyncio.Event = field(default_factory=asyncio.Event)
     #: Reports that are coming, by the number of the request.
@@ -116,7 +117,9 @@ class _Station:
         self.heard(self.charge_point)
         if call.action == "StatusNotification":
             self.told_status.set()
-        async with self.turn:
+        if not self.turn.take():
+            await self.turn.wait()
+        try:
             if call.action in NEVER_AGAIN:
                 return await self.calls.answer(call, relaxed)
             known_as = fingerprint(call)
@@ -125,6 +128,8 @@ class _Station:
                 answer = await self.calls.answer(call, relaxed)
                 self.answers.remember(call, answer, known_as)
             return answer
+        finally:
+            self.turn.leave()
 
     def reported(self, request: int, part: Iterable[Payload], more: bool) -> None:  # noqa: FBT001 a callback
         """A part of a report has come."""

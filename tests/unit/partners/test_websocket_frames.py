@@ -45,6 +45,42 @@ MESSAGES = st.lists(
 )
 
 
+ODD = st.one_of(
+    st.binary(max_size=200),
+    st.builds(
+        lambda opcode, fin, size, mask, cut: masked(opcode, b"x" * size, fin=fin, mask=mask)[: cut or None],
+        st.sampled_from([TEXT, TEXT, TEXT, CONTINUATION, PING, CLOSE, BINARY, 0x3, TEXT | 0x40]),
+        st.booleans(),
+        st.sampled_from(
+            [0, 1, 2, 3, 119, 120, 125, 126, 127, 128, 133, 65_535, 65_536, LARGEST, LARGEST + 1]
+        ),
+        st.binary(min_size=4, max_size=4),
+        st.sampled_from([0, 0, 0, -1, 2, 6, 8]),
+    ),
+)
+
+
+@given(data=ODD, before=st.sampled_from([b"", b"\x81", masked(TEXT, b"begun", fin=False)]))
+def test_what_is_read_at_once_is_what_is_read_step_by_step(data: bytes, before: bytes) -> None:
+    at_once, stepwise = FrameReader(LARGEST), FrameReader(LARGEST)
+    for reader in (at_once, stepwise):
+        reader.read(before)
+    whole = at_once.whole_text(data)
+    read = stepwise.read(data)
+    if whole is None:
+        assert at_once.read(data) == read
+    else:
+        assert read == [Message(TEXT, whole)]
+        assert stepwise.broken is None
+    assert at_once.read(masked(PING, b"?")) == stepwise.read(masked(PING, b"?"))
+
+
+@pytest.mark.parametrize("size", [2, 125, 126, 65_535])
+def test_a_text_that_comes_whole_is_read_at_once(size: int) -> None:
+    payload = (b"0123456789abc" * 6000)[:size]
+    assert FrameReader(LARGEST).whole_text(masked(TEXT, payload)) == payload
+
+
 @settings(max_examples=40)
 @given(messages=MESSAGES, data=st.data())
 def test_the_same_messages_are_read_however_the_stream_is_cut(
