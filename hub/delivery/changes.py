@@ -5,7 +5,7 @@ all; who is further behind reads from the database.
 """
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -113,8 +113,19 @@ _TRIM = text("DELETE FROM change WHERE seq < :first")
 class ChangeLog:
     """The log, for reading. One task calls `read_on`; everybody may read."""
 
-    def __init__(self, database: Database, *, tail: int = TAIL) -> None:
+    def __init__(
+        self, database: Database, in_force: Callable[[], Awaitable[None]] | None = None, *, tail: int = TAIL
+    ) -> None:
+        """Wire up.
+
+        Args:
+            database: Where it is.
+            in_force: Waits until what was committed is in force: nobody is told of a party before that can
+                be reached.
+            tail: How many changes are kept at hand.
+        """
         self._database = database
+        self._in_force = in_force
         self._keep = tail
         self._tail: list[Change] = []
         #: The tail holds all changes after this one.
@@ -135,6 +146,8 @@ class ChangeLog:
             async with self._database.reading() as connection:
                 bounds = {"after": self.end, "end": LAST, "limit": CHUNK}
                 rows = (await connection.execute(_READ_WITH_STATE, bounds)).all()
+            if self._in_force is not None:
+                await self._in_force()
             for row in rows:
                 self._take(row)
             if len(rows) < CHUNK:

@@ -1,7 +1,8 @@
 """The Directory in force: loaded from the tables, swapped whole after every change."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import select, text
 from sqlmodel import col
@@ -28,6 +29,26 @@ class CurrentDirectory:
         self._loading = asyncio.Lock()
         self._rows = PlatformRows(self.opened)
         self.value = Directory.of(hub, (), {})
+        #: Changes that may be committed, and are not in force here.
+        self._overtaken_by = 0
+        self._caught_up = asyncio.Event()
+        self._caught_up.set()
+
+    @contextmanager
+    def overtaken(self) -> Iterator[None]:
+        """From before a change is committed until what was committed is in force."""
+        self._overtaken_by += 1
+        self._caught_up.clear()
+        try:
+            yield
+        finally:
+            self._overtaken_by -= 1
+            if self._overtaken_by == 0:
+                self._caught_up.set()
+
+    async def in_force(self) -> None:
+        """Return when all that this process has committed until now is in force."""
+        await self._caught_up.wait()
 
     async def reload(self) -> Directory:
         """Read the tables and put the new Directory in force."""

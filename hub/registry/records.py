@@ -6,7 +6,7 @@ Directory is loaded anew, so that what was committed is in force before anybody 
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 
 from sqlmodel import col, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -54,6 +54,8 @@ class Records:
     @asynccontextmanager
     async def changing(self, correlation_id: str | None = None) -> AsyncIterator[AsyncSession]:
         """A transaction: in force at the end of the block, or undone by an exception."""
+        # Whoever reads what was committed waits until it is in force.
+        overtaken = ExitStack()
         try:
             async with self._database.session() as session:
                 before = await connections(session)
@@ -74,8 +76,10 @@ class Records:
                         accepted_at=now,
                     )
                 await self._database.announcements.announce(await session.connection(), Topic.DIRECTORY)
+                overtaken.enter_context(self._directory.overtaken())
         finally:
-            await self._come_into_force()
+            with overtaken:
+                await self._come_into_force()
 
     async def _come_into_force(self) -> None:
         try:

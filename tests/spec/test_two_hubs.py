@@ -307,7 +307,8 @@ async def test_nothing_goes_in_circles_whatever_hubs_believe_of_each_other(
             assert (answer.status, answer.code) == (200, 4001)
         assert third.all("GET", "/sender/locations") == []
         # Its own party may go where everybody may.
-        await far.call("GET", asked, to="FR/OUT", sender=FAR_HUB)
+        own = await far.call("GET", asked, to="FR/OUT", sender=FAR_HUB)
+        assert (own.status, own.code) == (404, 2001), own
         assert (await third.receives("GET", "/sender/locations")).sender == FAR_HUB
 
 

@@ -51,7 +51,7 @@ def _pumps(ground: Ground, connected: Connected, may_exchange: MayExchange) -> P
     limits, database, directory = ground.settings.limits, ground.database, connected.directory
     parts = PumpParts(
         directory=lambda: directory.value,
-        log=ChangeLog(database),
+        log=ChangeLog(database, directory.in_force),
         cursors=Cursors(database, connected.leases),
         dead_letters=DeadLetters(database, connected.leases, ground.clock),
         resyncs=Resyncs(database, connected.leases, lambda: directory.value),

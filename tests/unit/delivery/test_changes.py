@@ -161,3 +161,23 @@ async def test_states_in_memory_stay_within_their_bound(steps: list[tuple[Object
             del held[next(iter(held))]
     assert dict(states._states) == held
     assert states._size == sum(len(each.state.body) for each in held.values())
+
+
+async def test_nothing_is_read_that_is_committed_and_not_in_force_yet(
+    database: Database, objects: ObjectStore
+) -> None:
+    in_force, asked = asyncio.Event(), asyncio.Event()
+
+    async def until_in_force() -> None:
+        asked.set()
+        await in_force.wait()
+
+    log = ChangeLog(database, until_in_force)
+    await log.open()
+    await objects.accept(location())
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(log.read_on())
+        await asked.wait()
+        assert (log.end, await log.after(0, 10)) == (0, [])
+        in_force.set()
+    assert (log.end, len(await log.after(0, 10))) == (1, 1)

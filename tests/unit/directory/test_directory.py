@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.directory.current import CurrentDirectory
@@ -14,6 +15,7 @@ from hub.directory.directory import Directory, InboundToken, Platform
 from hub.directory.tokens import KEY_BYTES, Sealer, TokenPurpose, token_hash
 from hub.ocpi.headers import TokenEncoding, read_authorization
 from hub.ocpi.party import Party
+from hub.registry.platforms import NameTaken
 from hub.store.tables import PlatformRow
 from schemas.v2_2_1 import ConnectionStatus
 from tests.fixtures.registry_hub import HUB_PARTY, RegistryHub, registry_hub
@@ -219,3 +221,25 @@ def named(directory: Directory, name: str) -> Platform:
     found = directory.named(name)
     assert found is not None
     return found
+
+
+async def test_whoever_has_read_what_was_committed_can_wait_until_it_is_in_force(tmp_path: Path) -> None:
+    """A partner that is told of another one may ask for it at once."""
+    async with registry_hub(tmp_path) as hub:
+        invited = text("SELECT count(*) FROM platform")
+
+        async def seen(count: int) -> bool:
+            async with hub.database.reading() as connection:
+                return int((await connection.execute(invited)).scalar_one()) == count
+
+        for count in range(1, 21):
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(hub.platforms.invite(f"platform {count}"))
+                while not await seen(count):  # noqa: ASYNC110 the moment after the commit is looked for
+                    await asyncio.sleep(0)
+                await hub.directory.in_force()
+                assert hub.directory.value.named(f"platform {count}") is not None
+        async with asyncio.timeout(1):
+            with pytest.raises(NameTaken):
+                await hub.platforms.invite("platform 1")
+            await hub.directory.in_force()
