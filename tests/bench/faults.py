@@ -8,7 +8,7 @@ from tests.bench.loading import NUMBER, Load, Request, load
 from tests.bench.results import Findings, middle
 from tests.bench.scale import Scale
 from tests.bench.upstream import Upstream, upstream
-from tests.fixtures.processes import free_port
+from tests.fixtures.ports import free_port
 
 EMSP = "NL/TNM"
 #: Enough for all requests that a partner leaves without an answer, and for the others.

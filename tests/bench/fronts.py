@@ -12,7 +12,7 @@ from tests.bench.certificates import Certificate
 from tests.bench.machine import cores
 from tests.bench.obtaining import HOME, nginx, ocpi_library
 from tests.bench.processes import Running, running
-from tests.fixtures.processes import free_port
+from tests.fixtures.ports import free_port
 
 OTHERS = Path(__file__).parent / "others"
 NGINX_HEAD = """

@@ -18,7 +18,7 @@ from tests.bench.machine import cores
 from tests.bench.obtaining import HOME
 from tests.bench.processes import PATIENCE_SECONDS, Running, start
 from tests.fixtures.made_tables import DATABASE, with_tables
-from tests.fixtures.processes import free_port
+from tests.fixtures.ports import free_port
 
 HUB = "NL/HUB"
 #: High enough never to stand in the way of a measurement.

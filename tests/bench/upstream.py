@@ -13,7 +13,7 @@ from schemas import exact_json
 from tests.bench.machine import cores
 from tests.bench.obtaining import native
 from tests.bench.processes import Running, running
-from tests.fixtures.processes import free_port
+from tests.fixtures.ports import free_port
 from tests.fixtures.roaming import LOCATION
 
 SMALL_BYTES, LARGE_BYTES = 1024, 50 * 1024

@@ -11,7 +11,8 @@ import aiohttp
 import pytest
 
 from tests.fixtures import postgresql
-from tests.fixtures.processes import HubProgram, Program, free_port
+from tests.fixtures.ports import free_port
+from tests.fixtures.processes import HubProgram, Program
 from tests.fixtures.recorder import Recorder
 from tests.fixtures.roaming import CPO, EMSP, HUB
 from tests.fixtures.waiting import until

@@ -25,6 +25,7 @@ from partners.settings import NodeSettings
 from tests.fixtures.bills import the_one_bill
 from tests.fixtures.cpo_world import SPEED, cpo_settings
 from tests.fixtures.emsp_world import RFID
+from tests.fixtures.ports import free_port
 from tests.fixtures.roaming import settings as hub_settings
 
 
@@ -63,12 +64,12 @@ def port_of(url: str) -> int:
     return port
 
 
-def emsp_node(folder: Path, port: int = 0) -> EmspNode:
+def emsp_node(folder: Path, port: int) -> EmspNode:
     node = NodeSettings(party=Party("NL", "EMA"), name="eMSP A", database=folder / "emsp.sqlite", port=port)
     return EmspNode(EmspSettings(node=node, tokens=[(RFID, EVERYWHERE)]))
 
 
-def cpo_node(folder: Path, port: int = 0, ocpp_port: int = 0) -> CpoNode:
+def cpo_node(folder: Path, port: int, ocpp_port: int) -> CpoNode:
     made: CpoSettings = cpo_settings(folder, ocpp_port=ocpp_port)
     return CpoNode(replace(made, node=replace(made.node, port=port)))
 
@@ -76,10 +77,10 @@ def cpo_node(folder: Path, port: int = 0, ocpp_port: int = 0) -> CpoNode:
 @asynccontextmanager
 async def stage(folder: Path) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as hub_runs, AsyncExitStack() as emsp_runs, AsyncExitStack() as cpo_runs:
-        settings: Settings = hub_settings(folder)
+        settings: Settings = replace(hub_settings(folder), port=free_port())
         hub = await hub_runs.enter_async_context(running_hub(settings, log=None))
-        emsp = await emsp_runs.enter_async_context(emsp_node(folder))
-        cpo = await cpo_runs.enter_async_context(cpo_node(folder))
+        emsp = await emsp_runs.enter_async_context(emsp_node(folder, free_port()))
+        cpo = await cpo_runs.enter_async_context(cpo_node(folder, free_port(), free_port()))
         await emsp.register(hub.versions_url, (await hub.platforms.invite("emsp")).token)
         await emsp.push_tokens()
         await cpo.register(hub.versions_url, (await hub.platforms.invite("cpo")).token)

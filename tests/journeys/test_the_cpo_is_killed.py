@@ -23,7 +23,8 @@ from partners.settings import NodeSettings
 from schemas.v2_2_1 import SessionStatus
 from tests.fixtures.bills import the_one_bill
 from tests.fixtures.emsp_world import RFID
-from tests.fixtures.processes import CpoProgram, cpo_program, free_port
+from tests.fixtures.ports import free_port
+from tests.fixtures.processes import CpoProgram, cpo_program
 from tests.fixtures.roaming import settings as hub_settings
 from tests.fixtures.waiting import soon
 

@@ -14,7 +14,7 @@ from hub.registry.platforms import HandshakeFailed
 from hub.settings import Limits, PolicyMode, Settings
 from hub.web.app import RunningHub, running_hub
 from schemas.v2_2_1 import ConnectionStatus
-from tests.fixtures.processes import free_port
+from tests.fixtures.ports import free_port
 from tests.fixtures.recorder import Received, Recorder, Reply
 from tests.fixtures.roaming import CPO, EMSP, LOCATION, TARIFF, joined, settings
 

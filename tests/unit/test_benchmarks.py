@@ -16,7 +16,7 @@ from tests.bench.results import Findings
 from tests.bench.scale import TINY
 from tests.bench.upstream import Arrival, upstream
 from tests.bench.written import PAGE, Circumstances, write, write_page
-from tests.fixtures.processes import free_port
+from tests.fixtures.ports import free_port
 
 
 @pytest.fixture(autouse=True)
