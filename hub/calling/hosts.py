@@ -1,6 +1,7 @@
 """Which URLs are a platform's own: the hub's token for it goes to no other host (CMD-10, PG-17; D10)."""
 
 import re
+from functools import lru_cache
 from urllib.parse import urljoin, urlsplit
 
 from hub.directory.directory import Platform
@@ -14,7 +15,13 @@ def belongs_to(platform: Platform, url: str) -> bool:
     """Whether the URL lies at a host that the platform registered (CMD-10, PG-17)."""
     found = origin(url)
     known = (platform.versions_url, *platform.endpoints.values())
-    return found is not None and any(found == origin(each) for each in known if each)
+    return found is not None and any(found == _registered_origin(each) for each in known if each)
+
+
+@lru_cache(maxsize=4096)
+def _registered_origin(url: str) -> tuple[str, str, int] | None:
+    """The same few are compared with one URL after another."""
+    return origin(url)
 
 
 def absolute(location: str, endpoint: str) -> str:

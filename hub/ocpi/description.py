@@ -67,6 +67,13 @@ class Operation:
     clue: Clue | None = None
     #: What a hub learns from it once its addressee has accepted it, for requests that name nobody.
     teaches: Clue | None = None
+    #: `no_result` as it goes out, empty where there is none.
+    no_result_text: bytes = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Write down once what is said again and again."""
+        text = b"" if self.no_result is None else self.no_result.to_json()
+        object.__setattr__(self, "no_result_text", text)
 
     def parameters(self, segments: tuple[str, ...]) -> dict[str, str] | None:
         """The decoded path parameters, None where the path is another one."""

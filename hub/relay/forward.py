@@ -10,14 +10,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from hub.calling.hosts import absolute, belongs_to
 from hub.directory.current import CurrentDirectory
 from hub.directory.directory import Directory, Platform
 from hub.directory.quirks import YES, Quirk, Seen
 from hub.ocpi.description import ResponseUrl
-from hub.ocpi.errors import MethodNotAllowed, NotFound, ReceiverNotConnected, RoutingError, UnknownReceiver
+from hub.ocpi.errors import (
+    MethodNotAllowed,
+    NotFound,
+    ReceiverNotConnected,
+    RoutingError,
+    ServerError,
+    UnknownReceiver,
+)
 from hub.ocpi.headers import LINK, LOCATION, Header, MessageIds, Routing
 from hub.ocpi.message import Message, Reply
 from hub.ocpi.paging import is_empty_link, read_next_link, write_next_link
@@ -161,7 +166,6 @@ class Forwarding:
         url = own_response_url(message, value, caller)
         if url is None:
             return message.body, message.query, None
-        no_result = message.operation.no_result
         own = await self.links.create(
             Link(
                 kind=LinkKind.RESPONSE_URL,
@@ -173,7 +177,7 @@ class Forwarding:
                 url=url,
                 expires_at=self._callback_expires_at(value),
                 correlation_id=message.ids.correlation_id,
-                no_result=b"" if no_result is None else no_result.to_json(),
+                no_result=message.operation.no_result_text,
             )
         )
         if message.operation.response_url is ResponseUrl.BODY:
@@ -228,7 +232,7 @@ class Forwarding:
         kind = LinkKind.CDR_LOCATION
         try:
             own = await self._standing_for(kind, stored_at, onward, interface, caller, lifetime)
-        except SQLAlchemyError:
+        except ServerError:
             # The CDR was taken, and whoever sent it must not take it for lost and send it again.
             log.exception("no URL of the hub could be made for a CDR that %s took", onward.routing.to)
             return reply._replace(note="Location left out: it could not be written down")

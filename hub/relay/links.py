@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from itertools import groupby
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote_plus, urlencode
 
@@ -24,6 +25,7 @@ from hub.ocpi.headers import Routing
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
 from hub.store.database import EPOCH, Database, microseconds, moment
+from hub.store.group_commit import GroupCommit
 from hub.store.tables import LinkRow
 from schemas import exact_json
 from schemas.v2_2_1 import InterfaceRole
@@ -90,6 +92,7 @@ class Due(NamedTuple):
     lives_until: datetime = EPOCH
 
 
+_NEW = insert(LinkRow)
 _AWAIT = text(
     "UPDATE link SET due_at = :due_at, expires_at = CASE WHEN expires_at < :lives_until THEN :lives_until"
     " ELSE expires_at END WHERE token = :token AND timed_out_at IS NULL AND answered_at IS NULL"
@@ -111,7 +114,7 @@ _DUES = text("SELECT token, due_at FROM link WHERE due_at IS NOT NULL ORDER BY d
 
 
 class Links:
-    """The links that are in force."""
+    """The links that are in force. Somebody must `run` it for new ones to be kept."""
 
     def __init__(
         self, database: Database, public_url: str, clock: Clock, new_token: NewToken = unguessable
@@ -122,9 +125,18 @@ class Links:
         self._base = public_url + VIA
         self._clock = clock
         self._new_token = new_token
+        self._writer = GroupCommit(self._write)
+
+    async def run(self) -> None:
+        """Write new links, those that come at the same time in one transaction, until cancelled."""
+        await self._writer.run()
 
     async def create(self, link: Link) -> str:
-        """The hub's URL for a link, which is kept before anybody hears of it."""
+        """The hub's URL for a link, which is kept before anybody hears of it.
+
+        Raises:
+            ServerError: it could not be kept.
+        """
         token = self._new_token()
         to, sender = _both(link.routing)
         row = {
@@ -143,9 +155,13 @@ class Links:
             "correlation_id": link.correlation_id,
             "no_result": link.no_result.decode(),
         }
-        async with self._database.writing() as connection:
-            await connection.execute(insert(LinkRow), row)
+        await self._writer.submit(row)
         return f"{self._base}/{token}"
+
+    async def _write(self, rows: Sequence[dict[str, Any]]) -> list[None]:
+        async with self._database.writing() as connection:
+            await connection.execute(_NEW, rows)
+        return [None] * len(rows)
 
     async def find(self, token: str, platform: Platform) -> Link | None:
         """The link of this token, None where there is none that this platform may use now."""
@@ -161,13 +177,14 @@ class Links:
     async def write_dues(self, dues: Sequence[Due]) -> None:
         """Write down until when results are awaited, in order, in one transaction."""
         async with self._database.writing() as connection:
-            for due in dues:
-                if due.due_at is None:
-                    now = microseconds(self._clock())
-                    await connection.execute(_AWAIT_NO_MORE, {"token": due.token, "now": now})
-                    continue
-                row = {"due_at": microseconds(due.due_at), "lives_until": microseconds(due.lives_until)}
-                await connection.execute(_AWAIT, {"token": due.token} | row)
+            now = microseconds(self._clock())
+            for is_over, some in groupby(dues, lambda due: due.due_at is None):
+                if is_over:
+                    await connection.execute(
+                        _AWAIT_NO_MORE, [{"token": due.token, "now": now} for due in some]
+                    )
+                else:
+                    await connection.execute(_AWAIT, [_due_row(due) for due in some])
 
     async def dues(self) -> tuple[Due, ...]:
         """Which results are awaited, as it was written down."""
@@ -274,6 +291,11 @@ def _both(routing: Routing) -> tuple[Party, Party]:
     if routing.to is None or routing.sender is None:
         raise ValueError("a link needs to know who it is for and who uses it")
     return routing.to, routing.sender
+
+
+def _due_row(due: Due) -> dict[str, Any]:
+    due_at = None if due.due_at is None else microseconds(due.due_at)
+    return {"token": due.token, "due_at": due_at, "lives_until": microseconds(due.lives_until)}
 
 
 def _link(row: Any) -> Link:

@@ -65,6 +65,7 @@ class Now:
     def loops(self, directory: CurrentDirectory, leases: Leases) -> tuple[Coroutine[Any, Any, None], ...]:
         """What somebody must run."""
         return (
+            self.links.run(),
             self.results.run(partial(self.exchange.forwarding.tell_no_result, directory)),
             self.judging.run(),
             self.held.run(),

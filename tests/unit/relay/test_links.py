@@ -1,5 +1,6 @@
 """Which URLs a platform's token may go to, and how a URL is replaced (design D9; CMD-10, CHP-10, PG-17)."""
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,8 +24,10 @@ from hub.relay.links import (
     replaced_in_query,
     response_url_in_body,
     response_url_in_query,
+    token_of,
 )
 from hub.store.database import opened
+from hub.web.background import beside
 from schemas import exact_json
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole
 from tests.fixtures.databases import database_in
@@ -176,6 +179,25 @@ def test_the_other_parameters_stay_where_and_as_they_are(others: list[tuple[str,
     assert replaced.split("&")[:-1] == parts
 
 
+async def test_links_that_are_made_at_the_same_time_are_all_kept_each_for_itself(tmp_path: Path) -> None:
+    """They share transactions."""
+    now = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+    routing = Routing(Party("NL", "TNM"), Party("BE", "BEC"))
+    made = [
+        Link(
+            LinkKind.RESPONSE_URL, 1, 2, "commands", InterfaceRole.SENDER, routing, f"https://x/{number}",
+            now + timedelta(hours=1),
+        )
+        for number in range(20)
+    ]  # fmt: skip
+    async with opened(database_in(tmp_path)) as database:
+        links = Links(database, "https://hub.example", lambda: now)
+        async with beside(links.run()):
+            urls = await asyncio.gather(*(links.create(each) for each in made))
+        found = [await links.find(token_of(url), PLATFORM) for url in urls]
+    assert found == [replace(link, token=token_of(url)) for link, url in zip(made, urls, strict=True)]
+
+
 @pytest.mark.holds("CMD-09", "PG-15", by="hub")
 async def test_a_link_serves_its_platform_until_it_expires(tmp_path: Path) -> None:
     """CMD-09, PG-15."""
@@ -186,7 +208,8 @@ async def test_a_link_serves_its_platform_until_it_expires(tmp_path: Path) -> No
         routing = Routing(Party("NL", "TNM"), Party("BE", "BEC"))
         sender = InterfaceRole.SENDER
         link = Link(LinkKind.RESPONSE_URL, 1, 2, "commands", sender, routing, "https://x/", expires_at)
-        token = (await links.create(link)).rpartition("/")[2]
+        async with beside(links.run()):
+            token = (await links.create(link)).rpartition("/")[2]
         assert await links.find(token, PLATFORM) == replace(link, token=token)
         now = expires_at - timedelta(seconds=1)
         await links.forget_expired()

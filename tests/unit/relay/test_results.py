@@ -22,6 +22,7 @@ from hub.relay.links import Link, LinkKind, Links, token_of
 from hub.relay.results import Results, promised
 from hub.settings import Limits
 from hub.store.database import opened
+from hub.web.background import beside
 from schemas import exact_json
 from schemas.v2_2_1 import ConnectionStatus, InterfaceRole
 from tests.fixtures.clocks import Clock
@@ -109,10 +110,8 @@ async def running(path: Path, clock: Clock) -> AsyncIterator[World]:
 
         results = Results(links, clock, LIMITS, wait=wait)
         world = World(clock, links, results, news)
-        async with results.writing(), asyncio.TaskGroup() as tasks:
-            loop = tasks.create_task(results.run(world.tell))
+        async with beside(links.run()), results.writing(), beside(results.run(world.tell)):
             yield world
-            loop.cancel()
 
 
 @pytest.fixture
