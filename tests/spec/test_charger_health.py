@@ -20,6 +20,7 @@ from partners.charger.settings import ChargerSettings
 from partners.charger.simulated_time import SimulatedTime
 from partners.cpo.app import CpoNode
 from partners.cpo.configuration import Plug
+from partners.cpo.health.alarms import MOST
 from partners.cpo.health.charger_log import Kind
 from partners.cpo.health.thresholds import Thresholds
 from partners.cpo.stations.central_system import CentralSystemSettings
@@ -417,6 +418,121 @@ async def test_an_error_code_without_a_fault_is_an_alert_and_no_change_of_the_st
         await shows("NoError")
         await made.cleared("alarm")
         assert (made.tried("alarm"), made.alerts("faulted")) == ([], [])
+
+
+def component_event(component: str, variable: str, value: str = "true", **more: Any) -> dict[str, Any]:
+    """One EventDataType; without more words it is of EVSE 1."""
+    return {
+        "eventId": 1,
+        "timestamp": "2026-03-01T12:00:00Z",
+        "trigger": "Alerting",
+        "actualValue": value,
+        "eventNotificationType": "HardWiredMonitor",
+        "component": {"name": component, **({"evse": {"id": 1, "connectorId": 1}} | more.pop("where", {}))},
+        "variable": {"name": variable, **more.pop("which", {})},
+        **more,
+    }
+
+
+async def notifies(charger: ChargerSimulator, *events: dict[str, Any]) -> None:
+    payload = {"generatedAt": "2026-03-01T12:00:00Z", "seqNo": 0, "eventData": list(events)}
+    assert await charger.uplink.ask(Call("NotifyEvent", payload)) == {}
+
+
+@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+async def test_what_a_component_says_is_wrong_is_one_alert_until_it_says_that_it_is_over(
+    version: str,
+) -> None:
+    async with AsyncExitStack() as stack:
+        made = await operated(stack, version=version, alarm_after=NOW)
+
+        def stands() -> list[str]:
+            return [each.why for each in made.alerts("alarm") if each.cleared_at is None]
+
+        hot = component_event(
+            "Connector", "Temperature", "95", which={"instance": "Inlet"}, techInfo="limit 90"
+        )
+        fault = component_event("Connector", "Problem", trigger="Delta")
+        whole = component_event("TokenReader", "Fault", "TRUE", where={"evse": {"id": 0}})
+        for _ in range(20):
+            await notifies(made.charger, hot, fault, whole)
+        await until(lambda: len(stands()) == 3)
+        told = {(each.key.plug.number, each.why) for each in made.alerts("alarm")}
+        assert told == {
+            (1, "Connector.Temperature[Inlet]: 95; limit 90"),
+            (1, "Connector.Problem: true"),
+            (0, "TokenReader.Fault: TRUE"),
+        }
+        # Neither a change without alert, nor the end of another one, ends it.
+        await notifies(
+            made.charger,
+            hot | {"trigger": "Delta", "actualValue": "80"},
+            component_event("Connector", "Temperature", "80", cleared=True),
+            fault | {"actualValue": "false", "trigger": "Alerting"},
+        )
+        await until(lambda: len(stands()) == 2)
+        await notifies(made.charger, hot | {"cleared": True}, whole | {"actualValue": "false"})
+        await until(lambda: stands() == [])
+        looks = made.cpo.rounds.looks
+        await until(lambda: made.cpo.rounds.looks > looks + 3)
+        lines = [each.detail for each in made.cpo.care.log.newest("CP1", 100) if each.kind is Kind.ALARM]
+        assert (len(made.alerts("alarm")), len(lines)) == (3, 6)
+        assert (made.tried("alarm"), made.alerts("faulted")) == ([], [])
+        square = made.cpo.locations.location("square")
+        assert square is not None
+        assert square["evses"][0]["status"] == "AVAILABLE"
+
+
+async def test_an_alarm_of_a_component_survives_a_restart_and_is_over_where_a_person_says_so(
+    tmp_path: Path,
+) -> None:
+    async with AsyncExitStack() as stack:
+        made = await operated(stack, folder=tmp_path, version="2.0.1", alarm_after=timedelta(hours=1))
+        await notifies(made.charger, component_event("Connector", "Problem"))
+        looks = made.cpo.rounds.looks
+        await until(lambda: made.cpo.rounds.looks > looks + 3)
+        assert made.alerts("alarm") == []
+    clock = SettableClock()
+    clock.ahead = timedelta(minutes=61)
+    async with AsyncExitStack() as stack:
+        made = await operated(
+            stack, folder=tmp_path, version="2.0.1", alarm_after=timedelta(hours=1), clock=clock
+        )
+        await made.raised("alarm")
+        made.cpo.rounds.close(made.alerts("alarm")[0])
+        looks = made.cpo.rounds.looks
+        await until(lambda: made.cpo.rounds.looks > looks + 3)
+        (alert,) = made.alerts("alarm")
+        assert alert.cleared_by == "operator"
+        # It is wrong again only when the station says it again.
+        await notifies(made.charger, component_event("Connector", "Problem"))
+        clock.ahead += timedelta(minutes=61)
+        await until(lambda: len(made.alerts("alarm")) == 2)
+
+
+@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+async def test_whatever_a_station_makes_up_its_alarms_are_answered_and_bounded(version: str) -> None:
+    async with AsyncExitStack() as stack:
+        made = await operated(stack, version=version, alarm_after=NOW)
+        odd = ["", " ", "\x00\x1b[2J", "🔥" * 40, "[/red]", "'; DROP TABLE", "\u202e", "a" * 2500]
+        for number, text in enumerate(odd):
+            where = {"evse": {"id": (0, 1, 9, 2**31)[number % 4]}}
+            await notifies(made.charger, component_event(text[:50], text[:50], text, where=where))
+        for number in range(100):
+            await notifies(made.charger, component_event(f"C{number}", "Problem"))
+        await until(made.cpo.care.book.all_open)
+        looks = made.cpo.rounds.looks
+        await until(lambda: made.cpo.rounds.looks > looks + 3)
+        found = made.cpo.care.book.all_open()
+        assert len(found) == MOST
+        assert all(each.why.isprintable() and len(each.why) < 500 for each in found)
+        assert {each.key.plug.number for each in found} <= {0, 1}
+        # All of them can be over, and then there is room again.
+        await notifies(
+            made.charger, *(component_event(f"C{number}", "Problem", "false") for number in range(100))
+        )
+        await notifies(made.charger, component_event("Another", "Problem"))
+        await until(lambda: any(each.why == "Another.Problem: true" for each in made.alerts("alarm")))
 
 
 async def test_the_metrics_count_chargers_alerts_and_repairs() -> None:

@@ -156,6 +156,15 @@ class TransactionEvent:
     samples: tuple[MeterSample, ...] = ()
 
 
+class Alarm(NamedTuple):
+    """What a station says is wrong with one of its components, or that it is over (OCPP 2.x)."""
+
+    #: Component and variable, as `Component[Instance].Variable[Instance]`.
+    about: str
+    #: In its words; None: it is over.
+    told: str | None
+
+
 class ChargingEvents(Protocol):
     """Receives what happens at the charge points.
 
@@ -209,6 +218,9 @@ class ChargingEvents(Protocol):
 
     async def reservation_ended(self, charge_point: str, number: int) -> None:
         """A station keeps a reservation no longer, though nobody used it (OCPP 2.x)."""
+
+    async def alarmed(self, charge_point: str, connector_id: int, alarm: Alarm) -> None:
+        """Something is wrong at a station, or over; connector 0 is the station as a whole (OCPP 2.x)."""
 
     async def signature_checked(
         self, charge_point: str, connector_id: int, what: str, *, is_right: bool

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from partners.cpo.charging.charging_events import (
+    Alarm,
     BootInfo,
     ChargingEvents,
     ConnectorStatus,
@@ -90,6 +91,10 @@ class Observer:
     async def reservation_ended(self, charge_point: str, number: int) -> None:
         """See `ChargingEvents`."""
         await self._inner.reservation_ended(charge_point, number)
+
+    async def alarmed(self, charge_point: str, connector_id: int, alarm: Alarm) -> None:
+        """See `ChargingEvents`."""
+        await self._inner.alarmed(charge_point, connector_id, alarm)
 
     async def signature_checked(
         self, charge_point: str, connector_id: int, what: str, *, is_right: bool

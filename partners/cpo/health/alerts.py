@@ -1,4 +1,4 @@
-"""Alerts: one for each charger, connector and rule, from when it is ill until it has proved well."""
+"""Alerts: one for each charger, connector, rule and subject, from when it is ill until it has proved well."""
 
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS health_alert (
     charge_point TEXT NOT NULL,
     connector INTEGER NOT NULL,
     rule TEXT NOT NULL,
+    about TEXT NOT NULL DEFAULT '',
     since INTEGER NOT NULL,
     why TEXT NOT NULL,
     raised_at INTEGER NOT NULL,
@@ -27,7 +28,7 @@ CREATE TABLE IF NOT EXISTS health_alert (
     rung INTEGER NOT NULL DEFAULT 0,
     needs_human INTEGER NOT NULL DEFAULT 0
 );
-CREATE UNIQUE INDEX IF NOT EXISTS health_alert_open ON health_alert (charge_point, connector, rule)
+CREATE UNIQUE INDEX IF NOT EXISTS health_alert_open ON health_alert (charge_point, connector, rule, about)
     WHERE cleared_at IS NULL;
 CREATE INDEX IF NOT EXISTS health_alert_raised ON health_alert (charge_point, connector, rule, raised_at);
 CREATE TABLE IF NOT EXISTS health_repair (
@@ -58,6 +59,8 @@ class Key(NamedTuple):
 
     plug: Plug
     rule: Rule
+    #: Component and variable, where a station of 2.x names them.
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,17 +157,17 @@ class AlertBook:
         """How many alerts of this kind were raised in the last day, and have been cleared."""
         row = self._database.row(
             "SELECT count(*) AS count FROM health_alert WHERE charge_point = ? AND connector = ?"
-            " AND rule = ? AND raised_at >= ? AND cleared_at IS NOT NULL",
-            (*key.plug, key.rule.value, microseconds(now - _A_DAY)),
+            " AND rule = ? AND about = ? AND raised_at >= ? AND cleared_at IS NOT NULL",
+            (*key.plug, key.rule.value, key.about, microseconds(now - _A_DAY)),
         )
         return 0 if row is None else int(row["count"])
 
     def raise_(self, key: Key, since: datetime, why: str, now: datetime) -> Alert:
         """Open an alert."""
         alert_id = self._database.insert(
-            "INSERT INTO health_alert (charge_point, connector, rule, since, why, raised_at)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (*key.plug, key.rule.value, microseconds(since), why, microseconds(now)),
+            "INSERT INTO health_alert (charge_point, connector, rule, about, since, why, raised_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (*key.plug, key.rule.value, key.about, microseconds(since), why, microseconds(now)),
         )
         alert = self._open[key] = Alert(alert_id, key, since, why, now)
         self._ill[key.plug.charge_point] += 1
@@ -285,7 +288,7 @@ class AlertBook:
 def _alert(row: Any) -> Alert:
     return Alert(
         id=row["id"],
-        key=Key(Plug(row["charge_point"], row["connector"]), Rule(row["rule"])),
+        key=Key(Plug(row["charge_point"], row["connector"]), Rule(row["rule"]), row["about"]),
         since=moment(row["since"]),
         why=row["why"],
         raised_at=moment(row["raised_at"]),

@@ -10,6 +10,7 @@ from partners.cpo.billing.early_sessions import EarlySessions
 from partners.cpo.charging.charging_events import ChargingEvents, ConnectorStatus
 from partners.cpo.charging.charging_log import ChargingLog
 from partners.cpo.configuration import Configuration, Plug
+from partners.cpo.health.alarms import Alarms
 from partners.cpo.health.alerts import AlertBook
 from partners.cpo.health.charger_log import ChargerLog
 from partners.cpo.health.notices import Notices
@@ -57,11 +58,12 @@ class Care:
         self._clock = clock
         self.log = ChargerLog(database)
         self.book = AlertBook(database)
+        self.alarms = Alarms(database)
         self.seen = Observations(configuration.charge_points, charging_log, clock, thresholds)
         database.undone.append(self.seen.forget)
         self.notices = Notices(database, thresholds, backoff, chance)
         self.witness = Witness(
-            inner, database, charging_log, self.log, self.seen, clock, thresholds.silent_after
+            inner, database, charging_log, self.log, self.seen, self.alarms, clock, thresholds.silent_after
         )
 
     def rounds(
@@ -75,6 +77,7 @@ class Care:
             database=self._database,
             charge_points=lambda: self.configuration.charge_points,
             seen=self.seen,
+            alarms=self.alarms,
             charger_log=self.log,
             book=self.book,
             repairs=Repairs(charge_points, self.has_driver, self.thresholds.availability_pause),

@@ -60,6 +60,8 @@ class Kind(StrEnum):
     BAD_FRAME = "bad frame"
     #: Its clock is off, and by what its times are corrected from now on.
     CLOCK = "clock off"
+    #: A station says that a component of it is not well, or well again (OCPP 2.x).
+    ALARM = "alarm"
     ALERT = "alert"
     REPAIR = "repair"
 

@@ -15,14 +15,16 @@ from typing import Any, Final
 from hub.ocpi.timestamps import Clock, format_timestamp
 from partners.changes import Changes
 from partners.cpo.configuration import Place, Plug
+from partners.cpo.health.alarms import Alarms, Subject
 from partners.cpo.health.alerts import NEVER_SENT, Alert, AlertBook, Key, calm_after
 from partners.cpo.health.charger_log import WHOLE, ChargerLog, Kind
 from partners.cpo.health.ladder import Move, Situation, Step, next_move, patience
 from partners.cpo.health.notices import Notices
 from partners.cpo.health.observations import Observations
 from partners.cpo.health.repairs import NotPutBack, Repairs
-from partners.cpo.health.rules import RULES, Health, Ill, Judgement, Scope
+from partners.cpo.health.rules import RULES, Health, Ill, Judgement, Rule, Scope, component_alarm
 from partners.cpo.health.thresholds import Thresholds
+from partners.cpo.health.vitals import Link
 from partners.cpo.stations.remote_outcome import RemoteOutcome
 from partners.database import Database
 
@@ -48,6 +50,7 @@ class Rounds:
         database: Of the node.
         charge_points: All that are ours, and their connectors.
         seen: How they were last seen.
+        alarms: What stations of 2.x say of their components.
         charger_log: Where it is written down.
         book: Alerts.
         repairs: What can be done at a charger.
@@ -64,6 +67,7 @@ class Rounds:
         database: Database,
         charge_points: Callable[[], Mapping[str, Mapping[Plug, Place]]],
         seen: Observations,
+        alarms: Alarms,
         charger_log: ChargerLog,
         book: AlertBook,
         repairs: Repairs,
@@ -76,6 +80,7 @@ class Rounds:
         self._database = database
         self._charge_points = charge_points
         self._seen = seen
+        self._alarms = alarms
         self._log = charger_log
         self._book = book
         self._repairs = repairs
@@ -143,6 +148,7 @@ class Rounds:
             vitals = self._seen.vitals(plug, link)
             for rule, judge in _OF_THE_WHOLE if plug.number == WHOLE else _OF_A_CONNECTOR:
                 self._judged(Key(plug, rule), judge(vitals, self._thresholds, now), now)
+        self._look_at_components(charge_point, link, now)
         for alert in self._book.open_at(charge_point):
             move = next_move(
                 alert.key.rule, alert.rung, self._situation(charge_point, now), self._thresholds, now
@@ -150,8 +156,19 @@ class Rounds:
             if move is not None:
                 self._make(move, alert, now)
 
+    def _look_at_components(self, charge_point: str, link: Link, now: datetime) -> None:
+        standing, alerts = self._alarms.at(charge_point), self._book.open_at(charge_point)
+        if not standing and not alerts:
+            return
+        subjects = set(standing)
+        subjects |= {Subject(each.key.plug, each.key.about) for each in alerts if each.key.about}
+        for subject in sorted(subjects):
+            found = component_alarm(subject.about, standing.get(subject), link, self._thresholds, now)
+            self._judged(Key(subject.plug, Rule.ALARM, subject.about), found, now)
+
     def close(self, alert: Alert) -> Alert:
-        """An operator says that it is well."""
+        """An operator says that it is well; a station that never says so itself is believed no longer."""
+        self._alarms.over(Subject(alert.key.plug, alert.key.about))
         return self._clear(alert, self._clock(), "operator")
 
     # Alerts.
@@ -289,6 +306,7 @@ def alert_told(alert: Alert, place: Place | None, repairs: list[dict[str, Any]])
         "connector": alert.key.plug.number or None,
         "place": None if place is None else place._asdict(),
         "rule": alert.key.rule.value,
+        "about": alert.key.about or None,
         "why": alert.why,
         "since": format_timestamp(alert.since),
         "raised_at": format_timestamp(alert.raised_at),

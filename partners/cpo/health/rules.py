@@ -6,6 +6,7 @@
 | no heartbeat           | a link, and no message for `silent_after`   | a message                          |
 | faulted                | a connector, or all of it, is Faulted       | another status                     |
 | alarm                  | an error code, and it is not Faulted         | NoError                            |
+| alarm (2.x)            | a component says that something is wrong     | it says that this is over          |
 | stuck                  | Preparing or Finishing for long, no session | another status, or a session       |
 | session without energy | Charging, and its register stands still     | a register that grows in a session |
 | energy without session | its register grew, and no session came      | a register that stands still       |
@@ -22,8 +23,9 @@ from enum import Enum, StrEnum, auto
 from typing import Final, NamedTuple
 
 from partners.cpo.charging.charging_events import ConnectorStatus
+from partners.cpo.health.alarms import Standing
 from partners.cpo.health.thresholds import Thresholds
-from partners.cpo.health.vitals import NO_ERROR, Vitals
+from partners.cpo.health.vitals import NO_ERROR, Link, Vitals
 
 
 class Rule(StrEnum):
@@ -91,7 +93,7 @@ def faulted(vitals: Vitals, thresholds: Thresholds, now: datetime) -> Judgement:
 
 
 def alarm(vitals: Vitals, thresholds: Thresholds, now: datetime) -> Judgement:
-    """It says that something is wrong, and goes on (OCPP 1.6, ChargePointErrorCode); 2.x has no such word."""
+    """It says that something is wrong, and goes on (OCPP 1.6, ChargePointErrorCode)."""
     code, since = vitals.error_code, vitals.error_since
     if vitals.status in {None, ConnectorStatus.FAULTED} or not vitals.link.is_up:
         return Health.UNKNOWN
@@ -100,6 +102,17 @@ def alarm(vitals: Vitals, thresholds: Thresholds, now: datetime) -> Judgement:
     if now - since < thresholds.alarm_after:
         return Health.UNKNOWN
     return Ill(since, f"{vitals.status}, with the error code {code}")
+
+
+def component_alarm(
+    about: str, standing: Standing | None, link: Link, thresholds: Thresholds, now: datetime
+) -> Judgement:
+    """The same in 2.x, of one variable of a component (2.0.1, N07, NotifyEvent); None: it said it is over."""
+    if standing is None:
+        return Health.WELL
+    if not link.is_up or now - standing.since < thresholds.alarm_after:
+        return Health.UNKNOWN
+    return Ill(standing.since, f"{about}: {standing.told}")
 
 
 def stuck(vitals: Vitals, thresholds: Thresholds, now: datetime) -> Judgement:

@@ -9,6 +9,7 @@ from typing import Final
 
 from hub.ocpi.timestamps import Clock
 from partners.cpo.charging.charging_events import (
+    Alarm,
     AuthorizationStatus,
     BootInfo,
     ChargingEvents,
@@ -24,6 +25,7 @@ from partners.cpo.charging.meter_values import MeterSample
 from partners.cpo.charging.registers import register_at_start
 from partners.cpo.charging.signatures import Opinion, opinion
 from partners.cpo.configuration import Plug
+from partners.cpo.health.alarms import Alarms
 from partners.cpo.health.charger_log import WHOLE, ChargerLog, Kind
 from partners.cpo.health.observations import Observations
 from partners.cpo.health.vitals import NO_ERROR
@@ -44,6 +46,7 @@ class Witness:
         charging_log: ChargingLog,
         log: ChargerLog,
         observations: Observations,
+        alarms: Alarms,
         clock: Clock,
         silent_after: timedelta,
     ) -> None:
@@ -52,6 +55,7 @@ class Witness:
         self._charging_log = charging_log
         self._log = log
         self._seen = observations
+        self._alarms = alarms
         self._clock = clock
         self._silent_after = silent_after
         #: How often each charger has said something that is not allowed.
@@ -156,6 +160,15 @@ class Witness:
     async def reservation_ended(self, charge_point: str, number: int) -> None:
         """See `ChargingEvents`."""
         await self._inner.reservation_ended(charge_point, number)
+
+    async def alarmed(self, charge_point: str, connector_id: int, alarm: Alarm) -> None:
+        """See `ChargingEvents`; what it says again and again is written once."""
+        plug = Plug(charge_point, connector_id)
+        with self._database.grouped():
+            if self._alarms.told(plug, alarm, self._clock()):
+                said = "over" if alarm.told is None else alarm.told
+                self._write(plug, Kind.ALARM, about=alarm.about, said=said)
+        await self._inner.alarmed(charge_point, connector_id, alarm)
 
     async def signature_checked(
         self, charge_point: str, connector_id: int, what: str, *, is_right: bool

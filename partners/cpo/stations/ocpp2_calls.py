@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from hub.ocpi.timestamps import Clock
 from partners.cpo.charging.charging_events import (
+    Alarm,
     AuthorizationStatus,
     BootInfo,
     ChargingEvents,
@@ -17,10 +18,11 @@ from partners.cpo.charging.charging_events import (
 )
 from partners.cpo.quirks import USUAL, Quirks
 from partners.cpo.stations import calls_alike as alike
+from partners.cpo.stations.alarms import alarm_in
 from partners.cpo.stations.calls_alike import Payload, measured, told_at, whole_number
 from partners.cpo.stations.questions import timestamp
 from partners.cpo.stations.reception import OpenHouse, Reception
-from partners.cpo.wiring import Wiring
+from partners.cpo.wiring import WHOLE_CHARGE_POINT, Wiring
 from partners.ocpp.errors import CallRefused, ErrorCode
 from partners.ocpp.frames import Call, Send
 from partners.ocpp.payloads import Relaxation
@@ -173,12 +175,16 @@ async def _meter_values(station: StationCalls, payload: Payload) -> Payload:
 
 
 async def _notify_event(station: StationCalls, payload: Payload) -> Payload:
-    """A station of 2.1 may tell the state of its connectors in this way only."""
+    """A station of 2.1 may tell the state of its connectors in this way only; and what is wrong at it."""
     for event in payload["eventData"]:
         component, told = event["component"], event["actualValue"]
-        if event["variable"]["name"] == "AvailabilityState" and told in _STATUS:
-            at = told_at(station, event)
-            await _tell_status(station, *_place(component.get("evse", {"id": 0})), told, at)
+        if event["variable"]["name"] == "AvailabilityState":
+            if told in _STATUS:
+                at = told_at(station, event)
+                await _tell_status(station, *_place(component.get("evse", {"id": 0})), told, at)
+        elif (alarm := alarm_in(event)) is not None:
+            number = station.wiring.number(*_place(component.get("evse", {"id": 0})))
+            await station.events.alarmed(station.charge_point, *_alarm_at(station.wiring, number, alarm))
     return {}
 
 
@@ -225,6 +231,13 @@ _ANSWERERS: Final[Mapping[str, Callable[[StationCalls, Payload], Awaitable[Paylo
 ROUTERS: Final[Mapping[Version, Router[StationCalls]]] = {
     version: Router(version, _ANSWERERS) for version in (Version.V2_0_1, Version.V2_1)
 }
+
+
+def _alarm_at(wiring: Wiring, number: int, alarm: Alarm) -> tuple[int, Alarm]:
+    """Where nobody configured such a connector, it is a matter of the station as a whole."""
+    if number == WHOLE_CHARGE_POINT or number in wiring.outlets:
+        return number, alarm
+    return WHOLE_CHARGE_POINT, alarm._replace(about=f"{alarm.about} (connector {number})")
 
 
 def _place(evse: Payload) -> tuple[int, int | None]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from hub.ocpi.timestamps import Clock
 from partners.cpo.charging.charging_events import (
+    Alarm,
     BootInfo,
     ChargingEvents,
     ConnectorStatus,
@@ -135,6 +136,10 @@ class Timekeeper:
     async def reservation_ended(self, charge_point: str, number: int) -> None:
         """A station keeps a reservation no longer."""
         await self._inner.reservation_ended(charge_point, number)
+
+    async def alarmed(self, charge_point: str, connector_id: int, alarm: Alarm) -> None:
+        """Something is wrong at a station, or over."""
+        await self._inner.alarmed(charge_point, connector_id, alarm)
 
     async def signature_checked(
         self, charge_point: str, connector_id: int, what: str, *, is_right: bool

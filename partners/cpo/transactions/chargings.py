@@ -10,6 +10,7 @@ from datetime import datetime
 
 from hub.ocpi.party import Party
 from partners.cpo.charging.charging_events import (
+    Alarm,
     AuthorizationStatus,
     BootInfo,
     ConnectorStatus,
@@ -182,6 +183,12 @@ class Chargings:
     async def reservation_ended(self, charge_point: str, number: int) -> None:
         """A station keeps a reservation no longer (OCPP 2.x)."""
         self.entries.promises.given_up(charge_point, number)
+
+    async def alarmed(self, charge_point: str, connector_id: int, alarm: Alarm) -> None:
+        """It changes no status and no transaction; what was written of it is on disk before the answer."""
+        said = "over" if alarm.told is None else alarm.told
+        log.info("%s, connector %s: %s: %s", charge_point, connector_id, alarm.about, said)
+        await self.database.on_disk()
 
     async def signature_checked(
         self, charge_point: str, connector_id: int, what: str, *, is_right: bool

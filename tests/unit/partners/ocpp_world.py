@@ -17,6 +17,7 @@ from partners.charger.charge_point import ChargerSimulator
 from partners.charger.settings import ChargerSettings
 from partners.charger.simulated_time import SimulatedTime
 from partners.cpo.charging.charging_events import (
+    Alarm,
     AuthorizationStatus,
     BootInfo,
     ConnectorStatus,
@@ -148,6 +149,9 @@ class RecordingCpo:
 
     async def reservation_ended(self, charge_point: str, number: int) -> None:
         await self._took("reservation_ended", charge_point, number)
+
+    async def alarmed(self, charge_point: str, connector_id: int, alarm: Alarm) -> None:
+        await self._took("alarmed", charge_point, (connector_id, alarm))
 
     async def signature_checked(
         self, charge_point: str, connector_id: int, what: str, *, is_right: bool
