@@ -16,8 +16,8 @@ are shared work more slowly.
 import argparse
 import asyncio
 import base64
-import gc
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -137,7 +137,6 @@ async def serve(folder: Path, stations: int) -> None:
                 "stall": stalls.longest,
                 "worked": stalls.longest_worked,
                 "stored": node.node.database.rows("SELECT count(*) FROM meter_sample")[0][0],
-                "tracked": len(gc.get_objects()),
             }
             stalls.longest = stalls.longest_worked = 0.0
             sys.stdout.write(exact_json.encode(figures).decode() + "\n")
@@ -170,6 +169,14 @@ class Server:
             raise RuntimeError("a pipe was asked for")
         self._process.stdin.write(line)
         self._process.stdin.flush()
+
+    def halt(self) -> None:
+        """Let it see nothing for now: all that happens until `go_on` has happened in the same moment."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it see what has happened."""
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """End it."""
@@ -497,15 +504,20 @@ async def throughput(server: Server, stations: int, messages: int) -> Rate:
 
 
 async def idle(server: Server, links: int) -> Idle:
-    """Links on which nothing happens, which then all end at once."""
+    """Links on which nothing happens, which then all end in the same moment."""
     before = server.figures()
     running: list[Station] = []
     for first in range(0, links, 200):
         batch = range(first, min(first + 200, links))
         running += await asyncio.gather(*(connected(server.url, Story(number), iter(())) for number in batch))
     after = server.figures()
-    for station in running:
-        station.close()
+    server.halt()
+    try:
+        for station in running:
+            station.close()
+        await asyncio.sleep(0.5)  # until their ends have come
+    finally:
+        server.go_on()
     await asyncio.sleep(0.5)
     return Idle(
         links,
