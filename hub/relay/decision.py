@@ -69,7 +69,7 @@ class Deciding:
         return self._decided(message, body, caller, sender, directory, content)
 
     def at_once(self, message: Message, caller: Platform) -> Decision:
-        """The same for a message that names its addressee, which needs nothing that the hub keeps.
+        """The same for a message that names its addressee or is for everybody: it needs nothing that is kept.
 
         Raises:
             OcpiError: it is refused; the class and the message say why.

@@ -1,4 +1,4 @@
-"""What is for the hub goes the fast path, too: pushes for everybody, lists and objects that it keeps."""
+"""What waits for more than one answer goes the fast path, too: at the hub, at everybody, or at one party."""
 
 import re
 from pathlib import Path
@@ -29,6 +29,27 @@ async def test_pushes_lists_and_objects_are_answered_at_the_entrance(tmp_path: P
         assert one.data == listed.data[0]
         assert await taken(world) == before + 4
         await world.emsp.receives("PUT", "/locations/BE/BEC/LOC1")
+
+
+async def test_what_waits_for_more_than_its_answer_goes_there_too(tmp_path: Path) -> None:
+    async with roaming(tmp_path) as world:
+        if not settings(tmp_path).fast_path:
+            return
+        before = await taken(world)
+        await world.cpo.call("PUT", world.url("locations", "RECEIVER", f"/{CPO}/LOC1"), LOCATION, sender=CPO)
+        await world.emsp.receives("PUT", "/locations/BE/BEC/LOC1")
+        listed = await world.emsp.call("GET", world.url("locations", "SENDER"), to=CPO, sender=EMSP)
+        assert listed.sender == CPO
+        command = world.url("commands", "RECEIVER", "/UNLOCK_CONNECTOR")
+        body = {
+            "response_url": f"{world.emsp.url}/result",
+            "location_id": "LOC1",
+            "evse_uid": "E1",
+            "connector_id": "1",
+        }
+        asked = await world.emsp.call("POST", command, body, to=CPO, sender=EMSP)
+        assert asked.sender == CPO
+        assert await taken(world) == before + 3
 
 
 async def test_what_is_refused_there_is_refused_in_the_same_words(tmp_path: Path) -> None:

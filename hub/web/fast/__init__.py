@@ -14,6 +14,6 @@ take, and whatever is odd, goes on as the bytes came to aiohttp's own handler on
 | outline | what two heads have in common, but for what differs from message to message |
 | ways | what was decided about a request, remembered for the next one like it |
 | replay | one request on a way that is known |
-| in_hand | an answer that is there, for the ordinary path to go on with |
+| errand | one whose answer waits for more than one answer: a task |
 | answers | the bytes of an answer |
 """

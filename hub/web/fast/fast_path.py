@@ -1,15 +1,14 @@
-"""Which requests the fast path takes.
+"""Which requests the fast path takes: those whose addressee is known at once, and that are not refused.
 
-Those for one party whose relay waits for nothing but its answer; and those for the hub that it keeps, or
-answers from what it keeps: a push for everybody, a list, an object.
-
-| left to the ordinary path | because |
+| a request | goes |
 |---|---|
-| what is no functional module, or names nobody | nothing is relayed, or more must be known |
-| commands, charging profiles | a `response_url` is replaced, which is stored first |
-| a CDR that is sent | it may be judged before; its answer waits for its copy, and has a `Location` |
-| a party's list | its next page gets a URL of the hub, which is stored first |
-| whatever is refused | one place refuses |
+| for one party, whose relay waits for nothing but its answer | without a task: `crossing` |
+| a command, a charging profile: its `response_url` is replaced, which is stored first | as an errand |
+| a CDR: it may be judged before, its answer waits for its copy and has a `Location` | as an errand |
+| a party's list: its next page gets a URL of the hub, which is stored first | as an errand |
+| for the hub or everybody: kept, or answered from what the hub keeps | as an errand |
+| of no functional module, or that names nobody and means somebody | the ordinary path |
+| that is refused | the ordinary path: one place refuses |
 
 To find out changes nothing: what is not taken begins anew on the ordinary path.
 """
@@ -32,13 +31,13 @@ from hub.ocpi.headers import Routing, read_ids, read_routing
 from hub.ocpi.message import Look, Message
 from hub.ocpi.modules import MODULES, VERSION
 from hub.relay.decision import Decision
-from hub.routing.destination import Broadcast, Destination, Direct, GetAll, GetOne
+from hub.routing.destination import Destination, Direct, is_push_to_everybody
 from hub.store.journal import Purpose
 from hub.web.authentication import Authentication
 from hub.web.conversion import tail_below, target_of
 from hub.web.edge import Passage
-from hub.web.fast.at_the_hub import answer_at_the_hub
 from hub.web.fast.crossing import Asker, Crossing, Parts
+from hub.web.fast.errand import answer
 from hub.web.fast.heads import Head
 from hub.web.fast.memory import Memory, Missed
 from hub.web.fast.replay import Replay
@@ -159,8 +158,8 @@ class FastPath:
             look=found.look,
         )
         missed = self._missed.by(asker)
-        if not isinstance(found.to, Direct):
-            self.parts.spawn(answer_at_the_hub(self.parts, asker, head.target, passage, found.decided))
+        if not isinstance(found.to, Direct) or waits(message.operation):
+            self.parts.spawn(answer(self.parts, asker, head.target, passage, found.decided))
             return True
         if missed is not None:
             directory = self.authentication.directory.value
@@ -180,27 +179,21 @@ class FastPath:
             return None
         headers = CIMultiDict(head.headers)
         routing = read_routing(headers)
-        if routing.to is None:
-            return None
         caller = self.authentication.shown(headers)
         if not caller.is_registered or caller.platform.is_blocked or caller.ends_rotation:
             return None
         target = target_of(head.target)
         tail = tail_below(target.path, ABOVE_TAIL)
         operation, parameters = module.match(_INTERFACES[match[1]], head.method, tail)
-        is_for_hub = routing.to == self.parts.exchange.deciding.directory.value.hub
-        if waits(operation) and not (is_for_hub and operation.paged):
-            return None
         ids = read_ids(headers, self.parts.new_id)
         message = Message(module, operation, parameters, tail, target.query, ids, routing, head.headers, body)
+        if routing.to is None and not is_push_to_everybody(message):
+            return None
         decided = self.parts.exchange.deciding.at_once(message, caller.platform)
         to = decided.to
-        if isinstance(to, Direct) and not operation.paged:
+        look = None
+        if isinstance(to, Direct) and not waits(operation):
             look = self.parts.exchange.look(decided, to)
-        elif isinstance(to, Broadcast | GetAll | GetOne):
-            look = None
-        else:
-            return None
         return Understood(headers, caller, routing, decided, to, look)
 
 

@@ -1,4 +1,8 @@
-"""One request on the fast path that the hub answers itself: a push that it keeps, a page of what it keeps."""
+"""One request on the fast path whose answer waits for more than one answer: an errand, which is a task.
+
+The hub answers it itself (a push that it keeps, a page of what it keeps), or something must be written down
+before it goes on or before its answer goes back: a URL of the hub, a CDR.
+"""
 
 from hub.calling.noticing import pushed
 from hub.ocpi.errors import OcpiError
@@ -10,9 +14,7 @@ from hub.web.fast.crossing import Asker, Parts
 from hub.web.routes import is_push
 
 
-async def answer_at_the_hub(
-    parts: Parts, asker: Asker, target: str, passage: Passage, decided: Decision
-) -> None:
+async def answer(parts: Parts, asker: Asker, target: str, passage: Passage, decided: Decision) -> None:
     """Answer a request, and write it down.
 
     Args:
@@ -20,7 +22,7 @@ async def answer_at_the_hub(
         asker: Who waits for the answer.
         target: As it stands in the request line.
         passage: What is known of the request.
-        decided: A message to the hub itself.
+        decided: What becomes of it.
     """
     try:
         reply = await parts.exchange.follow(decided)
