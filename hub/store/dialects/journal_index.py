@@ -3,7 +3,10 @@
 Correlation ids are random. An index that is kept sorted with each leg has most of its pages written anew in
 each transaction, at twice the price of the leg itself. Here triggers note each leg in `journal_index_new`, in
 the order of the journal, and portions of that are sorted into `journal_index`. Both know ids by their last
-characters alone, which tell ids apart nearly always; who looks there compares the id itself, too. See
+characters alone, which tell ids apart nearly always; who looks there compares the id itself, too.
+
+What is sorted is sorted by eras of 262,144 legs each, so that a portion is sorted in among these and not
+among all that there are: however long the journal, it costs the same. Who looks looks once in each era. See
 decision 0066.
 """
 
@@ -20,8 +23,9 @@ TABLES: Final = ("journal_index", "journal_index_new")
 MAKE: Final = (
     "CREATE TABLE journal_index_new (leg INTEGER PRIMARY KEY, tail TEXT NOT NULL)",
     """
-    CREATE TABLE journal_index (tail TEXT NOT NULL, leg INTEGER NOT NULL, PRIMARY KEY (tail, leg))
-    WITHOUT ROWID
+    CREATE TABLE journal_index (
+        era INTEGER NOT NULL, tail TEXT NOT NULL, leg INTEGER NOT NULL, PRIMARY KEY (era, tail, leg)
+    ) WITHOUT ROWID
     """,
     """
     CREATE TRIGGER journal_index_adds AFTER INSERT ON journal BEGIN
@@ -31,7 +35,8 @@ MAKE: Final = (
     """
     CREATE TRIGGER journal_index_forgets AFTER DELETE ON journal BEGIN
         DELETE FROM journal_index_new WHERE leg = old.id;
-        DELETE FROM journal_index WHERE tail = substr(old.correlation_id, -8) AND leg = old.id;
+        DELETE FROM journal_index
+        WHERE era = old.id >> 18 AND tail = substr(old.correlation_id, -8) AND leg = old.id;
     END
     """,
 )
@@ -39,15 +44,20 @@ MAKE: Final = (
 _OF_EXCHANGE: Final = text(
     """
     journal.correlation_id = :story AND journal.id IN (
-        SELECT leg FROM journal_index WHERE tail = substr(:story, -8)
+        WITH RECURSIVE eras (era, last) AS (
+            SELECT min(era), (SELECT max(era) FROM journal_index) FROM journal_index
+            UNION ALL SELECT era + 1, last FROM eras WHERE era < last
+        )
+        SELECT leg FROM eras CROSS JOIN journal_index
+        WHERE journal_index.era = eras.era AND tail = substr(:story, -8)
         UNION ALL SELECT leg FROM journal_index_new WHERE tail = substr(:story, -8)
     )
     """
 )
 _UP_TO: Final = "SELECT leg FROM journal_index_new ORDER BY leg LIMIT 1 OFFSET ?"
 _SORT_IN: Final = """
-    INSERT INTO journal_index (tail, leg)
-    SELECT tail, leg FROM journal_index_new WHERE leg <= ? ORDER BY tail, leg
+    INSERT INTO journal_index (era, tail, leg)
+    SELECT leg >> 18, tail, leg FROM journal_index_new WHERE leg <= ? ORDER BY 1, 2, 3
 """
 _FORGET_NEW: Final = "DELETE FROM journal_index_new WHERE leg <= ?"
 

@@ -35,6 +35,8 @@ OTHERS = """
     INSERT INTO journal (at, correlation_id, request_id, direction, purpose, method, url, milliseconds, note)
     SELECT n, 'story-' || n, 'r', 'in', 'relay', 'GET', '/', 0, '' FROM number
 """
+#: The same, with numbers from a given one on.
+FAR = "SELECT :number + n, n,"
 
 pytestmark = pytest.mark.skipif(is_postgresql(), reason="PostgreSQL has an index of each day")
 
@@ -94,6 +96,20 @@ async def test_a_restored_journal_is_sorted_in_portion_by_portion(database: Data
         left.append(await rows(database, "journal_index_new"))
     assert left == [2 * AT_ONCE - 1, AT_ONCE, 1]
     assert await found(database, "mine") == ["mine"] * 3
+
+
+async def test_legs_of_all_eras_are_found(database: Database) -> None:
+    """Some eras have no legs: of those that were swept, or of numbers that were left out."""
+    for era in (0, 1, 4):
+        async with database.writing() as connection:
+            far = {"number": (era << 18) + 5, "count": AT_ONCE}
+            await connection.execute(text(OTHERS.replace("(at,", "(id, at,").replace("SELECT n,", FAR)), far)
+        await write(database, "mine")
+    async with database.reading() as connection:
+        eras = await connection.execute(text("SELECT DISTINCT era FROM journal_index ORDER BY era"))
+        assert [era for (era,) in eras] == [0, 1, 4]
+    assert await found(database, "mine") == ["mine"] * 3
+    assert await found(database, "story-7") == ["story-7"] * 3
 
 
 async def test_ids_that_end_alike_are_told_apart(database: Database) -> None:
