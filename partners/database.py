@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
@@ -11,6 +11,17 @@ from typing import Any, Final
 
 #: For how many seconds writes are gathered before the disk is waited for.
 _GROUPING: Final = 0.005
+#: How the file is used. What a thousand stations measure lies on as many pages: they are kept at hand (at
+#: most 32 MiB, where SQLite keeps 2), and go from the log into the file when there are 4,000 of them, not
+#: 1,000, so that a page that is written again and again goes there once.
+_PRAGMAS: Final = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "busy_timeout=5000",
+    "cache_size=-32768",
+    "wal_autocheckpoint=4000",
+)
 #: Where nothing needs to be kept.
 IN_MEMORY = ":memory:"
 
@@ -44,6 +55,8 @@ class Database:
         #: Rows that nobody has looked at yet: they are written together, before anything else is done.
         self._queue: list[tuple[str, tuple[Any, ...]]] = []
         self._blocks: list[_Block] = []
+        self._transaction = _AllOrNothing(self, must_commit=True)
+        self._grouped = _AllOrNothing(self, must_commit=False)
         self._has_begun = False
         self._must_commit = False
         #: Whether a commit is going to come by itself.
@@ -65,11 +78,11 @@ class Database:
 
     def transaction(self) -> AbstractContextManager[None]:
         """All or nothing, and on disk at the end; what happens inside must not await."""
-        return _AllOrNothing(self, must_commit=True)
+        return self._transaction
 
     def grouped(self) -> AbstractContextManager[None]:
         """All or nothing, and on disk soon, as `on_disk` tells; what happens inside must not await."""
-        return _AllOrNothing(self, must_commit=False)
+        return self._grouped
 
     @property
     def is_behind(self) -> bool:
@@ -81,7 +94,7 @@ class Database:
         """Whether something is on its way to the disk just now."""
         return self._under_way is not None
 
-    async def on_disk(self) -> None:
+    def on_disk(self) -> Awaitable[None]:
         """Return when everything that was written so far is on disk.
 
         Raises:
@@ -90,9 +103,8 @@ class Database:
         if self._is_grouping:
             if self._group is None:
                 self._group = asyncio.get_running_loop().create_future()
-            await _shared(self._group)
-        elif self._under_way is not None:
-            await _shared(self._under_way.done)
+            return _shared(self._group)
+        return _NOTHING if self._under_way is None else _shared(self._under_way.done)
 
     async def quiet(self) -> None:
         """Return when nothing is on its way to the disk: to read would wait with it, and all others, too.
@@ -355,6 +367,16 @@ class _Commit:
         self.has_successor = False
 
 
+class _Nothing:
+    """What is waited for where there is nothing to wait for."""
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        yield from ()
+
+
+_NOTHING: Final = _Nothing()
+
+
 def _shared(future: "asyncio.Future[None]") -> "asyncio.Future[None]":
     """For one of many who wait: a task that is cancelled must not cancel it for the others."""
     return future if asyncio.current_task() is None else asyncio.shield(future)
@@ -376,7 +398,7 @@ def _told(loop: asyncio.AbstractEventLoop, what: Callable[[_Commit], None], comm
 
 
 class _AllOrNothing:
-    """A block whose writes are kept together."""
+    """A block whose writes are kept together; the database knows which block it is, this only what kind."""
 
     __slots__ = ("_database", "_must_commit")
 
@@ -398,7 +420,7 @@ def _opened(path: Path | None) -> sqlite3.Connection:
     connection = sqlite3.connect(str(path or IN_MEMORY), isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     try:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
     except sqlite3.Error:
         connection.close()
