@@ -27,6 +27,9 @@ class ConnectorStatus(StrEnum):
     UNAVAILABLE = "Unavailable"
     FAULTED = "Faulted"
 
+    #: As the text that it is: `Enum` hashes in Python, at each look into a set or mapping.
+    __hash__ = str.__hash__
+
 
 class AuthorizationStatus(StrEnum):
     """Whether an id tag may charge, in OCPP 2.x's words; 1.6 has fewer of them."""

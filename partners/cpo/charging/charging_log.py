@@ -114,6 +114,12 @@ CREATE TABLE IF NOT EXISTS orphaned_stop (
 """
 
 
+_PUT_SAMPLE: Final = (
+    "INSERT OR REPLACE INTO meter_sample"
+    " (charging, at, context, energy_wh, power_w, current_a, soc, interval_wh)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
 #: For how long a register counts as that at the start of what begins later.
 _NOT_LONG: Final = timedelta(minutes=10)
 
@@ -257,7 +263,7 @@ class ChargingLog:
 
     def named(self, charge_point: str, transaction_id: str) -> Charging | None:
         """The transaction that its station calls so (OCPP 2.x)."""
-        for each in self.open_at(charge_point):
+        for each in self._under_way(charge_point):
             if each.transaction_id == transaction_id:
                 return each
         row = self._database.row(
@@ -332,7 +338,7 @@ class ChargingLog:
 
     def find(self, charging_id: int, charge_point: str) -> Charging | None:
         """The transaction with this id, if it is one of this charge point."""
-        for each in self.open_at(charge_point):
+        for each in self._under_way(charge_point):
             if each.id == charging_id:
                 return each
         row = self._database.row(
@@ -342,13 +348,19 @@ class ChargingLog:
 
     def open_at(self, charge_point: str, connector: int | None = None) -> list[Charging]:
         """Transactions without an end at a charge point or at one of its connectors, oldest first."""
-        if charge_point not in self._open:
+        found = self._under_way(charge_point)
+        return [each for each in found if connector is None or connector == each.plug.number]
+
+    def _under_way(self, charge_point: str) -> Sequence[Charging]:
+        """All of them at a charge point, as they are remembered."""
+        known = self._open.get(charge_point)
+        if known is None:
             rows = self._database.rows(
                 "SELECT * FROM charging WHERE stopped IS NULL AND charge_point = ? ORDER BY started, id",
                 (charge_point,),
             )
-            self._open[charge_point] = [_charging(row) for row in rows]
-        return [each for each in self._open[charge_point] if connector in {None, each.plug.number}]
+            known = self._open[charge_point] = [_charging(row) for row in rows]
+        return known
 
     def running(self) -> list[Charging]:
         """All transactions whose end nobody has told, oldest first."""
@@ -417,28 +429,14 @@ class ChargingLog:
             for signed in sample.signed:
                 self._signed(charging, sample, signed)
         for sample in samples:
-            self._database.put(
-                "INSERT OR REPLACE INTO meter_sample"
-                " (charging, at, context, energy_wh, power_w, current_a, soc, interval_wh)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    charging.id,
-                    _text(sample.at),
-                    sample.context,
-                    _written(sample.energy_wh),
-                    _written(sample.power_w),
-                    _written(sample.current_a),
-                    _written(sample.soc),
-                    _written(sample.interval_wh),
-                ),
-            )
+            self._database.put(_PUT_SAMPLE, _sample_row(charging.id, sample))
 
     def noticed(self, plug: Plug, samples: Iterable[MeterSample]) -> None:
         """Remember where the meter of a connector stands, whoever it counts for."""
+        known = self._registers.get(plug)
         for sample in samples:
-            known = self._registers.get(plug)
             if sample.energy_wh is not None and (known is None or known.at <= sample.at):
-                self._registers[plug] = sample
+                known = self._registers[plug] = sample
 
     def idled(self, plug: Plug, samples: Sequence[MeterSample]) -> None:
         """Keep where it stands while nobody charges there: what begins later may tell no register itself."""
@@ -571,6 +569,21 @@ def _key(started: StartedTransaction) -> tuple[str, int, str, str, str]:
         started.id_tag,
         _text(started.at),
         _number(started.meter_start_wh),
+    )
+
+
+def _sample_row(charging_id: int, sample: MeterSample) -> tuple[Any, ...]:
+    energy, power, current = sample.energy_wh, sample.power_w, sample.current_a
+    soc, interval = sample.soc, sample.interval_wh
+    return (  # one for each message: what was not told, which is most, costs no call
+        charging_id,
+        _text(sample.at),
+        sample.context,
+        None if energy is None else format(energy, "f"),
+        None if power is None else format(power, "f"),
+        None if current is None else format(current, "f"),
+        None if soc is None else format(soc, "f"),
+        None if interval is None else format(interval, "f"),
     )
 
 

@@ -125,6 +125,9 @@ def samples(meter_values: Iterable[Mapping[str, Any]], zone: tzinfo = UTC) -> tu
     readings: dict[tuple[datetime, str], _Readings] = {}
     for meter_value in meter_values:
         at = instant(meter_value["timestamp"], zone)
+        #: That of the last reading: nearly always that of the next one, too.
+        last: str | None = None
+        told = None
         for sampled in meter_value["sampledValue"]:
             signed = told_signed(sampled) if _may_be_signed(sampled) else None
             measurand = sampled.get("measurand", _REGISTER)
@@ -133,14 +136,18 @@ def samples(meter_values: Iterable[Mapping[str, Any]], zone: tzinfo = UTC) -> tu
             value = None if factors is None else _number(sampled, measurand, factors)
             if value is None and signed is None:
                 continue
-            key = (at, sampled.get("context", _PERIODIC))
-            told = readings.get(key)
-            if told is None:
-                told = readings[key] = _Readings()
+            context = sampled.get("context", _PERIODIC)
+            if told is None or context != last:
+                told = readings.get((at, context))
+                if told is None:
+                    told = readings[at, context] = _Readings()
+                last = context
             if signed is not None:
                 told.signed[signed] = None
-            if value is not None:
-                told.put(measurand, sampled.get("phase", ""), value)
+            if value is not None and "phase" in sampled:
+                told.put(measurand, sampled["phase"], value)
+            elif value is not None:
+                told.whole[measurand] = value
     if len(readings) == 1:
         ((key, told),) = readings.items()
         return (told.sample(*key),)
@@ -151,42 +158,43 @@ def samples(meter_values: Iterable[Mapping[str, Any]], zone: tzinfo = UTC) -> tu
 class _Readings:
     """What was told of one instant."""
 
-    __slots__ = ("_phases", "_whole", "signed")
+    __slots__ = ("_phases", "signed", "whole")
 
     def __init__(self) -> None:
-        self._whole: dict[str, Decimal] = {}
+        #: Those over all phases; of those that are told twice the last one counts.
+        self.whole: dict[str, Decimal] = {}
         #: Those of single phases, where there are any.
         self._phases: dict[tuple[str, str], Decimal] = {}
         self.signed: dict[Signed, None] = {}
 
     def put(self, measurand: str, phase: str, value: Decimal) -> None:
-        """A reading; of those that are told twice the last one counts."""
+        """A reading of a phase, or of all (empty)."""
         if phase:
             self._phases[measurand, phase] = value
         else:
-            self._whole[measurand] = value
+            self.whole[measurand] = value
 
     def sample(self, at: datetime, context: str) -> MeterSample:
         """All of it."""
-        whole = self._whole.get if not self._phases else self._over_all
-        register, signed = whole(_REGISTER), tuple(self.signed)
+        whole = self.whole.get if not self._phases else self._over_all
+        register, signed = whole(_REGISTER), tuple(self.signed) if self.signed else ()
         if register is None and signed:
             register = signed[-1].register_wh
         return MeterSample(
-            at=at,
-            energy_wh=register,
-            power_w=whole(_POWER),
-            current_a=whole(_CURRENT),
-            soc=whole(_CHARGE),
-            context=context,
-            phase_currents=self._by_phase() if self._phases else (),
-            signed=signed,
-            interval_wh=whole(_INTERVAL),
+            at,
+            register,
+            whole(_POWER),
+            whole(_CURRENT),
+            whole(_CHARGE),
+            context,
+            self._by_phase() if self._phases else (),
+            signed,
+            whole(_INTERVAL),
         )
 
     def _over_all(self, measurand: str) -> Decimal | None:
         """The reading over all phases: as it was given, else the sum of those phases that were."""
-        whole = self._whole.get(measurand)
+        whole = self.whole.get(measurand)
         if whole is not None:
             return whole
         for phases in _WHOLES:
@@ -214,11 +222,17 @@ def _may_be_signed(sampled: Mapping[str, Any]) -> bool:
 
 def _number(sampled: Mapping[str, Any], measurand: str, factors: Mapping[str, Decimal]) -> Decimal | None:
     """The reading in its normal unit; None if it is none that we use."""
-    unit, multiplier = _unit(sampled)
+    multiplier = 0
+    if "unitOfMeasure" in sampled:
+        of = sampled["unitOfMeasure"]
+        unit = of.get("unit", "")
+        multiplier = int(of["multiplier"]) if "multiplier" in of else 0
+    else:
+        unit = sampled.get("unit", "")
     factor = factors.get(unit) or factors.get(unit.strip().lower())
-    if factor is None or sampled.get("format") == "SignedData" or abs(multiplier) > _MOST_DIGITS:
+    if factor is None or abs(multiplier) > _MOST_DIGITS or sampled.get("format") == "SignedData":
         return None
-    if sampled.get("location") in _IN_THE_CAR and measurand != _CHARGE:
+    if "location" in sampled and sampled["location"] in _IN_THE_CAR and measurand != _CHARGE:
         return None
     told = sampled["value"]
     try:
@@ -230,11 +244,3 @@ def _number(sampled: Mapping[str, Any], measurand: str, factors: Mapping[str, De
         return value * factor if value.adjusted() >= -_MOST_DIGITS else Decimal(0)
     except InvalidOperation:
         return None
-
-
-def _unit(sampled: Mapping[str, Any]) -> tuple[str, int]:
-    """The unit, and the power of ten that a value is multiplied by."""
-    if "unitOfMeasure" not in sampled:
-        return sampled.get("unit", ""), 0
-    told = sampled["unitOfMeasure"]
-    return told.get("unit", ""), int(told.get("multiplier", 0))

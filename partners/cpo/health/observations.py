@@ -113,7 +113,7 @@ class Observations:
 
     def heard(self, charge_point: str, at: datetime) -> datetime | None:
         """Something was said; when something was said before."""
-        seen = self._charger(charge_point)
+        seen = self._chargers.get(charge_point) or self._charger(charge_point)
         before, seen.heard_at = seen.heard_at, at
         return before
 
@@ -162,7 +162,10 @@ class Observations:
 
     def measured(self, plug: Plug, samples: Sequence[MeterSample]) -> Decimal | None:
         """A register was told; how much it grew without a session, Wh, where that is too much."""
-        told = next((each.energy_wh for each in reversed(samples) if each.energy_wh is not None), None)
+        told = None
+        for each in samples:
+            if each.energy_wh is not None:
+                told = each.energy_wh
         if told is None:
             return None
         seen, now = self._connector(plug), self._clock()

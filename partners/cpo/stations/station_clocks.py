@@ -90,10 +90,14 @@ class StationClock:
         self.offset = wanted
         return True
 
+    def is_right(self, told: datetime) -> bool:
+        """Whether it was then, as `true` would say."""
+        return not self.offset and told >= _NEVER_SET
+
     def true(self, told: datetime, now: datetime) -> datetime:
         """When it really was."""
         if told >= _NEVER_SET:
-            return told + self.offset
+            return told + self.offset if self.offset else told
         if self._unset is None:
             self._unset = now - told
         return min(told + self._unset, now)

@@ -1,9 +1,10 @@
 """Puts right what charge points say of times, before anybody acts on it."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from hub.ocpi.timestamps import Clock
 from partners.cpo.charging.charging_events import (
@@ -84,14 +85,14 @@ class Timekeeper:
         self.of(charge_point).booted()
         await self._inner.booted(charge_point, boot)
 
-    async def status_changed(
+    def status_changed(
         self, charge_point: str, connector_id: int, status: ConnectorStatus, error_code: str, at: datetime
-    ) -> None:
+    ) -> Coroutine[Any, Any, None]:
         """A connector changed."""
         now = self._clock()
         self._heard(charge_point, at, now, is_status=True)
         at = self.of(charge_point).of_status(at, now)
-        await self._inner.status_changed(charge_point, connector_id, status, error_code, at)
+        return self._inner.status_changed(charge_point, connector_id, status, error_code, at)
 
     async def authorize(
         self, charge_point: str, id_tag: str, token_type: TokenType = TokenType.RFID
@@ -104,34 +105,36 @@ class Timekeeper:
         at = self._true(started.charge_point, started.at)
         return await self._inner.transaction_started(replace(started, at=at))
 
-    async def meter_values(
+    def meter_values(
         self,
         charge_point: str,
         connector_id: int,
         transaction_id: int | None,
         samples: tuple[MeterSample, ...],
-    ) -> None:
+    ) -> Coroutine[Any, Any, None]:
         """Measurements."""
         if samples:
-            self._heard(charge_point, samples[-1].at, self._clock())
-        right = self._right(charge_point, samples)
-        await self._inner.meter_values(charge_point, connector_id, transaction_id, right)
+            now = self._clock()
+            self._heard(charge_point, samples[-1].at, now)
+            samples = self._right(charge_point, samples, now)
+        return self._inner.meter_values(charge_point, connector_id, transaction_id, samples)
 
     async def transaction_stopped(self, stopped: StoppedTransaction) -> IdTagInfo | None:
         """A transaction has ended."""
         at = self._true(stopped.charge_point, stopped.at)
-        samples = self._right(stopped.charge_point, stopped.samples)
+        samples = self._right(stopped.charge_point, stopped.samples, self._clock())
         return await self._inner.transaction_stopped(replace(stopped, at=at, samples=samples))
 
-    async def transaction_event(self, event: TransactionEvent) -> IdTagInfo | None:
+    def transaction_event(self, event: TransactionEvent) -> Coroutine[Any, Any, IdTagInfo | None]:
         """Something happened in a transaction of OCPP 2.x."""
+        now = self._clock()
         if not event.is_offline:
-            self._heard(event.charge_point, event.at, self._clock())
-        at = self._true(event.charge_point, event.at)
-        samples = self._right(event.charge_point, event.samples)
+            self._heard(event.charge_point, event.at, now)
+        at = self.of(event.charge_point).true(event.at, now)
+        samples = self._right(event.charge_point, event.samples, now)
         if at != event.at or samples is not event.samples:
             event = replace(event, at=at, samples=samples)
-        return await self._inner.transaction_event(event)
+        return self._inner.transaction_event(event)
 
     async def reservation_ended(self, charge_point: str, number: int) -> None:
         """A station keeps a reservation no longer."""
@@ -164,8 +167,13 @@ class Timekeeper:
     def _true(self, charge_point: str, told: datetime) -> datetime:
         return self.of(charge_point).true(told, self._clock())
 
-    def _right(self, charge_point: str, samples: tuple[MeterSample, ...]) -> tuple[MeterSample, ...]:
-        clock, now = self.of(charge_point), self._clock()
-        if all(clock.true(each.at, now) == each.at for each in samples):
+    def _right(
+        self, charge_point: str, samples: tuple[MeterSample, ...], now: datetime
+    ) -> tuple[MeterSample, ...]:
+        clock = self.of(charge_point)
+        for each in samples:
+            if not clock.is_right(each.at):
+                break
+        else:
             return samples
         return tuple(replace(each, at=clock.true(each.at, now)) for each in samples)

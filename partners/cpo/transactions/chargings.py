@@ -5,8 +5,10 @@ fact -> one database transaction: the log, the Session, the CDR -> the answer to
 """
 
 import logging
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from hub.ocpi.party import Party
 from partners.cpo.charging.charging_events import (
@@ -176,9 +178,9 @@ class Chargings:
         self.entries.refresh(stopped.charge_point)
         return None
 
-    async def transaction_event(self, event: TransactionEvent) -> IdTagInfo | None:
+    def transaction_event(self, event: TransactionEvent) -> Coroutine[Any, Any, IdTagInfo | None]:
         """Something happened in a transaction of OCPP 2.x."""
-        return await self.transactions.tell(event)
+        return self.transactions.tell(event)
 
     async def reservation_ended(self, charge_point: str, number: int) -> None:
         """A station keeps a reservation no longer (OCPP 2.x)."""

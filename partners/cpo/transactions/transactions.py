@@ -18,11 +18,12 @@ Sources: 2.2.1, Sessions; CDR-01, CDR-06, CDR-07, SES-12.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from hub.ocpi.party import Party
 from hub.ocpi.timestamps import Clock
@@ -79,19 +80,23 @@ class Transactions:
     clock: Clock
     patience: Patience
 
-    async def tell(self, event: TransactionEvent) -> IdTagInfo | None:
+    def tell(self, event: TransactionEvent) -> Coroutine[Any, Any, IdTagInfo | None]:
         """Keep an event, and all that follows from it; the answer is about the event's id tag."""
         known = self.charging_log.named(event.charge_point, event.transaction_id)
         id_tag = self._id_tag(event, known)
+        if known is not None and event.phase is Phase.UPDATED and id_tag is None:
+            return self._go_on(known, event)
+        return self._tell(known, event, id_tag)
+
+    async def _tell(
+        self, known: Charging | None, event: TransactionEvent, id_tag: str | None
+    ) -> IdTagInfo | None:
         plug = self._plug(event, known)
         verdict = None
         if id_tag is not None and not _is_settled(known, id_tag):
             # An event is begun without a task (`partners.ocpp.beginning`); whoever asks others needs one.
             await asyncio.sleep(0)
             verdict = await self._verdict(event, plug, id_tag)
-        if known is not None and event.phase is Phase.UPDATED and id_tag is None:
-            await self._go_on(known, event)
-            return None
         early = self.entries.promises.meant_by(_start(event, plug, id_tag)) if verdict is not None else None
         with self.database.transaction():
             is_new = self.event_log.put(event, id_tag)
