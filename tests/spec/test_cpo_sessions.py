@@ -121,6 +121,36 @@ async def test_a_running_session_is_patched_with_the_periods_that_are_over() -> 
         assert starts == sorted(set(starts))
 
 
+@pytest.mark.holds("SES-19", "CDR-11", by="cpo")
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+async def test_a_running_session_tells_power_current_and_battery_and_its_cdr_does_not(version: str) -> None:
+    pace = Pace(timedelta(seconds=60), Decimal("0.2"))
+    async with world(tokens=(token(),), pace=pace, longest_period=timedelta(minutes=2)) as made:
+        charger = await made.charger(settings=ChargerSettings(version=version))
+        charger.plug_in(1)
+        await charger.tap(1, "CARD1")
+
+        def over() -> list[dict[str, Decimal]]:
+            periods = [
+                period
+                for each in made.hub.all("*", "/receiver/sessions")
+                if each.value.get("status", "ACTIVE") == "ACTIVE"
+                for period in each.value.get("charging_periods", ())
+            ]
+            return [{each["type"]: each["volume"] for each in period["dimensions"]} for period in periods]
+
+        await made.hub.until(over)
+        charger.unplug(1)
+        first = over()[0]
+        assert first.keys() >= {"CURRENT", "POWER", "STATE_OF_CHARGE", "ENERGY_IMPORT"}
+        assert first["ENERGY_IMPORT"] == first["ENERGY"]
+        assert first["MIN_POWER"] <= first["POWER"] <= first["MAX_POWER"]
+        assert first["MIN_CURRENT"] <= first["CURRENT"] <= first["MAX_CURRENT"]
+        cdr = (await made.hub.receives("POST", "/receiver/cdrs")).value
+        told = {each["type"] for period in cdr["charging_periods"] for each in period["dimensions"]}
+        assert not told & {"CURRENT", "ENERGY_EXPORT", "ENERGY_IMPORT", "POWER", "STATE_OF_CHARGE"}
+
+
 @pytest.mark.holds("SES-02", by="cpo")
 async def test_a_pending_session_is_listed_too() -> None:
     clock = SettableClock()

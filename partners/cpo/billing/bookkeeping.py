@@ -12,7 +12,7 @@ from hub.ocpi.timestamps import Clock
 from hub.pricing import CannotBePriced
 from partners.cpo.billing.cdrs import cdr, is_billable, reservation_cdr
 from partners.cpo.billing.contracts import Contract, Contracts
-from partners.cpo.billing.costs import Cost, Terms, cost, reservation_cost, running_periods
+from partners.cpo.billing.costs import Cost, Terms, cost, reservation_cost, running_cost
 from partners.cpo.billing.early_sessions import EarlySession
 from partners.cpo.billing.outbox import Outbox
 from partners.cpo.billing.sessions import Pace, is_news, session, session_before_start, session_never_begun
@@ -137,8 +137,9 @@ class Bookkeeping:
         if found.held is not None:
             return None, ()
         try:
-            running = () if charging.stopped else running_periods(found.used, terms, self.longest_period)
-            return cost(found.used, terms), running
+            if charging.stopped is None:
+                return running_cost(found.used, terms, self.longest_period)
+            return cost(found.used, terms), ()
         except CannotBePriced:
             # The configuration was checked; what still goes wrong must not lose the session itself.
             log.exception("transaction %s cannot be priced", charging.id)

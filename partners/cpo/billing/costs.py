@@ -63,17 +63,25 @@ def cost(used: Use, terms: Terms) -> Cost | None:
     Raises:
         CannotBePriced: The tariff says something that the engine does not understand.
     """
-    told = _told(periods(used, _price_changes(used, terms)), used.start, terms)
-    return Cost(told, _priced(told, used, terms)) if told else None
+    return _cost(used, terms, _price_changes(used, terms))
 
 
-def running_periods(used: Use, terms: Terms, every: timedelta) -> tuple[ChargingPeriod, ...]:
-    """The charging periods of a running Session that are over: what was told does not change any more.
+def running_cost(used: Use, terms: Terms, every: timedelta) -> tuple[Cost | None, tuple[ChargingPeriod, ...]]:
+    """What a running Session would cost if it ended now, and its charging periods that are over.
+
+    What was told of these does not change any more. They say more than those that are priced (SES-19).
 
     Raises:
         CannotBePriced: The tariff says something that the engine does not understand.
     """
-    return _told(periods(used, _price_changes(used, terms), every), used.start, terms)[:-1]
+    changes = _price_changes(used, terms)
+    over = _told(periods(used, changes, every), used.start, terms)[:-1]
+    return _cost(used, terms, changes), over
+
+
+def _cost(used: Use, terms: Terms, changes: Iterable[datetime]) -> Cost | None:
+    told = _told(periods(used, changes), used.start, terms)
+    return Cost(told, _priced(told, used, terms)) if told else None
 
 
 def reservation_cost(terms: Terms, end: datetime, *, is_expired: bool) -> Cost | None:

@@ -11,13 +11,13 @@ running total, so that the periods' ENERGY adds up to `total_energy`, and TIME a
 Sources: 2.2.1, CDRs, ChargingPeriod and CdrDimensionType; CDR-10, CDR-11, CDR-20, AM-38.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from hub.pricing import half_up
 from partners.cpo.charging.charging_events import ConnectorStatus
@@ -25,6 +25,8 @@ from partners.cpo.charging.meter_values import MeterSample
 from partners.cpo.charging.register_walk import SECONDS_PER_HOUR, SLACK_WH, Doubt, Register, Walked, walked
 
 WH_PER_KWH = Decimal(1000)
+#: Per cent.
+_FULL: Final = Decimal(100)
 
 
 class StateChange(NamedTuple):
@@ -130,7 +132,7 @@ def use(metered: Metered) -> Use:
     samples = tuple(
         sorted(
             (
-                replace(sample, at=_whole_second(sample.at))
+                replace(sample, at=_whole_second(sample.at)) if sample.at.microsecond else sample
                 for sample in metered.samples
                 if start <= _whole_second(sample.at) <= end
             ),
@@ -165,19 +167,25 @@ def periods(
     if every is not None:
         starts.update(_steps(used, every))
     bounds = [at for at in sorted(starts) if used.start <= at < used.end] + [used.end]
-    return tuple(_period(used, begin, end) for begin, end in pairwise(bounds))
+    return tuple(_period(used, begin, end, runs=every is not None) for begin, end in pairwise(bounds))
 
 
-def _period(used: Use, begin: datetime, end: datetime) -> Period:
+def _period(used: Use, begin: datetime, end: datetime, *, runs: bool) -> Period:
     energy = _kwh(used.consumed(end)) - _kwh(used.consumed(begin))
     time = _hours(used.start, end) - _hours(used.start, begin)
     kind = "PARKING_TIME" if used.is_parking(begin) else "TIME"
-    return Period(begin, (Volume("ENERGY", energy), Volume(kind, time), *_power(used.samples, begin, end)))
+    first, after = (bisect_left(used.samples, at, key=_at) for at in (begin, end))
+    within = used.samples[first:after]
+    more = _in_a_session(within, energy) if runs else ()
+    return Period(begin, (Volume("ENERGY", energy), Volume(kind, time), *_extremes(within), *more))
 
 
-def _power(samples: Sequence[MeterSample], begin: datetime, end: datetime) -> Iterator[Volume]:
+def _at(sample: MeterSample) -> datetime:
+    return sample.at
+
+
+def _extremes(within: Sequence[MeterSample]) -> Iterator[Volume]:
     """The least and the most power and current that were measured in a period, kW and A."""
-    within = [sample for sample in samples if begin <= sample.at < end]
     power = [sample.power_w for sample in within if sample.power_w is not None]
     if power:
         yield Volume("MIN_POWER", half_up(min(power) / WH_PER_KWH))
@@ -186,6 +194,24 @@ def _power(samples: Sequence[MeterSample], begin: datetime, end: datetime) -> It
     if current:
         yield Volume("MIN_CURRENT", half_up(min(current)))
         yield Volume("MAX_CURRENT", half_up(max(current)))
+
+
+def _in_a_session(within: Sequence[MeterSample], energy: Decimal) -> Iterator[Volume]:
+    """What only a Session may tell of a period (SES-19): means of its samples, and the battery at its end.
+
+    No price depends on any of it. ENERGY_EXPORT is never told: no sample here has what a car gives back.
+    """
+    if any(sample.energy_wh is not None for sample in within):
+        yield Volume("ENERGY_IMPORT", energy)
+    power = [sample.power_w for sample in within if sample.power_w is not None]
+    if power:
+        yield Volume("POWER", half_up(sum(power, Decimal(0)) / len(power) / WH_PER_KWH))
+    current = [sample.current_a for sample in within if sample.current_a is not None]
+    if current:
+        yield Volume("CURRENT", half_up(sum(current, Decimal(0)) / len(current)))
+    charge = next((sample.soc for sample in reversed(within) if sample.soc is not None), None)
+    if charge is not None and 0 <= charge <= _FULL:
+        yield Volume("STATE_OF_CHARGE", half_up(charge))
 
 
 def _steps(used: Use, every: timedelta) -> Iterator[datetime]:
