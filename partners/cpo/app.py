@@ -250,7 +250,7 @@ class CpoNode(Platform):
             noted=lambda charge_point, what: self.care.log.put(
                 Plug(charge_point, WHOLE), clock(), Kind.SECURITY, what=what
             ),
-            is_free=self.care.is_free,
+            is_free=lambda charge_point: self.care.is_free(charge_point, settings.onboarding.free_for),
         )
         self.sites = Sites(settings.sites, node.database, self.charging_log, clock, spawn=self._do_later)
         self.timekeeper = Timekeeper(

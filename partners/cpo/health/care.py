@@ -1,6 +1,7 @@
 """All that keeps chargers alive, put together for the node."""
 
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from typing import Any, Final
 
 from hub.ocpi.backoff import Backoff
@@ -88,9 +89,16 @@ class Care:
             spawn=spawn,
         )
 
-    def is_free(self, charge_point: str) -> bool:
-        """Whether it may be reset: nobody needs it, and no operator is at work on it."""
-        return not (self.has_driver(charge_point) or self.book.is_paused(charge_point))
+    def is_free(self, charge_point: str, awhile: timedelta) -> bool:
+        """Whether it may be reset: nobody needs it or has just been let in, no operator is at work on it.
+
+        Args:
+            charge_point: The charger.
+            awhile: How long whose card was accepted may take to plug in; 2.x shows no status of that.
+        """
+        accepted = self.seen.link(charge_point).accepted_at
+        was_let_in = accepted is not None and self._clock() - accepted < awhile
+        return not (was_let_in or self.has_driver(charge_point) or self.book.is_paused(charge_point))
 
     def has_driver(self, charge_point: str) -> bool:
         """Whether somebody charges there, has just plugged in, was let in from afar, or has reserved."""

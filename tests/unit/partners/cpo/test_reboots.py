@@ -14,7 +14,7 @@ from partners.charger.charge_point import ChargerSimulator
 from partners.charger.firmware import Behaviour, Manner
 from partners.charger.settings import ChargerSettings
 from partners.charger.simulated_time import SimulatedTime
-from partners.charger.states import Verdict
+from partners.charger.states import Status, Verdict
 from partners.cpo.app import CpoNode
 from partners.cpo.health.charger_log import Kind
 from partners.cpo.onboarding.onboarding_settings import OnboardingSettings
@@ -171,6 +171,25 @@ async def test_a_charger_that_does_not_want_to_be_reset_is_a_finding() -> None:
         await simulator.lose_power(timedelta(seconds=1), ends_transactions=True)
         await until(lambda: account(node).findings == ())
         assert f"set by its reboot: {KEY}" in story(node)
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+async def test_who_has_shown_a_card_has_a_while_to_plug_in_though_2_x_shows_no_status_of_it(
+    version: str,
+) -> None:
+    clock = SettableClock()
+    async with cpo(clock=clock) as node, charger(node, version) as simulator:
+        node.node.objects.put(token_key(Token.model_validate(token())), token())
+        await patiently(simulator.until_connected())
+        minute = timedelta(minutes=1)
+        assert node.care.is_free("CP1", minute)
+        assert await patiently(simulator.tap(1, "CARD1")) is Verdict.ACCEPTED
+        assert not node.care.is_free("CP1", minute)
+        # He has gone.
+        await patiently(simulator.until_status(1, Status.AVAILABLE))
+        await patiently(simulator.until_told())
+        clock.ahead += minute
+        assert node.care.is_free("CP1", minute)
 
 
 @pytest.mark.parametrize("command", ["RESERVE_NOW", "START_SESSION"])
