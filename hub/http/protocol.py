@@ -7,15 +7,15 @@ What was wrong with a head is not repeated: a token may stand there.
 
 import asyncio
 import logging
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
-from typing import Any, NamedTuple, TypeGuard, cast
+from typing import Any, NamedTuple, cast
 
 from aiohttp import HttpVersion11, hdrs, web
-from aiohttp.http import SERVER_SOFTWARE
 
 from hub.http.callers import Callers, Pause
-from hub.http.date import http_date
 from hub.ocpi.errors import HeadIsNotHttp, InternalError, OcpiError, UnknownExpectation
 
 #: Refuses a request, in words of OCPI.
@@ -44,6 +44,19 @@ class Door(NamedTuple):
     callers: Callers
     #: By the target of a request, what answers it without a look through all routes; None where they decide.
     straight: Callable[[str], Straight | None] = lambda _target: None
+
+
+class Whole(web.Response):
+    """An answer that knows all of its bytes, where nothing about its request is special."""
+
+    @abstractmethod
+    def whole(self) -> bytes:
+        """Head and body, for a caller that speaks HTTP/1.1 and may go on with its next request.
+
+        Raises:
+            UnicodeEncodeError: a header cannot be sent so.
+        """
+        ...
 
 
 class Protocol(web.RequestHandler):
@@ -120,27 +133,23 @@ class Protocol(web.RequestHandler):
             # Usually the rest of a body is awaited, so that the answer is not lost. This rest is not coming.
             self._lingering_time = GRACE
         try:
-            if _is_plain(resp, request) and not self._upgraded:
-                return resp, not await self._written(request, resp)
+            if isinstance(resp, Whole) and _is_plain(request, resp) and not self._upgraded:
+                with suppress(UnicodeEncodeError):  # aiohttp leaves out what cannot be encoded
+                    return resp, not await self._written(request, resp)
             return await super().finish_response(request, resp, start_time)
         finally:
             self._is_asked = bool(self._messages)
             if not self._is_asked and self._line is not None:
                 self._callers.waits(self, Pause.REQUEST)
 
-    @staticmethod
-    async def _written(request: web.BaseRequest, answer: web.Response) -> bool:
-        """Write a plain answer as aiohttp does, without a look at all that it is not; whether it went out."""
-        headers, body = answer.headers, cast("bytes", answer.body)
-        headers[hdrs.CONTENT_LENGTH] = str(len(body))
-        headers[hdrs.DATE] = http_date()
-        headers[hdrs.SERVER] = SERVER_SOFTWARE
-        answer._keep_alive = True  # noqa: SLF001 what preparing it would have found
-        try:
-            await request.writer.write_headers(f"HTTP/1.1 {answer.status} {answer.reason}", headers)
-            await request.writer.write_eof(body)
-        except ConnectionError:
+    async def _written(self, request: web.BaseRequest, answer: "Whole") -> bool:
+        """Write an answer at one go; whether it went out."""
+        data = answer.whole()
+        if self.transport is None or self.transport.is_closing():
             return False
+        self.transport.write(data)
+        answer._keep_alive = True  # noqa: SLF001 what preparing it would have found
+        await request.writer.drain()
         return True
 
     def pause_writing(self) -> None:
@@ -189,18 +198,15 @@ class Protocol(web.RequestHandler):
         return answer
 
 
-def _is_plain(answer: web.StreamResponse, request: web.BaseRequest) -> TypeGuard[web.Response]:
-    """Whether an answer is a whole one with a body to a caller that may go on with the next request."""
+def _is_plain(request: web.BaseRequest, answer: web.Response) -> bool:
+    """Whether an answer has a body, and goes to a caller that may go on with the next request."""
     return (
-        type(answer) is web.Response
-        and type(answer.body) is bytes
-        and answer.keep_alive is None
+        answer.keep_alive is None
         and answer.status >= LEAST_WITH_BODY
         and answer.status not in WITHOUT_BODY
         and request.method not in ODD_METHODS
         and request.version == HttpVersion11
         and request.keep_alive
-        and hdrs.CONTENT_TYPE in answer.headers
     )
 
 

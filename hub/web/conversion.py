@@ -10,8 +10,9 @@ from aiohttp import web
 
 from hub.ocpi.description import Module
 from hub.ocpi.errors import BodyIsNotWhole, BodyTooSlow, NotFound
-from hub.ocpi.headers import CONTENT_TYPE, JSON_CONTENT_TYPE, Header, MessageIds, Routing, read_routing
+from hub.ocpi.headers import NO_ROUTING, Header, MessageIds, Routing, read_routing
 from hub.ocpi.message import Message, Reply
+from hub.web.answers import Answer
 from schemas.v2_2_1 import InterfaceRole
 
 
@@ -126,16 +127,11 @@ async def message(
 
 def response(reply: Reply) -> web.Response:
     """The response that carries a reply; the ids are added at the edge."""
-    headers: tuple[Header, ...] = (*reply.headers, *reply.routing.headers())
-    return json_response(reply.status, reply.body, headers)
+    return Answer(reply)
 
 
 def json_response(
-    status: int, body: bytes, headers: tuple[Header, ...] = (), routing: Routing | None = None
+    status: int, body: bytes, headers: tuple[Header, ...] = (), routing: Routing = NO_ROUTING
 ) -> web.Response:
     """A response with a JSON body."""
-    every = headers + (routing.headers() if routing is not None else ())
-    made = web.Response(status=status, body=body, headers=every)
-    if CONTENT_TYPE not in made.headers:
-        made.headers.add(*JSON_CONTENT_TYPE)
-    return made
+    return Answer(Reply(status, body, routing, headers))

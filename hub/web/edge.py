@@ -29,6 +29,7 @@ from hub.ocpi.message import Look, Reply
 from hub.ocpi.timestamps import Clock
 from hub.store.database import is_away, is_not_text, is_without_means
 from hub.store.journal import Direction, JournalEntry, Purpose
+from hub.web.answers import Answer
 from hub.web.conversion import response
 from hub.web.looking import Looking
 
@@ -92,8 +93,10 @@ def bouncing(clock: Clock, new_id: Callable[[], str], looking: Looking) -> Bounc
 def _finish(
     request: web.BaseRequest, answer: web.Response, passage: Passage, clock: Clock, looking: Looking
 ) -> None:
-    for name, value in passage.ids.headers():
-        answer.headers[name] = value
+    if isinstance(answer, Answer):
+        answer.ids = passage.ids
+    else:
+        answer.headers.update(passage.ids.headers())
     reply_body = answer.body if isinstance(answer.body, bytes) else b""
     ended = entry(request.method, request.raw_path, answer.status, reply_body, passage, clock())
     looking.record(ended, passage.look)

@@ -15,5 +15,4 @@ take, and whatever is odd, goes on as the bytes came to aiohttp's own handler on
 | ways | what was decided about a request, remembered for the next one like it |
 | replay | one request on a way that is known |
 | errand | one whose answer waits for more than one answer: a task |
-| answers | the bytes of an answer |
 """

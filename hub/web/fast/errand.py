@@ -8,8 +8,8 @@ from hub.calling.noticing import pushed
 from hub.ocpi.errors import OcpiError
 from hub.ocpi.message import Reply
 from hub.relay.decision import Decision
+from hub.web.answers import answer_bytes
 from hub.web.edge import Passage, entry, refusal, surprise
-from hub.web.fast.answers import answer_bytes
 from hub.web.fast.crossing import Asker, Parts
 from hub.web.routes import is_push
 

@@ -1,0 +1,87 @@
+"""Answers on their way out: the same lines in the same order, whoever writes them."""
+
+import time
+from email.utils import formatdate
+from typing import Final
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import RESPONSES, SERVER_SOFTWARE
+
+from hub.http.protocol import Whole
+from hub.ocpi.headers import CONTENT_TYPE, JSON_CONTENT_TYPE, Header, MessageIds
+from hub.ocpi.message import Reply
+from hub.ocpi.transport import first
+
+_STATUS_LINES: Final = {status: f"HTTP/1.1 {status} {reason[0]}\r\n" for status, reason in RESPONSES.items()}
+
+
+class Answer(Whole):
+    """A reply for aiohttp to hand out, written past it where nothing about its request is special."""
+
+    def __init__(self, reply: Reply) -> None:
+        """Wrap it; the edge says what the ids are."""
+        super().__init__(status=reply.status, body=reply.body)
+        self.reply: Final = reply
+        #: Those of the request, once they are known.
+        self.ids: MessageIds | None = None
+
+    def whole(self) -> bytes:
+        """All of it.
+
+        Raises:
+            UnicodeEncodeError: a header cannot be sent so.
+        """
+        return answer_bytes(self.reply, self.ids)
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Let aiohttp write it."""
+        if not self.prepared:
+            self.headers.extend(_headers(self.reply, self.ids))
+        return await super().prepare(request)
+
+
+class _Date:
+    """The Date header and what follows, made once a second."""
+
+    newest: tuple[int, bytes] = (0, b"")
+
+
+def answer_bytes(reply: Reply, ids: MessageIds | None) -> bytes:
+    """An answer as it goes out.
+
+    Args:
+        reply: What it says.
+        ids: Those of the request (TR-17, TR-18); None for none.
+
+    Raises:
+        UnicodeEncodeError: a header cannot be sent.
+    """
+    return b"%b%b%b" % (head_before_length(reply, ids), end_of_head(len(reply.body)), reply.body)
+
+
+def head_before_length(reply: Reply, ids: MessageIds | None) -> bytes:
+    """The head of an answer up to what says how long its body is.
+
+    Raises:
+        UnicodeEncodeError: a header cannot be sent.
+    """
+    lines = [f"{name}: {value}\r\n" for name, value in _headers(reply, ids)]
+    status = _STATUS_LINES.get(reply.status) or f"HTTP/1.1 {reply.status} {chr(13)}{chr(10)}"
+    return f"{status}{''.join(lines)}".encode()
+
+
+def _headers(reply: Reply, ids: MessageIds | None) -> tuple[Header, ...]:
+    headers = reply.headers + reply.routing.headers()
+    if first(reply.headers, CONTENT_TYPE) is None:
+        headers += (JSON_CONTENT_TYPE,)
+    return headers if ids is None else headers + ids.headers()
+
+
+def end_of_head(length: int) -> bytes:
+    """The rest of the head: the length of the body, and what is the same for all answers of a second."""
+    second = int(time.time())
+    if _Date.newest[0] != second:
+        date = formatdate(second, usegmt=True)
+        _Date.newest = second, f"\r\nDate: {date}\r\nServer: {SERVER_SOFTWARE}\r\n\r\n".encode()
+    return b"Content-Length: %d%b" % (length, _Date.newest[1])
