@@ -73,6 +73,7 @@ async def test_what_is_stopped_before_it_begins_stops_as_soon_as_it_does() -> No
     """OCPP cannot take a remote start back."""
     async with world() as made:
         charger = await made.charger()
+        waits_for_its_car(charger)
         told = await pending(made)
         answer = await made.command("STOP_SESSION", {"session_id": told["id"]})
         assert answer.data["result"] == "ACCEPTED"
