@@ -143,7 +143,9 @@ class _Station:
 class _Report:
     """A report that comes in parts."""
 
-    def __init__(self) -> None:
+    def __init__(self, link: OcppLink | None) -> None:
+        #: Over which it was asked for.
+        self.link = link
         self.lines: list[Payload] = []
         #: Whether all of it has come; False: it will not, since the link is lost.
         self.whole: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -335,10 +337,10 @@ class CentralSystem:
         Raises:
             Unanswered: It does not report, or not all of it in time.
         """
-        request, report = next(self._requests), _Report()
         station = self._stations.get(charge_point)
         if station is None:
             raise NotConnected(charge_point)
+        request, report = next(self._requests), _Report(station.link)
         station.reports[request] = report
         try:
             asked = {"requestId": request, "reportBase": "FullInventory"}
@@ -553,11 +555,12 @@ class CentralSystem:
                 settling.cancel()
         finally:
             await self._turns.mine()
+            for report in station.reports.values():
+                if report.link is link:
+                    report.ends(is_whole=False)
             # A link that was replaced says nothing when it goes: the charge point is still there.
             if station.link is link:
                 station.link = None
-                for report in station.reports.values():
-                    report.ends(is_whole=False)
                 async with station.turn:
                     await self._events.disconnected(charge_point)
 

@@ -1,13 +1,17 @@
 """What a station of OCPP 2.x is asked, as an independent implementation understands it."""
 
+import asyncio
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 import pytest
 
 from partners.cpo.stations.questions import HEARTBEAT_INTERVAL, RATE_UNITS, ListedToken
+from partners.ocpp.link import NoAnswer
 from schemas.v2_2_1 import TokenType
 from tests.fixtures.independent_station import independent_station
-from tests.unit.partners.ocpp_world import cpo_node
+from tests.fixtures.waiting import until
+from tests.unit.partners.ocpp_world import PATIENCE, CpoNode, cpo_node, raw_charge_point
 
 EXPIRES = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -42,3 +46,22 @@ async def test_every_question_is_understood(version: str) -> None:
     assert "evse_id" not in asked["ReserveNow"]
     assert asked["TriggerMessage"]["evse"] == {"id": 2}
     assert asked["Reset"] == {"type": "OnIdle"}
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+async def test_a_report_ends_with_the_link_over_which_it_was_asked_for(*, is_replaced: bool) -> None:
+    async def asks(node: CpoNode) -> None:
+        # Long before the report would be given up.
+        async with asyncio.timeout(PATIENCE / 2):
+            with pytest.raises(NoAnswer):
+                await node.central.base_report("CP001")
+
+    async with cpo_node() as node, AsyncExitStack() as newer, asyncio.TaskGroup() as group:
+        async with independent_station(node.url(), "ocpp2.0.1") as station:
+            asked = group.create_task(asks(node))
+            await until(lambda: "GetBaseReport" in dict(station.asked))
+            if is_replaced:
+                await newer.enter_async_context(raw_charge_point(node.url(), ["ocpp2.0.1"]))
+                await asked
+                assert node.central.is_connected("CP001")
+        await asked
