@@ -70,27 +70,31 @@ class Operation:
     #: `no_result` as it goes out, empty where there is none.
     no_result_text: bytes = field(init=False, repr=False)
 
+    #: Of each segment whether it is a parameter, and its name or itself.
+    _places: tuple[tuple[bool, str], ...] = field(init=False, repr=False)
+
     def __post_init__(self) -> None:
         """Write down once what is said again and again."""
         text = b"" if self.no_result is None else self.no_result.to_json()
         object.__setattr__(self, "no_result_text", text)
+        fixed = self.path[:-1] if self.has_rest else self.path
+        object.__setattr__(self, "_places", tuple((each[0] == "{", each.strip("{}")) for each in fixed))
+
+    @property
+    def has_rest(self) -> bool:
+        """Whether anything may follow."""
+        return bool(self.path) and self.path[-1] == REST
 
     def parameters(self, segments: tuple[str, ...]) -> dict[str, str] | None:
         """The decoded path parameters, None where the path is another one."""
-        if self.path and self.path[-1] == REST:
-            fixed = self.path[:-1]
-            if len(segments) < len(fixed):
-                return None
-            segments = segments[: len(fixed)]
-        else:
-            fixed = self.path
-        if len(fixed) != len(segments):
+        missing = len(self._places) - len(segments)
+        if missing and (missing > 0 or not self.has_rest):
             return None
         found: dict[str, str] = {}
-        for template, segment in zip(fixed, segments, strict=True):
-            if template.startswith("{"):
-                found[template[1:-1]] = unquote(segment)
-            elif template != segment:
+        for (is_parameter, name), segment in zip(self._places, segments, strict=False):
+            if is_parameter:
+                found[name] = unquote(segment) if "%" in segment else segment
+            elif name != segment:
                 return None
         return found
 
@@ -183,15 +187,15 @@ class Module:
             MethodNotAllowed: the path has no such method (TR-40).
         """
         segments = tuple(filter(None, tail.split("/")))
-        allowed: list[str] = []
-        for operation in self.by_interface.get(interface, ()):
-            parameters = operation.parameters(segments)
-            if parameters is None:
+        operations = self.by_interface.get(interface, ())
+        for operation in operations:
+            if operation.method != method:
                 continue
-            if operation.method == method:
+            parameters = operation.parameters(segments)
+            if parameters is not None:
                 _check_text(parameters)
                 return Match(operation, parameters)
-            allowed.append(operation.method)
+        allowed = [each.method for each in operations if each.parameters(segments) is not None]
         where = f"{self.id}, {interface.lower()} interface"
         if not allowed:
             raise NotFound(f"{where}: no such path")
