@@ -217,13 +217,16 @@ def answering(server: web.Server, door: Door) -> None:
     """
     handle = server.request_handler
 
-    async def answered(request: web.BaseRequest) -> web.StreamResponse:
-        if hdrs.EXPECT not in request.headers:
-            straight = door.straight(request.raw_path)
-            return await (handle if straight is None else straight)(cast("web.Request", request))
+    async def expecting(request: web.BaseRequest) -> web.StreamResponse:
         try:
             return await handle(request)
         except web.HTTPExpectationFailed:
             return door.bounce(request, UnknownExpectation())
+
+    def answered(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+        if hdrs.EXPECT in request.headers:
+            return expecting(request)
+        straight = door.straight(request.raw_path)
+        return (handle if straight is None else straight)(cast("web.Request", request))
 
     server.request_handler = answered

@@ -114,11 +114,14 @@ def within(room: Room, largest: int, patience: timedelta) -> Callable[..., Await
     """
 
     @web.middleware
-    async def let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
+    def let_in(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
+        if not request.body_exists:
+            return handler(request)
         said = None if hdrs.CONTENT_ENCODING in request.headers else request.content_length
-        size = min(largest if said is None else said, largest) if request.body_exists else 0
-        if size <= SMALL_BODY:
-            return await handler(request)
+        size = largest if said is None else min(said, largest)
+        return handler(request) if size <= SMALL_BODY else with_room(request, handler, size)
+
+    async def with_room(request: web.Request, handler: Handler, size: int) -> web.StreamResponse:
         async with AsyncExitStack() as until_answered:
             request[BEFORE_BODY] = BeforeBody(
                 lambda: until_answered.enter_async_context(room.for_body(size, patience))
