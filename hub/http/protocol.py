@@ -9,7 +9,6 @@ import asyncio
 import logging
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any, NamedTuple, cast
 
@@ -51,11 +50,7 @@ class Whole(web.Response):
 
     @abstractmethod
     def whole(self) -> bytes:
-        """Head and body, for a caller that speaks HTTP/1.1 and may go on with its next request.
-
-        Raises:
-            UnicodeEncodeError: a header cannot be sent so.
-        """
+        """Head and body, for a caller that speaks HTTP/1.1 and may go on with its next request."""
         ...
 
 
@@ -134,8 +129,7 @@ class Protocol(web.RequestHandler):
             self._lingering_time = GRACE
         try:
             if isinstance(resp, Whole) and _is_plain(request, resp) and not self._upgraded:
-                with suppress(UnicodeEncodeError):  # aiohttp leaves out what cannot be encoded
-                    return resp, not await self._written(request, resp)
+                return resp, not await self._written(request, resp)
             return await super().finish_response(request, resp, start_time)
         finally:
             self._is_asked = bool(self._messages)

@@ -27,11 +27,7 @@ class Answer(Whole):
         self.ids: MessageIds | None = None
 
     def whole(self) -> bytes:
-        """All of it.
-
-        Raises:
-            UnicodeEncodeError: a header cannot be sent so.
-        """
+        """All of it."""
         return answer_bytes(self.reply, self.ids)
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
@@ -53,22 +49,16 @@ def answer_bytes(reply: Reply, ids: MessageIds | None) -> bytes:
     Args:
         reply: What it says.
         ids: Those of the request (TR-17, TR-18); None for none.
-
-    Raises:
-        UnicodeEncodeError: a header cannot be sent.
     """
     return b"%b%b%b" % (head_before_length(reply, ids), end_of_head(len(reply.body)), reply.body)
 
 
 def head_before_length(reply: Reply, ids: MessageIds | None) -> bytes:
-    """The head of an answer up to what says how long its body is.
-
-    Raises:
-        UnicodeEncodeError: a header cannot be sent.
-    """
+    """The head of an answer up to what says how long its body is."""
     lines = [f"{name}: {value}\r\n" for name, value in _headers(reply, ids)]
     status = _STATUS_LINES.get(reply.status) or f"HTTP/1.1 {reply.status} {chr(13)}{chr(10)}"
-    return f"{status}{''.join(lines)}".encode()
+    # What cannot be encoded is left out, as aiohttp does.
+    return f"{status}{''.join(lines)}".encode("utf-8", "ignore")
 
 
 def _headers(reply: Reply, ids: MessageIds | None) -> tuple[Header, ...]:

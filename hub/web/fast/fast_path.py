@@ -1,4 +1,4 @@
-"""Which requests the fast path takes: those whose addressee is known at once, and that are not refused.
+"""Which requests the fast path takes: those to functional modules that are not refused.
 
 | a request | goes |
 |---|---|
@@ -7,8 +7,9 @@
 | a CDR: it may be judged before, its answer waits for its copy and has a `Location` | as an errand |
 | a party's list: its next page gets a URL of the hub, which is stored first | as an errand |
 | for the hub or everybody: kept, or answered from what the hub keeps | as an errand |
-| of no functional module, or that names nobody and means somebody | the ordinary path |
-| that is refused | the ordinary path: one place refuses |
+| that names nobody: what is kept tells for whom it is | as an errand |
+| of no functional module | the ordinary path |
+| that is seen to be refused | the ordinary path: one place refuses |
 
 To find out changes nothing: what is not taken begins anew on the ordinary path.
 """
@@ -31,7 +32,7 @@ from hub.ocpi.headers import Routing, read_ids, read_routing
 from hub.ocpi.message import Look, Message
 from hub.ocpi.modules import MODULES, VERSION
 from hub.relay.decision import Decision
-from hub.routing.destination import Destination, Direct, is_push_to_everybody
+from hub.routing.destination import Direct, is_push_to_everybody
 from hub.store.journal import Purpose
 from hub.web.authentication import Authentication
 from hub.web.conversion import tail_below, target_of
@@ -59,8 +60,9 @@ class Understood(NamedTuple):
     caller: Caller
     #: The parties as the request names them.
     asked: Routing
-    decided: Decision
-    to: Destination
+    message: Message
+    #: What becomes of it; None where that is still to be found out.
+    decided: Decision | None
     #: What finds out what the journal shall say of it.
     look: Look | None
 
@@ -135,13 +137,13 @@ class FastPath:
             found = self._understood(head, body)
             if found is None:
                 return False
-            self.rates.take(found.caller.platform, found.decided.message.module.id)
+            self.rates.take(found.caller.platform, found.message.module.id)
         except OcpiError:
             return False
         except Exception:  # the ordinary path shall have its try: it answers, whatever happens
             log.exception("the fast path could not read a request")
             return False
-        message, platform = found.decided.message, found.caller.platform
+        message, platform, decided = found.message, found.caller.platform, found.decided
         correlation_id = message.ids.correlation_id
         self.authentication.noticed(found.headers, found.caller, correlation_id)
         for seen in in_functional_request(found.headers, platform, correlation_id):
@@ -153,18 +155,20 @@ class FastPath:
             platform,
             message.module.id,
             found.asked,
-            Routing(found.decided.sender, found.decided.hub),
+            Routing(
+                found.asked.sender or platform.only_party, self.parts.exchange.deciding.directory.value.hub
+            ),
             body=body,
             look=found.look,
         )
         missed = self._missed.by(asker)
-        if not isinstance(found.to, Direct) or waits(message.operation):
-            self.parts.spawn(answer(self.parts, asker, head.target, passage, found.decided))
+        if decided is None or not isinstance(decided.to, Direct) or waits(message.operation):
+            self.parts.spawn(answer(self.parts, asker, head.target, passage, message, platform, decided))
             return True
         if missed is not None:
             directory = self.authentication.directory.value
-            self.ways.learn(missed, found.decided, found.to, found.caller, found.asked, directory)
-        Crossing(self.parts, asker, head.target, passage, found.decided, found.to).begin()
+            self.ways.learn(missed, decided, decided.to, found.caller, found.asked, directory)
+        Crossing(self.parts, asker, head.target, passage, decided, decided.to).begin()
         return True
 
     def _understood(self, head: Head, body: bytes) -> Understood | None:
@@ -188,13 +192,13 @@ class FastPath:
         ids = read_ids(headers, self.parts.new_id)
         message = Message(module, operation, parameters, tail, target.query, ids, routing, head.headers, body)
         if routing.to is None and not is_push_to_everybody(message):
-            return None
+            return Understood(headers, caller, routing, message, None, None)
         decided = self.parts.exchange.deciding.at_once(message, caller.platform)
         to = decided.to
         look = None
         if isinstance(to, Direct) and not waits(operation):
             look = self.parts.exchange.look(decided, to)
-        return Understood(headers, caller, routing, decided, to, look)
+        return Understood(headers, caller, routing, message, decided, look)
 
 
 def waits(operation: Operation) -> bool:
