@@ -129,8 +129,7 @@ class Phase(StrEnum):
     ENDED = "Ended"
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionEvent:
+class TransactionEvent(NamedTuple):
     """One thing told of a transaction that its station numbers itself (OCPP 2.x).
 
     Events may come late, in any order and more than once. Sequence numbers are what the station makes of

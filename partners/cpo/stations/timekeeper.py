@@ -133,7 +133,7 @@ class Timekeeper:
         at = self.of(event.charge_point).true(event.at, now)
         samples = self._right(event.charge_point, event.samples, now)
         if at != event.at or samples is not event.samples:
-            event = replace(event, at=at, samples=samples)
+            event = event._replace(at=at, samples=samples)
         return self._inner.transaction_event(event)
 
     async def reservation_ended(self, charge_point: str, number: int) -> None:
