@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Final
 
 #: Seconds of a turn for what links say; then everything else has its turn.
-_A_TURN: Final = 0.03
+_A_TURN: Final = 0.02
 #: Links that may end in a turn: each has some work to do in each of the next ones.
 _ENDS_IN_A_TURN: Final = 100
 

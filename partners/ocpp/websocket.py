@@ -53,16 +53,19 @@ class WebSocket(asyncio.Protocol):
         largest: Bytes of a message.
         ping_every: Seconds of silence after which it is looked whether the far end is there.
         close_within: Seconds that the far end may take to say goodbye.
-        ends: Shared by all: where very many end at once, each waits for its turn.
+        begins: Shared by all: where very many come at once, each waits for its turn.
+        ends: The same where very many end at once.
     """
 
     __slots__ = (
         "_asked",
+        "_begins",
         "_close_within",
         "_early",
         "_ends",
         "_frames",
         "_has_heard",
+        "_is_due",
         "_is_held",
         "_is_stuck",
         "_is_tls",
@@ -83,16 +86,20 @@ class WebSocket(asyncio.Protocol):
         largest: int,
         ping_every: float,
         close_within: float,
+        begins: Portions | None = None,
         ends: Portions | None = None,
     ) -> None:
         self._asked: Callable[[WebSocket, Opening], None] | None = asked
         self._largest = largest
         self._ping_every = ping_every
         self._close_within = close_within
+        self._begins = begins or Portions()
         self._ends = ends or Portions()
         self._state = _State.OPENING
         self._opening: OpeningReader | None = OpeningReader()
+        #: What has come and is not read yet; whether its turn is awaited.
         self._early = b""
+        self._is_due = False
         self._frames: FrameReader | None = None
         self._owner: Owner | None = None
         self._transport: asyncio.Transport | None = None
@@ -182,10 +189,11 @@ class WebSocket(asyncio.Protocol):
         if self._frames is not None:
             self._has_heard = True
             self._take(data)
-        elif self._state is _State.OPENING:
-            self._open(data)
-        elif self._state is _State.ASKED:
+        elif self._state in {_State.OPENING, _State.ASKED}:
             self._early += data
+            if self._state is _State.OPENING and not self._is_due:
+                self._is_due = True
+                self._begins.do(self._open)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody is there any more."""
@@ -224,9 +232,11 @@ class WebSocket(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def _open(self, data: bytes) -> None:
-        if self._opening is None or self._asked is None:
+    def _open(self) -> None:
+        self._is_due = False
+        if self._state is not _State.OPENING or self._opening is None or self._asked is None:
             return
+        data, self._early = self._early, b""
         try:
             read = self._opening.read(data)
         except Refused as refused:

@@ -206,7 +206,7 @@ class CentralSystem:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closing = False
         self._turns = Turns()
-        self._ends = Portions()
+        self._begins, self._ends = Portions(), Portions()
 
     async def open(self) -> None:
         """Be ready for charge points, which come by `link`."""
@@ -219,7 +219,7 @@ class CentralSystem:
         """What a connection of a charge point is: a protocol of asyncio."""
         settings = self._settings
         ping, farewell = settings.ping_interval.total_seconds(), settings.close_within.total_seconds()
-        return WebSocket(self._asked, LARGEST_FRAME, ping, farewell, self._ends)
+        return WebSocket(self._asked, LARGEST_FRAME, ping, farewell, self._begins, self._ends)
 
     async def close(self) -> None:
         """Close every link; returns when what was received by then is worked off, or after a while."""
