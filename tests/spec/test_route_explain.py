@@ -61,8 +61,12 @@ async def furnished(data: Path) -> AsyncIterator[Crowd]:
 
 
 def received(world: Crowd, party: str) -> list[Received]:
-    """What a party received, but for who is connected, which it may hear of at any time."""
-    return [each for each in world[party].received if "/hubclientinfo" not in each.path]
+    """What a party received, but for what may come at any time: who is connected, and whether it is alive."""
+    return [
+        each
+        for each in world[party].received
+        if "/hubclientinfo" not in each.path and not each.path.endswith("/versions")
+    ]
 
 
 async def asked(world: Crowd, question: Mapping[str, Any]) -> tuple[int, Any]:
