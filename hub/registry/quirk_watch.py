@@ -15,7 +15,6 @@ are lost.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -25,15 +24,14 @@ from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.directory.current import CurrentDirectory
-from hub.directory.quirks import QUIRKS, Pushes, Quirk, Seen, Source
+from hub.directory.quirks import QUIRKS, Quirk, Seen, Source
 from hub.ocpi.headers import TokenEncoding
 from hub.ocpi.timestamps import Clock
+from hub.registry.observations import Observation, Observations, Spot
 from hub.store.announcements import Topic
 from hub.store.database import Database
 from hub.store.tables import PlatformRow, QuirkRow
 
-#: Observations that wait to be written at most; beyond that the oldest are dropped: they will come again.
-CAPACITY = 10_000
 #: What changes nothing waits so long.
 COUNT_EVERY = timedelta(seconds=5)
 #: So often a value may change within `RESTLESS_FOR`; after that it says nothing until that time is over.
@@ -62,10 +60,6 @@ _SEEN_AGAIN = (
 
 log = logging.getLogger(__name__)
 
-Observation = tuple[int, Seen]
-#: A platform, a quirk, and what it is about.
-Spot = tuple[int, Quirk, str]
-
 
 class QuirkWatch:
     """Learns the quirks of platforms. Somebody must `run` it."""
@@ -89,31 +83,13 @@ class QuirkWatch:
         self._directory = directory
         self._clock = clock
         self._changed = changed
-        self._waiting: deque[Observation] = deque(maxlen=CAPACITY)
-        #: What is known and was seen again: how often, and the correlation id of the last exchange.
-        self._again: dict[tuple[Spot, str], tuple[int, str]] = {}
-        self._news = asyncio.Event()
+        self._observations = Observations(directory)
+        #: Told of what a platform was seen to do.
+        self.observe = self._observations.observe
         #: How often OCPI's own was seen since the quirk was, by platform, quirk and what it is about.
         self._usual: dict[Spot, int] = {}
         #: Since when values have changed, and how often.
         self._restless: dict[Spot, tuple[datetime, int]] = {}
-
-    def observe(self, platform_id: int, seen: Seen) -> None:
-        """A platform was seen to do something; costs next to nothing."""
-        platform = self._directory.value.platforms.get(platform_id)
-        if platform is not None and not seen.is_usual:
-            known = platform.quirks.known.get((seen.quirk, seen.about))
-            if known is not None and known.value == seen.value and known.source is Source.OBSERVED:
-                # A platform does so with each message: what it costs is a sum.
-                again = (platform_id, seen.quirk, seen.about), seen.value
-                count, _ = self._again.get(again, (0, ""))
-                self._again[again] = count + 1, seen.correlation_id
-                return
-        self._waiting.append((platform_id, seen))
-        if platform is None or platform.quirks.value(seen.quirk, seen.about) != seen.value:
-            self._news.set()
-        elif seen.quirk is Quirk.PUSH and platform.quirks.pushes is Pushes.UNKNOWN:
-            self._news.set()  # OCPI's own way, and news all the same: the hub need not pull
 
     async def run(self) -> None:
         """Write until cancelled, and then what is left."""
@@ -122,16 +98,14 @@ class QuirkWatch:
                 await self._write_safely()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(COUNT_EVERY.total_seconds()):
-                        await self._news.wait()
-                self._news.clear()
+                        await self._observations.news.wait()
+                self._observations.news.clear()
         finally:
             await self._write_safely()
 
     async def write_waiting(self) -> None:
         """Write what was observed, and put in force what has changed."""
-        seen, again, now = list(self._waiting), self._again, self._clock()
-        self._waiting.clear()
-        self._again = {}
+        (seen, again), now = self._observations.taken(), self._clock()
         if not seen and not again and not self._may_try():
             return
         async with self._database.session() as session:

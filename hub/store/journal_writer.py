@@ -7,12 +7,13 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
-from typing import TextIO
+from typing import ClassVar, TextIO
 
 from hub.ocpi.timestamps import Clock
 from hub.store.database import Database, microseconds
 from hub.store.journal import Direction, Journal, JournalEntry, Purpose
-from hub.store.leg import Leg, log_lines, written
+from hub.store.leg import Leg, written
+from hub.store.log_lines import log_lines
 
 #: No room on the disk, or none for this user, or in this file.
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -202,7 +203,7 @@ class JournalWriter:
 class _When:
     """The moment that was converted last: the legs of an exchange often have the same."""
 
-    newest: tuple[datetime | None, int] = (None, 0)
+    newest: ClassVar[tuple[datetime | None, int]] = (None, 0)
 
 
 def _row(leg: Leg) -> tuple[object, ...]:

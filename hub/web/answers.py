@@ -2,7 +2,7 @@
 
 import time
 from email.utils import formatdate
-from typing import Final
+from typing import ClassVar, Final
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -40,7 +40,7 @@ class Answer(Whole):
 class _Date:
     """The Date header and what follows, made once a second."""
 
-    newest: tuple[int, bytes] = (0, b"")
+    newest: ClassVar[tuple[int, bytes]] = (0, b"")
 
 
 def answer_bytes(reply: Reply, ids: MessageIds | None) -> bytes:

@@ -5,7 +5,6 @@ first, then the loops beside them write what they hold, and the database closes 
 """
 
 import asyncio
-import random
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,6 +18,7 @@ from hub.http.protocol import Door
 from hub.http.serving import served, url_of
 from hub.http.tls import server_context
 from hub.http.upstream.names import Resolve, resolved
+from hub.ocpi.message_ids import new_id
 from hub.ocpi.timestamps import Clock, utc_now
 from hub.pulling.pullers import Pullers
 from hub.registry.platforms import Platforms
@@ -37,13 +37,6 @@ from hub.web.composition.soon import what_comes_soon
 from hub.web.composition.sweeping import sweep
 from hub.web.composition.written import written_down
 from hub.web.edge import bouncing
-
-
-def new_id() -> str:
-    """A message id of ours (TR-19): a random UUID, made in a fraction of the time that `uuid` takes."""
-    digits = f"{random.getrandbits(128):032x}"
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 @dataclass(frozen=True, slots=True)

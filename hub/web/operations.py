@@ -1,7 +1,6 @@
 """For those who run the hub: health, readiness, metrics."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -9,31 +8,18 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
-from hub.store.journal import JournalEntry
+from hub.store.leg_counts import LegCounts
 from schemas import exact_json
 
 #: Tells a number that is known elsewhere, at the moment it is asked for.
 Reading = Callable[[], float]
 
 
-@dataclass(eq=False)
-class LegCounts(Collector):
-    """Counts legs of exchanges in a plain dictionary, which costs a request next to nothing."""
+class LegsTold(Collector):
+    """Tells Prometheus of the legs that were counted."""
 
-    #: How many there were and how many seconds they took, by direction, module, HTTP status and OCPI's.
-    counts: dict[tuple[str, str | None, int | None, int | None], list[float]] = field(default_factory=dict)
-
-    def count(self, entry: JournalEntry) -> None:
-        """One leg has ended."""
-        key = (entry.direction, entry.module, entry.http_status, entry.status_code)
-        # A counter never falls, though the clock be set back.
-        seconds = max(0.0, entry.took.total_seconds())
-        so_far = self.counts.get(key)
-        if so_far is None:
-            self.counts[key] = [1, seconds]
-        else:
-            so_far[0] += 1
-            so_far[1] += seconds
+    def __init__(self, counted: LegCounts) -> None:
+        self._counted = counted
 
     def collect(self) -> Iterator[Metric]:
         """The counts as Prometheus wants them."""
@@ -41,7 +27,7 @@ class LegCounts(Collector):
             "ocpi_hub_legs", "Legs of exchanges", labels=("direction", "module", "http_status", "status_code")
         )
         spent: dict[tuple[str, str | None], float] = {}
-        for labels, (count, took) in self.counts.items():
+        for labels, (count, took) in self._counted.counts.items():
             legs.add_metric([str(label or "") for label in labels], count)
             spent[labels[:2]] = spent.get(labels[:2], 0.0) + took
         yield legs

@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from hub.store.journal import Direction, JournalEntry, Purpose
-from hub.store.leg import log_lines, written
-from hub.web.operations import LegCounts
+from hub.store.leg import written
+from hub.store.leg_counts import LegCounts
+from hub.store.log_lines import log_lines
 
 ROUNDS = 9
 #: Requests in a batch of the journal's writer.

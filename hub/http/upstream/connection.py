@@ -41,8 +41,8 @@ class Owner(Protocol):
         ...
 
 
-class Connection(asyncio.Protocol):
-    """One connection, made by an event loop."""
+class Connection:
+    """One connection, made by an event loop: a protocol in all but its base class, so that it compiles."""
 
     def __init__(self, owner: Owner, bounds: Bounds, loop: asyncio.AbstractEventLoop) -> None:
         self._owner: Final = owner

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, cast
 
 from aiohappyeyeballs import start_connection
 
@@ -84,7 +85,8 @@ class Dialling:
         """A connection of the loop over a socket, which is closed if there is none in the end."""
         is_taken = False
 
-        def made() -> Connection:
+        # A protocol in all but its base class: one that is compiled has none of Python's.
+        def made() -> Any:
             nonlocal is_taken
             is_taken = True
             return make()
@@ -106,7 +108,7 @@ class Dialling:
             else:
                 own.close()
             raise
-        return connection
+        return cast("Connection", connection)
 
 
 def _closes_by_number(loop: asyncio.AbstractEventLoop) -> bool:

@@ -17,7 +17,7 @@ from hub.web.composition.soon import Soon
 from hub.web.composition.written import Written
 from hub.web.edge import edge
 from hub.web.one_scrape import OneScrape
-from hub.web.operations import Gauges, metrics_registry, metrics_route, state_routes
+from hub.web.operations import Gauges, LegsTold, metrics_registry, metrics_route, state_routes
 from hub.web.room import within
 from hub.web.routes import PartnerRoutes
 from hub.web.straight import going_straight
@@ -113,7 +113,7 @@ def for_operators(
         judged=now.judged,
         held=now.held,
     )
-    metrics = metrics_registry(written.counts, _gauges(ground, written, connected, now))
+    metrics = metrics_registry(LegsTold(written.counts), _gauges(ground, written, connected, now))
     app = web.Application()
     one_scrape = OneScrape(metrics, ground.place)
     is_one_of_many = ground.settings.inherited is not None

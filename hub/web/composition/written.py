@@ -8,11 +8,11 @@ from typing import TextIO
 
 from hub.store.journal import Journal, JournalEntry
 from hub.store.journal_writer import JournalWriter
+from hub.store.leg_counts import LegCounts
 from hub.store.objects import ObjectStore
 from hub.web.background import beside
 from hub.web.composition.ground import Ground
 from hub.web.looking import Looking
-from hub.web.operations import LegCounts
 
 
 @dataclass(frozen=True, slots=True)

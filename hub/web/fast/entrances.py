@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from hub.http.callers import Callers
 from hub.http.protocol import Protocol
@@ -49,7 +49,8 @@ class Entrances:
         def entrance() -> Entrance:
             return Entrance(self._take, self._replaying, behind, self._callers, self._open, loop)
 
-        return entrance
+        # A protocol in all but its base class: one that is compiled has none of Python's.
+        return cast("Callable[[], asyncio.BaseProtocol]", entrance)
 
     async def drain(self, patience: timedelta) -> None:
         """Answer what is under way on the fast path, but wait no longer than this."""

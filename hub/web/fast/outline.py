@@ -30,7 +30,8 @@ _VARYING: Final = {
     b"content-length": (2, b"0123456789"),
 }
 #: Whatever stands behind the name of a header that nobody reads.
-_UNREAD: Final = (3, _VISIBLE + b" ")
+_NOBODYS: Final = 3
+_UNREAD: Final = (_NOBODYS, _VISIBLE + b" ")
 #: The most bytes of each.
 LONGEST: Final = (200, 200, 9, 4096)
 #: The same as patterns, for moulds; those of values are groups.
@@ -157,7 +158,7 @@ def _places_in(lines: list[bytes]) -> Places | None:
         known = _known(line) if number else None
         if known is None:
             continue
-        if known is not _UNREAD and any(each.value == known[0] for each in found):
+        if known[0] != _NOBODYS and any(each.value == known[0] for each in found):
             return None
         found.append(Varying(number, known[0], line.partition(b":")[0] + b": ", known[1]))
     return tuple(found)

@@ -8,8 +8,8 @@ import pytest
 
 from hub.directory.quirks import MISSING, NO, QUIRKS, THERE, YES, Pushes, Quirk, Quirks, Seen
 from hub.ocpi.headers import TokenEncoding
+from hub.registry.observations import CAPACITY
 from hub.registry.quirk_watch import (
-    CAPACITY,
     MOST_CHANGES,
     RESTLESS_FOR,
     TRY_AGAIN_AFTER,

@@ -13,7 +13,8 @@ from hub.store.database import Database, opened
 from hub.store.journal import BATCH, Direction, Journal, JournalEntry, Purpose
 from hub.store.journal_search import JournalFilter, UnknownOutcome, legs_of, newest_id, search
 from hub.store.journal_writer import JournalWriter
-from hub.store.leg import log_lines, written
+from hub.store.leg import written
+from hub.store.log_lines import log_lines
 from hub.store.redaction import shown_body, shown_url
 from schemas import exact_json
 from tests.fixtures.databases import database_in

@@ -2,7 +2,7 @@
 
 import uuid
 
-from hub.web.app import new_id
+from hub.ocpi.message_ids import new_id
 
 
 def test_an_id_is_a_random_uuid_and_no_two_are_alike() -> None:
