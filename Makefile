@@ -17,7 +17,11 @@ unexport PYTHONDONTWRITEBYTECODE
 ROUTING := $(addprefix tests/spec/test_,$(addsuffix .py,direct_routing direct_requests open_routing \
            odd_requests limits links_back))
 
-.PHONY: setup demo test interop check ordinary postgresql format lint types imports fuzz differential plans bench conformance lock clean help
+# What passes through modules that are compiled in the image.
+COMPILED := $(ROUTING) $(addprefix tests/spec/test_,known_ways.py fast_path_at_the_hub.py) \
+            $(addprefix tests/unit/,calling http ocpi registry store web)
+
+.PHONY: setup demo test interop check ordinary compiled postgresql format lint types imports fuzz differential plans bench conformance lock clean help
 
 help:            ## Show what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
@@ -45,11 +49,16 @@ check: setup     ## Everything that CI runs: format, lint, types, imports, tests
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m tests.conformance --check
 	$(BIN)/python -m pytest -n $(WORKERS) --no-fast-path $(ROUTING) || $(BIN)/python -m pytest --no-fast-path $(ALONE)
+	$(MAKE) compiled
 	$(BIN)/python -m pytest -n $(WORKERS) || $(BIN)/python -m pytest $(ALONE)
 	$(BIN)/python -m pytest -n $(WORKERS) --database postgresql || $(BIN)/python -m pytest --database postgresql $(ALONE)
 
 ordinary: setup  ## All tests that run a hub, without the fast path
 	$(BIN)/python -m pytest -n $(WORKERS) --no-fast-path tests/spec tests/journeys tests/unit
+
+compiled: setup  ## The tests of what a relay passes through, with modules compiled as in the image (needs gcc)
+	made=$$($(BIN)/python -m tests.bench.compiled) && PYTHONPATH=$$made:$(CURDIR) PYTHONSAFEPATH=1 \
+	    $(BIN)/python -m pytest -n $(WORKERS) -o pythonpath= $(COMPILED)
 
 postgresql: setup  ## The hub's tests, on a real PostgreSQL that comes with a package
 	$(BIN)/python -m pytest -n $(WORKERS) --database postgresql
@@ -89,9 +98,11 @@ conformance: setup  ## Write docs/conformance.md from the rows and the tests' ma
 
 lock: setup      ## Pin every dependency anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --no-header --extra dev --extra build pyproject.toml --output-file requirements.lock
+	    --no-header --extra dev --extra build --extra compile pyproject.toml --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --no-header --extra build --constraint requirements.lock pyproject.toml --output-file docker/requirements.lock
+	    --no-header --constraint requirements.lock pyproject.toml --output-file docker/requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-header --extra compile --constraint requirements.lock pyproject.toml --output-file docker/compile.lock
 
 clean:           ## Remove what was made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -12,8 +12,7 @@ may be under way to one platform, no more, so that one that hangs does not tie u
 Nothing of this is kept: a hub that starts anew finds out anew. Each process finds out for itself.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -85,15 +84,6 @@ class Circuits:
         """The modules for which the platform wants peace, and until when."""
         circuit, now = self._circuits.get(platform_id, _Circuit()), self._clock()
         return {module: until for module, until in circuit.peace.items() if now < until <= now + LONGEST}
-
-    @contextmanager
-    def request(self, platform_id: int, module: str, receiver: Party | str | None) -> Iterator[None]:
-        """A request that is under way in this block; refused as by `begin`."""
-        is_trial = self.begin(platform_id, module, receiver)
-        try:
-            yield
-        finally:
-            self.end(platform_id, is_trial=is_trial)
 
     def begin(self, platform_id: int, module: str, receiver: Party | str | None) -> bool:
         """A request is under way from now on, until `end` is told what this has told: whether it is a trial.

@@ -6,10 +6,9 @@ is let go of after a while. For the body of a request the time is kept where it 
 """
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 from enum import IntEnum, auto
-from typing import Protocol
+from typing import Final, Protocol
 
 from hub.http.open_files import left_for_callers
 from hub.settings import Limits
@@ -58,10 +57,11 @@ class Callers:
         self._every = min(self._longest.values()) / _LOOKS
         self._looking: asyncio.TimerHandle | None = None
         #: For how long those that are idle may still ask something when nobody else is let in.
-        self._patience = 0.0
+        self.patience = 0.0
         #: Whether the connection of whoever is answered now is to be closed.
         self.is_over = False
-        self._gone = asyncio.Event()
+        #: Set when nobody is there any more.
+        self.gone: Final = asyncio.Event()
         #: How many there are.
         self.count = 0
         #: How many were let go of.
@@ -88,24 +88,24 @@ class Callers:
         for waiting in self._waiting.values():
             waiting.pop(caller, None)
         if not self.count:
-            self._gone.set()
+            self.gone.set()
 
     def leave_soon(self, patience: timedelta) -> None:
         """From the end of serving on, others serve those who come: say goodbye to those who are here."""
-        self._patience = patience.total_seconds()
+        self.patience = patience.total_seconds()
 
-    async def farewell(self) -> None:
+    @property
+    def has_to_part(self) -> bool:
+        """Whether somebody is there who is to hear that it is over."""
+        return bool(self.patience and self.count)
+
+    def parting(self) -> None:
         """Answer what still comes, and close each connection after its answer.
 
         To close one that is idle might cut off a request that is under way already.
         """
-        if not self._patience or not self.count:
-            return
         self.is_over = True
-        self._gone.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._patience):
-                await self._gone.wait()
+        self.gone.clear()
 
     def waits(self, caller: Caller, pause: Pause) -> None:
         """From now on the hub waits for this."""

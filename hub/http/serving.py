@@ -11,6 +11,7 @@ from typing import Protocol as Interface
 
 from aiohttp import web
 
+from hub.http.farewell import farewell
 from hub.http.protocol import Door, Protocol, answering
 
 #: How long requests that are under way may take after the hub was told to stop.
@@ -110,7 +111,7 @@ async def served(
                 with suppress(OSError):  # it is gone already
                     await loop.connect_accepted_socket(make, each, ssl=tls)
             if door is not None:
-                await door.callers.farewell()
+                await farewell(door.callers)
             if front is not None:
                 await front.drain(DRAIN)
     finally:

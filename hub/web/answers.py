@@ -1,40 +1,16 @@
-"""Answers on their way out: the same lines in the same order, whoever writes them."""
+"""The bytes of answers: the same lines in the same order, whoever writes them."""
 
 import time
 from email.utils import formatdate
 from typing import ClassVar, Final
 
-from aiohttp import web
-from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import RESPONSES, SERVER_SOFTWARE
 
-from hub.http.protocol import Whole
 from hub.ocpi.headers import CONTENT_TYPE, JSON_CONTENT_TYPE, Header, MessageIds
 from hub.ocpi.message import Reply
 from hub.ocpi.transport import first
 
 _STATUS_LINES: Final = {status: f"HTTP/1.1 {status} {reason[0]}\r\n" for status, reason in RESPONSES.items()}
-
-
-class Answer(Whole):
-    """A reply for aiohttp to hand out, written past it where nothing about its request is special."""
-
-    def __init__(self, reply: Reply) -> None:
-        """Wrap it; the edge says what the ids are."""
-        super().__init__(status=reply.status, body=reply.body)
-        self.reply: Final = reply
-        #: Those of the request, once they are known.
-        self.ids: MessageIds | None = None
-
-    def whole(self) -> bytes:
-        """All of it."""
-        return answer_bytes(self.reply, self.ids)
-
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Let aiohttp write it."""
-        if not self.prepared:
-            self.headers.extend(_headers(self.reply, self.ids))
-        return await super().prepare(request)
 
 
 class _Date:
@@ -55,13 +31,14 @@ def answer_bytes(reply: Reply, ids: MessageIds | None) -> bytes:
 
 def head_before_length(reply: Reply, ids: MessageIds | None) -> bytes:
     """The head of an answer up to what says how long its body is."""
-    lines = [f"{name}: {value}\r\n" for name, value in _headers(reply, ids)]
+    lines = [f"{name}: {value}\r\n" for name, value in headers_of(reply, ids)]
     status = _STATUS_LINES.get(reply.status) or f"HTTP/1.1 {reply.status} {chr(13)}{chr(10)}"
     # What cannot be encoded is left out, as aiohttp does.
     return f"{status}{''.join(lines)}".encode("utf-8", "ignore")
 
 
-def _headers(reply: Reply, ids: MessageIds | None) -> tuple[Header, ...]:
+def headers_of(reply: Reply, ids: MessageIds | None) -> tuple[Header, ...]:
+    """The headers of an answer that are the hub's own to say."""
     headers = reply.headers + reply.routing.headers()
     if first(reply.headers, CONTENT_TYPE) is None:
         headers += (JSON_CONTENT_TYPE,)

@@ -12,7 +12,7 @@ from hub.ocpi.description import Module
 from hub.ocpi.errors import BodyIsNotWhole, BodyTooSlow, NotFound
 from hub.ocpi.headers import NO_ROUTING, Header, MessageIds, Routing, read_routing
 from hub.ocpi.message import Message, Reply
-from hub.web.answers import Answer
+from hub.web.answer import Answer
 from schemas.v2_2_1 import InterfaceRole
 
 

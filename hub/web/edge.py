@@ -29,7 +29,7 @@ from hub.ocpi.message import Look, Reply
 from hub.ocpi.timestamps import Clock
 from hub.store.database import is_away, is_not_text, is_without_means
 from hub.store.journal import Direction, JournalEntry, Purpose
-from hub.web.answers import Answer
+from hub.web.answer import Answer
 from hub.web.conversion import response
 from hub.web.looking import Looking
 

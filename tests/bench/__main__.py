@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 import tempfile
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ from rich.console import Console
 
 from schemas.moment import moment_text
 from tests.bench import machine
+from tests.bench.compiled import compiled_hub
+from tests.bench.hub import MEASURED
 from tests.bench.loading import LoadFailed
 from tests.bench.measurements import MEASUREMENTS
 from tests.bench.obtaining import HOME, Missing
@@ -48,6 +51,18 @@ async def run(names: list[str], scale: Scale, console: Console) -> dict[str, Fin
     return found
 
 
+def compiled(console: Console) -> str:
+    """Let the hub be measured as it is in the image, with modules compiled; what it is."""
+    if os.environ.get(MEASURED):
+        return f"in {os.environ[MEASURED]}"
+    try:
+        os.environ[MEASURED] = str(compiled_hub())
+    except Missing as problem:
+        console.print(f"not compiled: {problem}", markup=False, highlight=False)
+        return "from source"
+    return "compiled"
+
+
 def main() -> None:
     """Measure what the arguments say; misses are told, and are no failure of the command."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
@@ -55,6 +70,7 @@ def main() -> None:
         "names", nargs="*", metavar="NAME", help=f"what to measure: {', '.join(MEASUREMENTS)}; all"
     )
     parser.add_argument("--quick", action="store_true", help="smaller and shorter; figures are rough")
+    parser.add_argument("--source", action="store_true", help="the hub as its source stands, not compiled")
     parser.add_argument("--scale", choices=SCALES, help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there, for programs")
     parser.add_argument(
@@ -64,13 +80,14 @@ def main() -> None:
     if unknown := set(given.names) - set(MEASUREMENTS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(MEASUREMENTS)}")
     scale = SCALES[given.scale] if given.scale else QUICK if given.quick else FULL
+    console = Console(width=WIDTH)
+    made = compiled(console) if not given.source else "from source"
     circumstances = Circumstances(
         moment_text(datetime.now(UTC).replace(microsecond=0)),
         scale.name,
         machine.description(),
-        sys.version.split()[0],
+        f"{sys.version.split()[0]}, the hub {made}",
     )
-    console = Console(width=WIDTH)
     console.print(str(circumstances), markup=False, highlight=False)
     found = asyncio.run(run(given.names or list(MEASUREMENTS), scale, console))
     show_musts(console, [must for each in found.values() for must in each.musts])

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 HOME = Path(__file__).parents[2]
@@ -17,7 +18,7 @@ NATIVE = Path(__file__).parent / "native"
 OCPI_LIBRARY = "extrawest-ocpi==2025.7.16"
 #: Debian packages, unpacked.
 UNPACKED = CACHE / "debian"
-MINUTES = 60.0
+SECONDS = 60.0
 
 
 class Missing(Exception):
@@ -39,7 +40,7 @@ def native(name: str) -> Path:
     made.parent.mkdir(parents=True, exist_ok=True)
     # Two runs may make it at the same time; each finds it whole.
     fresh = made.with_suffix(f".{os.getpid()}")
-    _run(compiler, "-O2", "-Wall", "-Wextra", "-o", str(fresh), str(source), "-ldl")
+    run(compiler, "-O2", "-Wall", "-Wextra", "-o", str(fresh), str(source), "-ldl")
     fresh.replace(made)
     return made
 
@@ -63,12 +64,12 @@ def nginx() -> Path:
         raise Missing("no nginx, and no apt-get to fetch it: install nginx")
     UNPACKED.mkdir(parents=True, exist_ok=True)
     try:
-        _run("apt-get", "download", "nginx", cwd=UNPACKED)
+        run("apt-get", "download", "nginx", cwd=UNPACKED)
     except Missing:
         # A machine whose lists of packages are old or not there yet; only root may read them anew.
-        _run("apt-get", "update", cwd=UNPACKED)
-        _run("apt-get", "download", "nginx", cwd=UNPACKED)
-    _run("dpkg", "-x", str(next(UNPACKED.glob("nginx_*.deb"))), str(UNPACKED))
+        run("apt-get", "update", cwd=UNPACKED)
+        run("apt-get", "download", "nginx", cwd=UNPACKED)
+    run("dpkg", "-x", str(next(UNPACKED.glob("nginx_*.deb"))), str(UNPACKED))
     return UNPACKED / "usr/sbin/nginx"
 
 
@@ -82,8 +83,8 @@ def ocpi_library() -> Path:
     done, python = folder / "done", folder / "bin" / "python"
     if done.exists():
         return python
-    _run(sys.executable, "-m", "venv", "--clear", str(folder))
-    _run(
+    run(sys.executable, "-m", "venv", "--clear", str(folder))
+    run(
         str(python),
         "-m",
         "pip",
@@ -99,9 +100,21 @@ def ocpi_library() -> Path:
     return python
 
 
-def _run(*command: str, cwd: Path | None = None) -> None:
+def run(
+    *command: str,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    minutes: float = 5.0,
+) -> None:
+    """Run a program that makes or fetches something.
+
+    Raises:
+        Missing: it failed; the message says what it said.
+    """
     try:
-        subprocess.run(command, cwd=cwd, check=True, capture_output=True, timeout=5 * MINUTES)  # noqa: S603 our own words
+        subprocess.run(  # noqa: S603 our own words
+            command, cwd=cwd, env=environment, check=True, capture_output=True, timeout=minutes * SECONDS
+        )
     except (OSError, subprocess.SubprocessError) as error:
         said = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip()
         raise Missing(f"{' '.join(command[:4])} failed: {said[-500:] or error}") from error

@@ -4,22 +4,13 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, NamedTuple
 
 from hub.http.upstream.bounds import Bounds
 from hub.http.upstream.connection import Connection
 from hub.http.upstream.dialling import Dialling
+from hub.http.upstream.idle import IdleConnections
 from hub.http.upstream.origin import Origin
 from hub.ocpi.transport import NotReached
-
-#: For so long after its last answer, in seconds, nobody looks whether a connection is still open.
-FRESH = 0.01
-_new: Final = tuple.__new__
-
-
-class _Idle(NamedTuple):
-    connection: Connection
-    since: float
 
 
 class Pool:
@@ -52,16 +43,13 @@ class Pool:
         self._bounds = bounds
         self._loop = loop
         self._unused = unused
-        self._lifetime = bounds.idle.total_seconds()
         #: Those that are made and not gone.
         self._connections: set[Connection] = set()
-        #: The last one used stands last.
-        self._idle: list[_Idle] = []
+        self._idle = IdleConnections(bounds.idle.total_seconds(), loop)
         self._slots_used = 0
         #: In the order in which they came. Each gets a connection, or None for a slot.
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._asking = 0
-        self._sweeping: asyncio.TimerHandle | None = None
         self._is_closed = False
 
     @property
@@ -75,19 +63,8 @@ class Pool:
         return len(self._idle)
 
     def take(self) -> Connection | None:
-        """A connection that can be used at once, None where there is none.
-
-        One that the platform has closed, or on which it has said something, is never used: what is sent on it
-        would be lost, and could not be sent again.
-        """
-        now = self._loop.time()
-        while self._idle:
-            connection, since = self._idle.pop()
-            age = now - since
-            if connection.is_open and age < connection.may_idle and (age < FRESH or connection.is_silent):
-                return connection
-            connection.close()
-        return None
+        """A connection that can be used at once, None where there is none."""
+        return self._idle.take()
 
     async def connection(self, by: float) -> Connection:
         """A connection, perhaps a new one, by this moment of the loop's time.
@@ -165,16 +142,14 @@ class Pool:
         elif self._waiting and (turn := self._next_turn()) is not None:
             turn.set_result(connection)
         else:
-            self._idle.append(_new(_Idle, (connection, self._loop.time())))
-            if self._sweeping is None:
-                self._sweeping = self._loop.call_later(self._lifetime, self._sweep)
+            self._idle.add(connection)
 
     def lost(self, connection: Connection) -> None:
         """Forget a connection that is gone."""
         if connection not in self._connections:
             return
         self._connections.remove(connection)
-        self._idle = [each for each in self._idle if each.connection is not connection]
+        self._idle.forget(connection)
         self._give_slot()
 
     def _give_slot(self) -> None:
@@ -192,29 +167,14 @@ class Pool:
                 return turn
         return None
 
-    def _sweep(self) -> None:
-        """Close what has been idle for too long."""
-        self._sweeping = None
-        eldest = self._loop.time() - self._lifetime
-        while self._idle and self._idle[0].since <= eldest:
-            self._idle.pop(0).connection.close()
-        if self._idle:
-            self._sweeping = self._loop.call_at(self._idle[0].since + self._lifetime, self._sweep)
-
     def _tell_if_unused(self) -> None:
         if not self._slots_used and not self._asking and not self._is_closed:
-            self._stop_sweeping()
+            self._idle.stop()
             self._unused(self.origin)
-
-    def _stop_sweeping(self) -> None:
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-            self._sweeping = None
 
     def close(self) -> tuple[Connection, ...]:
         """Close all connections, which are not gone yet then; what is under way fails."""
         self._is_closed = True
-        self._stop_sweeping()
         self._idle.clear()
         closing = tuple(self._connections)
         for connection in closing:

@@ -28,7 +28,7 @@ LARGEST_BODY: Final = 256 * 1024
 #: Bytes of requests that wait for the one before, above which no more are read.
 HIGH_WATER: Final = 64 * 1024
 #: What has begun and is not whole within this time, in seconds, is for the ordinary path.
-SOON: Final = 1.0
+SOON = 1.0
 _END_OF_HEAD: Final = b"\r\n\r\n"
 
 #: Takes a request, or does not.

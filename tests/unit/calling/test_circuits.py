@@ -1,6 +1,7 @@
 """The circuit breaker a platform, and the rate limits, with time that passes when a test says so."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -38,15 +39,24 @@ def circuits(clock: Clock) -> Circuits:
     return Circuits(clock, lambda: 1.0, most_under_way=3, backoff=Backoff(least=timedelta(seconds=1)))
 
 
+@contextmanager
+def request(circuits: Circuits, platform: int, module: str, receiver: str) -> Iterator[None]:
+    is_trial = circuits.begin(platform, module, receiver)
+    try:
+        yield
+    finally:
+        circuits.end(platform, is_trial=is_trial)
+
+
 def fail(circuits: Circuits, times: int, platform: int = 1) -> None:
     for _ in range(times):
-        with circuits.request(platform, "locations", "NL/TNM"):
+        with request(circuits, platform, "locations", "NL/TNM"):
             circuits.failed(platform)
 
 
 def passes(circuits: Circuits, platform: int = 1, module: str = "locations") -> bool:
     try:
-        with circuits.request(platform, module, "NL/TNM"):
+        with request(circuits, platform, module, "NL/TNM"):
             return True
     except ReceiverNotConnected:
         return False
@@ -73,7 +83,7 @@ def test_after_the_pause_one_request_tries(circuits: Circuits, clock: Clock) -> 
     fail(circuits, FAILURES)
     clock.passes(seconds=2)
     assert circuits.state(1)[0] is CircuitState.HALF_OPEN
-    with circuits.request(1, "locations", "NL/TNM"):
+    with request(circuits, 1, "locations", "NL/TNM"):
         assert not passes(circuits)
         circuits.answered(1, "locations", FINE)
     assert circuits.state(1)[0] is CircuitState.CLOSED
@@ -95,7 +105,7 @@ def test_a_try_that_fails_opens_it_for_longer(circuits: Circuits, clock: Clock) 
 def test_a_try_that_is_given_up_lets_the_next_one_try(circuits: Circuits, clock: Clock) -> None:
     fail(circuits, FAILURES)
     clock.passes(seconds=2)
-    with circuits.request(1, "locations", "NL/TNM"):
+    with request(circuits, 1, "locations", "NL/TNM"):
         pass  # The asker has gone; nothing is known.
     assert passes(circuits)
 
@@ -104,7 +114,7 @@ def test_requests_that_fail_together_count_once_for_the_pause(circuits: Circuits
     fail(circuits, FAILURES - 1)
     with ExitStack() as together:
         for _ in range(3):
-            together.enter_context(circuits.request(1, "locations", "NL/TNM"))
+            together.enter_context(request(circuits, 1, "locations", "NL/TNM"))
         for _ in range(3):
             circuits.failed(1)
     assert circuits.state(1)[1] == clock.now + timedelta(seconds=2)
@@ -120,7 +130,7 @@ def test_a_sign_of_life_lets_one_try_at_once(circuits: Circuits) -> None:
 def test_only_so_many_requests_are_under_way(circuits: Circuits) -> None:
     with ExitStack() as under_way:
         for _ in range(3):
-            under_way.enter_context(circuits.request(1, "locations", "NL/TNM"))
+            under_way.enter_context(request(circuits, 1, "locations", "NL/TNM"))
         assert not passes(circuits)
         assert passes(circuits, platform=2)
     assert passes(circuits)
@@ -129,7 +139,7 @@ def test_only_so_many_requests_are_under_way(circuits: Circuits) -> None:
 @pytest.mark.parametrize("asked", ["30", "Fri, 02 Jan 2026 03:04:35 GMT"])
 def test_who_asks_for_peace_gets_it_module_by_module(circuits: Circuits, clock: Clock, asked: str) -> None:
     circuits.answered(1, "locations", HttpReply(429, (("retry-after", asked),)))
-    with pytest.raises(ReceiverBusy) as refused, circuits.request(1, "locations", "NL/TNM"):
+    with pytest.raises(ReceiverBusy) as refused, request(circuits, 1, "locations", "NL/TNM"):
         pass
     assert refused.value.headers == (("Retry-After", "30"),)
     assert list(circuits.peace(1)) == ["locations"]

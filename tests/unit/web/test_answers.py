@@ -15,7 +15,7 @@ from hub.ocpi.headers import Header, MessageIds, Routing
 from hub.ocpi.message import Reply
 from hub.ocpi.party import Party
 from hub.settings import Limits
-from hub.web.answers import Answer
+from hub.web.answer import Answer
 
 IDS = MessageIds("a-request", "an-exchange")
 ROUTING = Routing(Party("NL", "TNM"), Party("BE", "BEC"))
