@@ -74,6 +74,9 @@ class JournalEntry(NamedTuple):
     note: str = ""
     request_body: bytes = b""
     reply_body: bytes = b""
+    #: Of a leg out: it has the moment and the bodies of the leg in of its exchange, which keeps them for both
+    #: (decision 0068). Only `Journal.record_both` takes such an entry.
+    bodies_elsewhere: bool = False
 
 
 class Journal:
@@ -111,11 +114,33 @@ class Journal:
         if len(waiting) >= self._capacity:
             self.dropped += 1
             return
-        size = len(entry.request_body) + len(entry.reply_body)
+        size = _size(entry)
         if self._held + size > self._memory:
             entry, size = _without_bodies(entry), 0
         self._held += size
         waiting.append(entry)
+        if len(waiting) >= BATCH:
+            self.has_batch.set()
+
+    def record_both(self, out: JournalEntry, own: JournalEntry) -> None:
+        """Keep the two legs of an exchange whose bodies are the same; both, or neither.
+
+        Args:
+            out: The leg out, whose bodies are elsewhere.
+            own: The leg in, of the same moment and with the same bodies.
+        """
+        self._observe(out)
+        self._observe(own)
+        waiting = self._waiting
+        if len(waiting) + 2 > self._capacity:
+            self.dropped += 2
+            return
+        size = _size(own)
+        if self._held + size > self._memory:
+            out, own, size = _without_bodies(out), _without_bodies(own), 0
+        self._held += size
+        waiting.append(out)
+        waiting.append(own)
         if len(waiting) >= BATCH:
             self.has_batch.set()
 
@@ -125,18 +150,26 @@ class Journal:
         return len(self._waiting)
 
     def batch(self) -> tuple[JournalEntry, ...]:
-        """The oldest waiting entries, a batch at most; they keep waiting until they are `done`."""
-        return tuple(islice(self._waiting, BATCH))
+        """The oldest waiting entries, a batch at most; they keep waiting until they are `done`.
+
+        What has its bodies elsewhere is never the last of them: it is stored with those bodies or not at all.
+        """
+        oldest = tuple(islice(self._waiting, BATCH))
+        return oldest[:-1] if oldest and oldest[-1].bodies_elsewhere else oldest
 
     def done(self, count: int) -> None:
         """Let go of the oldest entries: they are stored."""
         for _ in range(count):
-            entry = self._waiting.popleft()
-            self._held -= len(entry.request_body) + len(entry.reply_body)
+            self._held -= _size(self._waiting.popleft())
         if len(self._waiting) < BATCH:
             self.has_batch.clear()
 
 
+def _size(entry: JournalEntry) -> int:
+    """Bytes that are held for an entry: bodies that are elsewhere are held there."""
+    return 0 if entry.bodies_elsewhere else len(entry.request_body) + len(entry.reply_body)
+
+
 def _without_bodies(entry: JournalEntry) -> JournalEntry:
     note = "; ".join(part for part in (entry.note, NO_ROOM) if part)
-    return entry._replace(request_body=b"", reply_body=b"", note=note)
+    return entry._replace(request_body=b"", reply_body=b"", bodies_elsewhere=False, note=note)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, TextClause, and_, func, or_, select
+from sqlalchemy import ColumnElement, RowMapping, TextClause, and_, exists, func, or_, select
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from hub.store.database import Database, microseconds, moment
@@ -64,7 +65,7 @@ async def search(database: Database, wanted: JournalFilter) -> list[Leg]:
 
 
 async def legs_of(database: Database, correlation_id: str) -> list[Leg]:
-    """All legs of a correlation id with their bodies, in the order in which they began."""
+    """All legs of a correlation id with their bodies, wherever stored, in the order in which they began."""
     table = JournalRow
     statement = (
         select(*_columns())
@@ -73,7 +74,7 @@ async def legs_of(database: Database, correlation_id: str) -> list[Leg]:
     )
     async with database.reading() as connection:
         rows = (await connection.execute(statement)).mappings().all()
-    return _legs(rows)
+    return _with_their_bodies(_legs(rows))
 
 
 async def newest_id(database: Database) -> int:
@@ -125,9 +126,21 @@ def _mentions(text: str) -> ColumnElement[bool]:
     quoted = text
     for special in (_QUOTE, "%", "_"):
         quoted = quoted.replace(special, _QUOTE + special)
-    table = JournalRow
-    searched = (table.url, table.note, table.request_body, table.reply_body)
-    return or_(*(col(column).ilike(f"%{quoted}%", escape=_QUOTE) for column in searched))
+
+    def has_it(column: str | None) -> ColumnElement[bool]:
+        return col(column).ilike(f"%{quoted}%", escape=_QUOTE)
+
+    leg, other = JournalRow, aliased(JournalRow)
+    # By the index of moments, on both databases: few legs have the same.
+    elsewhere = exists().where(
+        col(other.at) == col(leg.at),
+        col(other.id) > col(leg.id),
+        col(other.correlation_id) == col(leg.correlation_id),
+        col(other.direction) == str(Direction.IN),
+        or_(has_it(other.request_body), has_it(other.reply_body)),
+    )
+    searched = (leg.url, leg.note, leg.request_body, leg.reply_body)
+    return or_(*map(has_it, searched), and_(col(leg.bodies_elsewhere), elsewhere))
 
 
 def _concerns(party: str) -> ColumnElement[bool]:
@@ -155,3 +168,21 @@ def _columns() -> list[ColumnElement[Any]]:
 
 def _legs(rows: Sequence[RowMapping]) -> list[Leg]:
     return [Leg(**{**row, "at": moment(row["at"])}) for row in rows]
+
+
+def _with_their_bodies(legs: Sequence[Leg]) -> list[Leg]:
+    """The legs of a correlation id: a leg out may have its bodies with the first leg in behind it."""
+    found: list[Leg] = []
+    keeper: Leg | None = None
+    for leg in reversed(legs):
+        if leg.direction == Direction.IN:
+            keeper = leg
+        if leg.bodies_elsewhere and keeper is not None and keeper.at == leg.at:
+            found.append(_with_bodies_of(keeper, leg))
+        else:
+            found.append(leg)
+    return found[::-1]
+
+
+def _with_bodies_of(keeper: Leg, leg: Leg) -> Leg:
+    return leg._replace(request_body=keeper.request_body, reply_body=keeper.reply_body)

@@ -40,6 +40,8 @@ class Leg(NamedTuple):
     #: None where there was none, or where it may not be kept.
     request_body: str | None = None
     reply_body: str | None = None
+    #: They are those of the leg in of its exchange, and stored there (decision 0068).
+    bodies_elsewhere: bool = False
     #: Its place in the journal, once it has one.
     id: int | None = None
 
@@ -51,24 +53,24 @@ def written(entry: JournalEntry, body_bytes: int) -> Leg:
     """
     (
         at, took, direction, purpose, correlation_id, request_id, method, url, platform_id, platform, module,
-        to_party, from_party, http_status, status_code, note, request_body, reply_body,
+        to_party, from_party, http_status, status_code, note, request_body, reply_body, bodies_elsewhere,
     ) = entry  # fmt: skip
     if not _is_plain(f"{correlation_id}{request_id}{method}{url}{note}"):
         correlation_id, request_id, method, url, note = map(
             _storable, (correlation_id, request_id, method, url, note)
         )
         url, note = shown_url(url), shown_url(note)
-    secret = purpose is Purpose.HANDSHAKE or module == CREDENTIALS
+    is_without = bodies_elsewhere or purpose is Purpose.HANDSHAKE or module == CREDENTIALS
     # Nothing took less than no time, though the clock was set back meanwhile.
     milliseconds = max(0, int(took.total_seconds() * 1000 + 0.5))
-    shown_request = None if secret else _body(request_body, body_bytes)
-    shown_reply = None if secret else _body(reply_body, body_bytes)
+    shown_request = None if is_without else _body(request_body, body_bytes)
+    shown_reply = None if is_without else _body(reply_body, body_bytes)
     return _new(
         Leg,
         (
             at, correlation_id, request_id, _text(direction), _text(purpose), platform_id, platform, method,
             url, module, to_party, from_party, http_status, status_code, milliseconds, note,
-            shown_request, shown_reply, None,
+            shown_request, shown_reply, bodies_elsewhere, None,
         ),
     )  # fmt: skip
 

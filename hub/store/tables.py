@@ -534,6 +534,8 @@ class JournalRow(SQLModel, table=True):
     note: str = ""
     request_body: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     reply_body: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    #: They are those of the next leg in with the same `at` and correlation id, and stored there alone.
+    bodies_elsewhere: bool = False
 
 
 class LinkRow(SQLModel, table=True):

@@ -34,29 +34,34 @@ class Looking:
             loop: The event loop.
             share: Of the time, for looking; 1 is no limit.
         """
-        #: Where what nobody looks at is recorded.
-        self.journal: Final = journal
+        self._journal: Final = journal
         self._loop = loop
         self._share = share
-        self._waiting: deque[tuple[JournalEntry, Look]] = deque()
+        self._waiting: deque[tuple[JournalEntry, Look, JournalEntry | None]] = deque()
         #: Processor time that looking may cost now, as of a moment, in seconds.
         self._left = BURST
         self._as_of = loop.time()
         #: Bodies that nobody looked at, because there was no time.
         self.missed = 0
 
-    def record(self, entry: JournalEntry, look: Look | None) -> None:
-        """Record a request that was answered, once somebody has looked; never waits, never fails."""
+    def record(self, entry: JournalEntry, look: Look | None, out: JournalEntry | None = None) -> None:
+        """Record a request that was answered, once somebody has looked; never waits, never fails.
+
+        Args:
+            entry: Of the request.
+            look: Finds out what is wrong with its body, if somebody shall.
+            out: How it went on, if that has its bodies with the entry of the request: recorded together.
+        """
         if look is None:
-            self.journal.record(entry)
+            self._record(entry, out)
             return
         if not self._has_time() or len(self._waiting) >= CAPACITY:
             self.missed += 1
-            self.journal.record(entry)
+            self._record(entry, out)
             return
         if not self._waiting:
             self._loop.call_soon(self._go_on)
-        self._waiting.append((entry, look))
+        self._waiting.append((entry, look, out))
 
     def finish(self) -> None:
         """Record what still waits."""
@@ -70,10 +75,10 @@ class Looking:
             self._loop.call_soon(self._go_on)
 
     def _look_at_one(self) -> None:
-        entry, look = self._waiting.popleft()
+        entry, look, out = self._waiting.popleft()
         if not self._has_time():
             self.missed += 1
-            self.journal.record(entry)
+            self._record(entry, out)
             return
         begun = time.thread_time()
         try:
@@ -84,7 +89,13 @@ class Looking:
         self._left -= time.thread_time() - begun
         if found:
             entry = entry._replace(note=f"{entry.note}; {found}" if entry.note else found)
-        self.journal.record(entry)
+        self._record(entry, out)
+
+    def _record(self, entry: JournalEntry, out: JournalEntry | None) -> None:
+        if out is None:
+            self._journal.record(entry)
+        else:
+            self._journal.record_both(out, entry)
 
     def _has_time(self) -> bool:
         now = self._loop.time()

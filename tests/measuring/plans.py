@@ -58,10 +58,13 @@ SELECT module, country_code, party_id, object_id, variant, 'PUT', '', '', '', 'C
 """
 _LEGS = """
 INSERT INTO journal (at, correlation_id, request_id, direction, purpose, platform_id, platform, method, url,
-    module, to_party, from_party, http_status, status_code, milliseconds, note)
-SELECT {first} + n * ({length} / {count}), 'c' || n / 2, 'r' || n, CASE n % 2 WHEN 0 THEN 'in' ELSE 'out' END,
+    module, to_party, from_party, http_status, status_code, milliseconds, note, request_body,
+    bodies_elsewhere)
+SELECT {first} + n / 2 * 2 * ({length} / {count}), 'c' || n / 2, 'r' || n,
+    CASE n % 2 WHEN 0 THEN 'out' ELSE 'in' END,
     'relay', 1 + n % {owners}, 'platform-' || n % {owners}, 'GET', '/ocpi/2.2.1/sender/locations/O' || n,
-    'locations', 'BE/BEC', 'NL/TNM', 200, 1000, 12, '' FROM generate_series(1, {count}::bigint) n
+    'locations', 'BE/BEC', 'NL/TNM', 200, 1000, 12, '',
+    CASE n % 2 WHEN 0 THEN NULL ELSE 'body ' || n END, n % 2 = 0 FROM generate_series(1, {count}::bigint) n
 """
 
 
@@ -131,6 +134,8 @@ async def use(database: Database, objects: ObjectStore, count: int) -> None:
         JournalFilter(after=count),
         JournalFilter(correlation_id="c77"),
         JournalFilter(since=NOW - timedelta(hours=1), until=NOW),
+        JournalFilter(text="body", since=NOW - timedelta(hours=1), until=NOW),
+        JournalFilter(text="nothing", since=NOW - timedelta(hours=1), until=NOW),
     ):
         await search(database, wanted)
 

@@ -32,6 +32,7 @@ def legs(number: int) -> tuple[JournalEntry, ...]:
         JournalEntry(
             at, took, direction, Purpose.RELAY, story, f"{direction}-{story}", "PUT", url, place,
             "charge-ground", "locations", "NL/TNM", "BE/BEC", 200, 1000, "", body, body,
+            direction is Direction.OUT,
         )
         for place, direction in enumerate((Direction.OUT, Direction.IN))
     )  # fmt: skip

@@ -19,6 +19,19 @@ _TABLES = text("SELECT tableoid::regclass::text AS name, correlation_id FROM jou
 _PARTITIONS = text("SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r' ORDER BY relname")
 
 
+def leg(story: str, at: datetime) -> JournalEntry:
+    return JournalEntry(
+        at=at,
+        took=timedelta(milliseconds=1.5),
+        direction=Direction.IN,
+        purpose=Purpose.RELAY,
+        correlation_id=story,
+        request_id="r",
+        method="GET",
+        url="/",
+    )
+
+
 class Days:
     """A journal and its writer, at a time that passes when a test says so."""
 
@@ -31,18 +44,7 @@ class Days:
         )
 
     async def write(self, story: str, at: datetime) -> None:
-        self.journal.record(
-            JournalEntry(
-                at=at,
-                took=timedelta(milliseconds=1.5),
-                direction=Direction.IN,
-                purpose=Purpose.RELAY,
-                correlation_id=story,
-                request_id="r",
-                method="GET",
-                url="/",
-            )
-        )
+        self.journal.record(leg(story, at))
         await self.writer.write_waiting()
 
     async def where(self) -> list[tuple[str, str]]:
@@ -112,6 +114,23 @@ async def test_what_is_too_old_is_dropped_with_its_table_and_deleted_from_the_re
     assert [story for _, story in await days.where()] == ["third"]
     assert "journal_20260102" not in await days.partitions()
     assert "journal_20260104" in await days.partitions()
+
+
+async def test_legs_whose_bodies_are_stored_once_are_in_one_table_and_go_with_it(days: Days) -> None:
+    await days.writer.make_room()
+    midnight = days.clock().replace(hour=0, minute=0, second=0)
+    for story, at in (("before", midnight - timedelta(microseconds=1)), ("after", midnight)):
+        own = leg(story, at)._replace(request_body=story.encode())
+        days.journal.record_both(own._replace(direction=Direction.OUT, bodies_elsewhere=True), own)
+    await days.writer.write_waiting()
+    assert await days.where() == [("journal_20260101", "before")] * 2 + [("journal_20260102", "after")] * 2
+    for story in ("before", "after"):
+        assert [each.request_body for each in await legs_of(days.database, story)] == [story] * 2
+        assert len(await search(days.database, JournalFilter(text=story.upper()))) == 2
+    days.clock.advance(2 * DAY)
+    await days.writer.sweep()
+    assert [story for _, story in await days.where()] == ["after"] * 2
+    assert [each.request_body for each in await legs_of(days.database, "after")] == ["after"] * 2
 
 
 async def test_a_database_is_asked_only_so_long(days: Days) -> None:

@@ -20,7 +20,9 @@ from hub.settings import PolicyMode
 from hub.store.journal import JournalEntry
 from hub.web.app import running_hub
 from schemas import exact_json
+from tests.fixtures.admin_hub import asked
 from tests.fixtures.clocks import RunningClock
+from tests.fixtures.databases import database_in, rows_in
 from tests.fixtures.lists import listed_soon
 from tests.fixtures.raw_server import Behaviour, RawServer, Talk, raw_server
 from tests.fixtures.recorder import ABSENT, Answered, Fault, Recorder, Reply
@@ -116,7 +118,12 @@ async def exchanged(world: Roaming, *, is_replayed: bool) -> list[Any]:
     assert out.reply_body == own.reply_body == answer.body
     entries = [
         each._replace(
-            at=own.at, took=own.took, request_id="", reply_body=b"", url=each.url.replace(world.emsp.url, "")
+            at=own.at,
+            took=own.took,
+            request_id="",
+            reply_body=b"",
+            url=each.url.replace(world.emsp.url, ""),
+            bodies_elsewhere=False,
         )[2:]
         for each in (out, own)
     ]
@@ -136,6 +143,39 @@ async def test_what_is_replayed_cannot_be_told_from_the_ordinary_path(tmp_path: 
                 await known(world)
             seen.append(await exchanged(world, is_replayed=fast_path))
     assert seen[0] == seen[1]
+
+
+async def test_a_trace_shows_the_bodies_of_both_legs_which_are_stored_once(
+    world: Roaming, tmp_path: Path
+) -> None:
+    """Decision 0068."""
+    await known(world)
+    body = exact_json.encode(LOCATION | {"id": "LOC-7"})
+    # Whatever came before it, and was not replayed, has another id.
+    answer = await seen_replayed(world, tail="/BE/BEC/LOC-7", body=body)
+    story = answer.headers["X-Correlation-ID"]
+
+    async def both() -> list[Any]:
+        query = {"correlation_id": story, "bodies": "true"}
+        told = await asked(
+            world.hub.admin_url, "GET", "/admin/v1/trace", key=world.hub.admin_key, query=query
+        )
+        return told.content.get("legs", [])
+
+    async def are_stored() -> bool:
+        return len(await both()) == 2
+
+    await soon(are_stored)
+    assert [(leg["direction"], leg["request_body"], leg["reply_body"]) for leg in await both()] == [
+        (direction, body.decode(), answer.body.decode()) for direction in ("out", "in")
+    ]
+    stored = (
+        "SELECT direction, request_body, reply_body FROM journal WHERE correlation_id = :story ORDER BY id"
+    )
+    assert await rows_in(database_in(tmp_path), stored, story=story) == [
+        ("out", None, None),
+        ("in", body.decode(), answer.body.decode()),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -186,22 +186,20 @@ class Replay:
         request_id, correlation_id = self._ids
         to, caller = way.to.platform, way.caller.platform
         (before, behind), (to_party, from_party), (to_sent, from_sent) = way.url, way.journaled, way.sent
-        parts.looking.journal.record(
-            _new(
-                JournalEntry,
-                (at, took, Direction.OUT, Purpose.RELAY, correlation_id, self._sent_id, way.method,
-                 f"{before}{tail}{behind}", to.id, to.name, way.module, to_sent, from_sent,
-                 status, status_code, "", self._body, body),
-            )
-        )  # fmt: skip
         parts.looking.record(
             _new(
                 JournalEntry,
                 (at, took, Direction.IN, Purpose.RELAY, correlation_id, request_id, way.method,
                  f"{way.asked}{tail}", caller.id, caller.name, way.module, to_party, from_party,
-                 status, status_code, "", self._body, body),
+                 status, status_code, "", self._body, body, False),
             ),
             way.look(tail, self._ids, self._body) if self._body else None,
+            _new(
+                JournalEntry,
+                (at, took, Direction.OUT, Purpose.RELAY, correlation_id, self._sent_id, way.method,
+                 f"{before}{tail}{behind}", to.id, to.name, way.module, to_sent, from_sent,
+                 status, status_code, "", self._body, body, True),
+            ),
         )  # fmt: skip
 
     @property

@@ -1,23 +1,26 @@
 import asyncio
 import io
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 from sqlalchemy import text as sql
 
 from hub.store.database import Database, opened
-from hub.store.journal import BATCH, Direction, Journal, JournalEntry, Purpose
+from hub.store.journal import BATCH, NO_ROOM, Direction, Journal, JournalEntry, Purpose
 from hub.store.journal_search import JournalFilter, UnknownOutcome, legs_of, newest_id, search
 from hub.store.journal_writer import JournalWriter
 from hub.store.leg import written
 from hub.store.log_lines import log_lines
 from hub.store.redaction import shown_body, shown_url
 from schemas import exact_json
-from tests.fixtures.databases import database_in
+from tests.fixtures.databases import database_in, is_postgresql
 from tests.fixtures.waiting import soon
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -353,6 +356,178 @@ async def test_whatever_a_partner_sends_can_be_written_down(
     await writer_of(journal, database, log).write_waiting()
     assert journal.waiting == 0
     assert log.getvalue().count("\n") == 1
+
+
+def out_of(own: JournalEntry) -> JournalEntry:
+    """The leg out of the same exchange, with the same bodies."""
+    return own._replace(
+        direction=Direction.OUT, request_id=f"sent-{own.request_id}", platform="abc", bodies_elsewhere=True
+    )
+
+
+async def stored_bodies(database: Database) -> list[tuple[str, str | None, str | None]]:
+    """Direction and bodies of each row, as they are stored."""
+    async with database.reading() as connection:
+        rows = await connection.execute(
+            sql("SELECT direction, request_body, reply_body FROM journal ORDER BY id")
+        )
+        return [(row[0], row[1], row[2]) for row in rows]
+
+
+class TestBodiesOfBothLegs:
+    """They are stored once; decision 0068."""
+
+    async def test_they_are_stored_with_the_leg_in_and_shown_with_both(self, database: Database) -> None:
+        journal = Journal()
+        journal.record_both(out_of(ENTRY), ENTRY)
+        await writer_of(journal, database).write_waiting()
+
+        assert await stored_bodies(database) == [
+            ("out", None, None),
+            ("in", '{"id": "7", "kwh": 1.50}', '{"status_code": 1000}'),
+        ]
+        out, own = await legs_of(database, "corr-1")
+        assert own == written(ENTRY, 64)._replace(id=2)
+        alone = written(out_of(ENTRY)._replace(bodies_elsewhere=False), 64)
+        assert out == alone._replace(id=1, bodies_elsewhere=True)
+
+    async def test_each_exchange_of_a_correlation_id_has_its_own(self, database: Database) -> None:
+        """Even of one moment; and a leg that has its bodies itself shows those."""
+        journal = Journal()
+        for number, at in enumerate((NOW, NOW, NOW + timedelta(seconds=1))):
+            own = ENTRY._replace(at=at, request_body=b"%d" % number, request_id=f"{number}")
+            journal.record_both(out_of(own), own)
+        journal.record(ENTRY._replace(direction=Direction.OUT, request_body=b"its own", reply_body=b""))
+        await writer_of(journal, database).write_waiting()
+
+        shown = [(leg.request_id, leg.request_body) for leg in await legs_of(database, "corr-1")]
+        assert shown == [
+            ("sent-0", "0"), ("0", "0"), ("sent-1", "1"), ("1", "1"), ("req-1", "its own"),
+            ("sent-2", "2"), ("2", "2"),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("field", ["request_body", "reply_body"])
+    async def test_both_legs_are_found_by_a_text_in_them(self, database: Database, field: str) -> None:
+        journal = Journal()
+        for story, text in (("a", b"the Needle"), ("b", b"hay"), ("c", b"needles")):
+            own = ENTRY._replace(correlation_id=story, request_id=story, **{field: text})
+            journal.record_both(out_of(own), own)
+        await writer_of(journal, database).write_waiting()
+
+        async def found(**wanted: object) -> list[str]:
+            legs = await search(database, JournalFilter(text="needle", **wanted))  # type: ignore[arg-type]
+            assert all(leg.request_body is None and leg.reply_body is None for leg in legs)
+            return [leg.request_id for leg in legs]
+
+        assert await found() == ["c", "sent-c", "a", "sent-a"]
+        assert await found(direction=Direction.OUT) == ["sent-c", "sent-a"]
+        assert await found(platform="abc", limit=1) == ["sent-c"]
+        assert await found(correlation_id="a") == ["a", "sent-a"]
+        assert await found(correlation_id="b") == []
+        assert await found(after=2) == ["sent-c", "c"]
+
+    async def test_a_text_in_bodies_of_another_exchange_finds_no_leg(self, database: Database) -> None:
+        """Of the same moment, or with the same correlation id."""
+        journal = Journal()
+        own = ENTRY._replace(request_body=b"hay", reply_body=b"hay")
+        journal.record_both(out_of(own), own)
+        for other in ({"correlation_id": "corr-2"}, {"at": NOW + timedelta(microseconds=1)}):
+            journal.record(own._replace(request_id="other", request_body=b"needle", **other))  # type: ignore[arg-type]
+        await writer_of(journal, database).write_waiting()
+        assert [leg.request_id for leg in await search(database, JournalFilter(text="needle"))] == [
+            "other"
+        ] * 2
+
+    def test_who_follows_a_text_misses_no_leg_between_two_batches(self) -> None:
+        """Both legs come into sight at once: the two are never stored by different transactions."""
+        journal = Journal()
+        journal.record(numbered(0))
+        for number in range(1, BATCH):
+            journal.record_both(out_of(numbered(number)), numbered(number))
+        sizes = []
+        while batch := journal.batch():
+            assert not batch[-1].bodies_elsewhere
+            sizes.append(len(batch))
+            journal.done(len(batch))
+        assert sizes == [BATCH - 1, BATCH]
+
+    def test_they_count_once_as_long_as_they_wait(self) -> None:
+        journal = Journal(memory=250)
+        own = ENTRY._replace(request_body=b"x" * 60, reply_body=b"y" * 40)
+        for _ in range(2):
+            journal.record_both(out_of(own), own)
+        assert [each.bodies_elsewhere for each in journal.batch()] == [True, False] * 2
+        assert [each.note for each in journal.batch()] == [""] * 4
+        journal.done(3)
+        journal.record_both(out_of(own), own)
+        assert journal.batch()[-1].request_body == b"x" * 60
+
+    async def test_where_there_is_no_room_for_them_neither_leg_has_them_and_both_say_so(
+        self, database: Database
+    ) -> None:
+        journal = Journal(memory=50)
+        for entry in (ENTRY, numbered(1)):
+            journal.record_both(out_of(entry), entry)
+        await writer_of(journal, database).write_waiting()
+        legs = await legs_of(database, "corr-1")
+        assert [leg.request_body is None for leg in legs] == [False, False, True, True]
+        assert [leg.note for leg in legs] == ["", "", NO_ROOM, NO_ROOM]
+        assert [leg.bodies_elsewhere for leg in legs] == [True, False, False, False]
+
+    def test_a_full_journal_takes_both_legs_or_neither(self) -> None:
+        journal = Journal(capacity=3)
+        journal.record_both(out_of(ENTRY), ENTRY)
+        journal.record_both(out_of(numbered(1)), numbered(1))
+        assert (journal.dropped, journal.waiting) == (2, 2)
+
+    async def test_a_leg_whose_bodies_have_gone_is_shown_without(self, database: Database) -> None:
+        journal = Journal()
+        journal.record_both(out_of(ENTRY), ENTRY)
+        await writer_of(journal, database).write_waiting()
+        async with database.writing() as connection:
+            await connection.execute(sql("DELETE FROM journal WHERE direction = 'in'"))
+        [leg] = await legs_of(database, "corr-1")
+        assert (leg.request_body, leg.reply_body) == (None, None)
+        assert await search(database, JournalFilter(text="kwh")) == []
+
+    async def test_they_grow_old_together(self, database: Database) -> None:
+        clock = Hands()
+        journal = Journal()
+        writer = writer_of(journal, database, clock=clock)
+        for entry in (ENTRY._replace(at=NOW - timedelta(days=1)), ENTRY._replace(request_id="new")):
+            journal.record_both(out_of(entry), entry)
+        await writer.write_waiting()
+        clock.now = NOW + timedelta(days=30) - timedelta(hours=1)
+        await writer.sweep()
+        assert await stored_ids(database) == ["sent-new", "new"]
+        assert [leg.request_body for leg in await legs_of(database, "corr-1")] == [
+            '{"id": "7", "kwh": 1.50}'
+        ] * 2
+
+    async def test_bodies_of_handshakes_are_kept_with_neither(self, database: Database) -> None:
+        journal = Journal()
+        own = ENTRY._replace(module="credentials")
+        journal.record_both(out_of(own), own)
+        await writer_of(journal, database).write_waiting()
+        assert [leg.reply_body for leg in await legs_of(database, "corr-1")] == [None, None]
+
+    async def test_the_leg_in_is_found_by_an_index(self, database: Database) -> None:
+        """That of moments, or on PostgreSQL perhaps that of correlation ids."""
+        statements: list[tuple[str, Any]] = []
+
+        def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+            statements.append((statement, parameters))
+
+        event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+        await search(database, JournalFilter(text="needle"))
+        [(statement, parameters)] = [each for each in statements if each[0].startswith("SELECT")]
+        explain = "EXPLAIN" if is_postgresql() else "EXPLAIN QUERY PLAN"
+        async with database.reading() as connection:
+            rows = (await connection.exec_driver_sql(f"{explain} {statement}", parameters)).all()
+        plan = "\n".join(str(row[-1]) for row in rows)
+        of_sqlite = r"journal_1 USING INDEX ix_journal_at \(at="
+        by_index = r"Index Cond: .*(at|correlation_id).* = " if is_postgresql() else of_sqlite
+        assert re.search(by_index, plan), plan
 
 
 class TestSearch:

@@ -32,8 +32,9 @@ ENTRY = JournalEntry(
 #: What traffic of long ago left behind, by plain SQL: a leg each, named by its number.
 OTHERS = """
     WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < :count)
-    INSERT INTO journal (at, correlation_id, request_id, direction, purpose, method, url, milliseconds, note)
-    SELECT n, 'story-' || n, 'r', 'in', 'relay', 'GET', '/', 0, '' FROM number
+    INSERT INTO journal (at, correlation_id, request_id, direction, purpose, method, url, milliseconds, note,
+        bodies_elsewhere)
+    SELECT n, 'story-' || n, 'r', 'in', 'relay', 'GET', '/', 0, '', false FROM number
 """
 #: The same, with numbers from a given one on.
 FAR = "SELECT :number + n, n,"

@@ -52,6 +52,21 @@ async def test_what_is_found_is_recorded_with_the_request_once_the_answer_is_out
     assert written.told[1:] == [("1", "late; /id: missing"), ("2", "")]
 
 
+@pytest.mark.parametrize("share", [0.0, 1.0])
+async def test_how_a_request_went_on_is_recorded_with_it(written: Written, share: float) -> None:
+    """Looked at, not looked at, or for want of time not: the leg out comes before the leg in."""
+    looking = Looking(written.journal, asyncio.get_running_loop(), share)
+    out = entry(0)._replace(direction=Direction.OUT, bodies_elsewhere=True)
+    looking.record(entry(1), lambda: busy(BURST * 1.2), out)
+    assert written.told == []
+    looking.record(entry(2), lambda: "seen", out)
+    looking.record(entry(3), None, out)
+    assert written.told == [("0", ""), ("3", "")]
+    await written.has(6)
+    last = "seen" if share else ""
+    assert written.told[2:] == [("0", ""), ("1", "seen"), ("0", ""), ("2", last)]
+
+
 async def test_bodies_are_looked_at_one_a_turn_so_that_others_are_answered_in_between(
     written: Written,
 ) -> None:

@@ -232,6 +232,7 @@ def upgrade() -> None:  # noqa: PLR0915 one statement a table
         sa.Column("note", sa.String(), nullable=False),
         sa.Column("request_body", sa.Text(), nullable=True),
         sa.Column("reply_body", sa.Text(), nullable=True),
+        sa.Column("bodies_elsewhere", sa.Boolean(), nullable=False),
         # PostgreSQL's partitions are by day, and what is unique must say which day.
         sa.PrimaryKeyConstraint("id", "at") if is_postgresql else sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
