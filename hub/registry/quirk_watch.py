@@ -86,6 +86,8 @@ class QuirkWatch:
         self._observations = Observations(directory)
         #: Told of what a platform was seen to do.
         self.observe = self._observations.observe
+        #: Tells of what it does with each message.
+        self.sights = self._observations.sights
         #: How often OCPI's own was seen since the quirk was, by platform, quirk and what it is about.
         self._usual: dict[Spot, int] = {}
         #: Since when values have changed, and how often.

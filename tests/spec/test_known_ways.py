@@ -178,6 +178,21 @@ async def test_a_trace_shows_the_bodies_of_both_legs_which_are_stored_once(
     ]
 
 
+async def test_quirks_are_counted_though_the_way_is_known(tmp_path: Path) -> None:
+    """Each answer counts, and the last exchange is named."""
+    bare = {"X-Request-ID": "", "X-Correlation-ID": "", "OCPI-to-party-id": "", "OCPI-from-party-id": ""}
+    async with roaming(tmp_path, replace(settings(tmp_path), fast_path=True)) as world:
+        world.emsp.answers("PUT", "/receiver/locations", Reply(headers=bare))
+        await known(world)
+        answers = [await push(world) for _ in range(7)]
+        last = (await seen_replayed(world)).headers["X-Correlation-ID"]
+        count = relayed(world)
+    seen = "SELECT name, count, correlation_id FROM quirk WHERE name LIKE '%in-answers' ORDER BY name"
+    found = await rows_in(database_in(tmp_path), seen)
+    assert {answer.status for answer in answers} == {200}
+    assert found == [(name, count, last) for name in ("ids-in-answers", "routing-in-answers")]
+
+
 @pytest.mark.parametrize(
     ("tail", "body", "status", "code"),
     [

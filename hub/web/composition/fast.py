@@ -34,5 +34,10 @@ async def fast_path(
         spawn=errands.spawn,
     )
     async with errands.running():
-        path = FastPath(parts, authentication, now.traffic.rates, Ways(now.exchange, ground.transport))
+        path = FastPath(
+            parts,
+            authentication,
+            now.traffic.rates,
+            Ways(now.exchange, ground.transport, connected.quirks.sights),
+        )
         yield Entrances(path.take, ground.callers, path)

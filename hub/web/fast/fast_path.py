@@ -25,7 +25,6 @@ from multidict import CIMultiDict
 from hub.calling.noticing import in_functional_request
 from hub.calling.rate_limits import RateLimits
 from hub.directory.directory import Caller
-from hub.directory.quirks import Seen
 from hub.ocpi.description import Operation
 from hub.ocpi.errors import OcpiError
 from hub.ocpi.headers import Routing, read_ids, read_routing
@@ -103,10 +102,8 @@ class FastPath:
             parts.transport.give_back(way.origin, connection)
             return False
         platform = way.caller.platform
-        if way.seen:
-            correlation_id = request.correlation_id.decode("ascii")
-            for quirk, value, _, about in way.seen:
-                self.authentication.observe(platform.id, Seen(quirk, value, correlation_id, about))
+        if way.seen is not None:
+            way.seen.tell(request.correlation_id.decode("ascii"))
         self.authentication.seen(platform.id)
         Replay(parts, asker, request, body, is_trial=is_trial).begin(connection)
         return True

@@ -7,7 +7,6 @@ An answer in a form that is known goes back the same way. Any other answer, and 
 from collections.abc import Sequence
 from typing import Final
 
-from hub.directory.quirks import Seen
 from hub.http.upstream.answer_sink import UNREAD, RawHeader
 from hub.http.upstream.connection import Connection
 from hub.http.upstream.header_text import header_texts
@@ -169,16 +168,11 @@ class Replay:
         self._asker.answered(
             b"".join((before, request.request_id, between, request.correlation_id, behind, end, body))
         )
-        if form.seen or way.pushed:
-            self._observe(form)
+        if form.seen is not None:
+            form.seen.tell(self._ids.correlation_id)
+        if way.pushed is not None:
+            way.pushed.tell(self._ids.correlation_id)
         self._write_down(form.status, status_code, body)
-
-    def _observe(self, form: Form) -> None:
-        """Tell what the exchange shows of the quirks of both platforms."""
-        way, parts, correlation_id = self._way, self._parts, self._ids.correlation_id
-        for platform, shown in ((way.to.platform, form.seen), (way.caller.platform, way.pushed)):
-            for quirk, value, _, about in shown:
-                parts.observe(platform.id, _new(Seen, (quirk, value, correlation_id, about)))
 
     def _write_down(self, status: int, status_code: int, body: bytes) -> None:
         way, parts, at = self._way, self._parts, self.at

@@ -14,6 +14,7 @@ decisions, and this is its memory: a Directory that has changed, in whatever way
 """
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, NamedTuple
@@ -32,6 +33,7 @@ from hub.ocpi.identity import COUNTRY_CODE, PARTY_ID
 from hub.ocpi.message import Look, Message, Reply
 from hub.ocpi.modules import VERSION
 from hub.ocpi.transport import HttpReply, HttpRequest
+from hub.registry.observations import Sights
 from hub.relay.decision import Decision
 from hub.relay.exchange import Exchange
 from hub.relay.forward import onward_to
@@ -64,6 +66,8 @@ _NOT_PLAIN: Final = frozenset(
 
 #: The first line up to the tail, the number of slashes in that, and the outline of all other lines.
 Key = tuple[bytes, int, tuple[bytes, ...]]
+#: What a platform shows of its quirks each time, to be told; None where it is nothing.
+SightsOf = Callable[[int, Iterable[Seen]], Sights | None]
 #: The outline of an answer, and whether it has the ids of the request.
 FormKey = tuple[tuple[bytes, ...], bool]
 
@@ -112,7 +116,7 @@ class Form(NamedTuple):
     #: The head of the answer as it goes out: up to the request id, between the ids, and up to the length.
     head: tuple[bytes, bytes, bytes]
     #: What it shows of the platform's quirks.
-    seen: tuple[Seen, ...]
+    seen: Sights | None
     #: Whether it has the ids of the request.
     has_ids: bool
 
@@ -143,10 +147,12 @@ class Way:
     journaled: tuple[str | None, str | None]
     #: The parties as they go on, for the journal.
     sent: tuple[str | None, str | None]
+    #: Finds what is known of quirks.
+    sights: SightsOf
     #: What each request shows of its sender's quirks.
-    seen: tuple[Seen, ...]
+    seen: Sights | None
     #: What one shows besides that its receiver has answered.
-    pushed: tuple[Seen, ...]
+    pushed: Sights | None
     #: Whether the policy is to be asked each time.
     asks_policy: bool
     #: The parties as the request names them.
@@ -241,7 +247,8 @@ class Way:
         answer = Reply(reply.status, b"", routing, kept(reply.headers, RELAYED_REPLY_HEADERS))
         head = _BLANKS.split(head_before_length(answer, MessageIds(_REQUEST_ID, _CORRELATION_ID)))
         if len(head) == 2 * len(_BLANK_NAMES[1:]) + 1:
-            seen = tuple(in_answer(self.to.platform, self.module, request, reply))
+            platform = self.to.platform
+            seen = self.sights(platform.id, in_answer(platform, self.module, request, reply))
             self.forms[key] = Form(reply.status, reply.headers, (head[0], head[2], head[4]), seen, key[1])
 
 
@@ -260,9 +267,10 @@ def _is_plain(status_line: bytes, reply: HttpReply) -> bool:
 class Ways:
     """The ways that are known, as long as the Directory is the same."""
 
-    def __init__(self, exchange: Exchange, transport: HttpTransport) -> None:
+    def __init__(self, exchange: Exchange, transport: HttpTransport, sights: SightsOf) -> None:
         self._exchange = exchange
         self._transport = transport
+        self._sights = sights
         self._directory: Directory | None = None
         self._known: dict[Key, Way] = {}
         self._era = 0
@@ -349,8 +357,11 @@ class Ways:
             variant=_variant(message),
             journaled=_named(asked),
             sent=_named(read_routing(dict(request.headers))),
-            seen=(*in_request(shown, caller, ""), *in_functional_request(shown, platform, "")),
-            pushed=tuple(pushed(platform, "")) if is_push(message) else (),
+            sights=self._sights,
+            seen=self._sights(
+                platform.id, (*in_request(shown, caller, ""), *in_functional_request(shown, platform, ""))
+            ),
+            pushed=self._sights(platform.id, pushed(platform, "") if is_push(message) else ()),
             asks_policy=not directory.agreements.is_open,
             asked_routing=asked,
             first_line=_first_line(parts),

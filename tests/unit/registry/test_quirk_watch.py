@@ -58,6 +58,69 @@ async def test_the_directory_is_loaded_anew_only_when_a_value_changes(
     assert row.last_seen - row.first_seen == timedelta(minutes=1)
 
 
+async def test_what_each_message_shows_is_counted_as_if_it_were_told_each_time(
+    hub: RegistryHub, watch: QuirkWatch
+) -> None:
+    platform_id = hub.named("acme").id
+    shown = (Seen(Quirk.IDS_IN_ANSWERS, MISSING, ""), Seen(Quirk.CREATED, "always", ""))
+    sights = watch.sights(platform_id, shown)
+    assert sights is not None
+    sights.tell("first")
+    await watch.write_waiting()
+    assert quirks(hub).has(Quirk.IDS_IN_ANSWERS)
+    assert quirks(hub).has(Quirk.CREATED)
+    sights = watch.sights(platform_id, shown)
+    assert sights is not None
+    for times in range(2):
+        hub.clock.advance(timedelta(minutes=1))
+        for story in ("early", "late"):
+            sights.tell(f"{story}-{times}")
+        watch.observe(platform_id, Seen(Quirk.CREATED, "always", "told"))
+        await watch.write_waiting()
+        await watch.write_waiting()
+        rows = {row.name: row for row in (await known_quirks(hub.database))[platform_id]}
+        ids, created = rows[Quirk.IDS_IN_ANSWERS], rows[Quirk.CREATED]
+        assert (ids.count, ids.correlation_id) == (3 + 2 * times, f"late-{times}")
+        assert (created.count, created.correlation_id) == (4 + 3 * times, "told")
+        assert ids.last_seen - ids.first_seen == timedelta(minutes=1 + times)
+
+
+async def test_what_was_counted_is_written_down_though_the_directory_has_changed(
+    hub: RegistryHub, watch: QuirkWatch
+) -> None:
+    platform_id = hub.named("acme").id
+    await sees(watch, hub, Quirk.IDS_IN_ANSWERS, MISSING)
+    shown = (Seen(Quirk.IDS_IN_ANSWERS, MISSING, ""),)
+    before = watch.sights(platform_id, shown)
+    assert before is not None
+    before.tell("before")
+    await hub.platforms.invite("other")
+    after = watch.sights(platform_id, shown)
+    assert after is not None
+    before.tell("on its way")
+    after.tell("after")
+    await watch.write_waiting()
+    (row,) = (await known_quirks(hub.database))[platform_id]
+    assert (row.count, row.correlation_id) == (4, "after")
+
+
+async def test_what_each_message_shows_ends_a_quirk_and_leaves_what_is_pinned_alone(
+    hub: RegistryHub, watch: QuirkWatch
+) -> None:
+    platform_id = hub.named("acme").id
+    await sees(watch, hub, Quirk.IDS_IN_ANSWERS, MISSING)
+    await hub.platforms.arrange("acme", quirks={Quirk.PATCH: NO})
+    shown = (Seen(Quirk.IDS_IN_ANSWERS, THERE, ""), Seen(Quirk.PATCH, NO, ""))
+    sights = watch.sights(platform_id, shown)
+    assert sights is not None
+    for _ in range(QUIRKS[Quirk.IDS_IN_ANSWERS].ends_after):
+        sights.tell("story")
+    await watch.write_waiting()
+    assert not quirks(hub).has(Quirk.IDS_IN_ANSWERS)
+    assert not quirks(hub).takes_patch
+    assert watch.sights(platform_id, ()) is None
+
+
 @pytest.mark.parametrize("quirk", [each for each in Quirk if QUIRKS[each].odd and each is not Quirk.PUSH])
 async def test_each_quirk_ends_after_as_many_usual_sights_as_it_says(
     hub: RegistryHub, watch: QuirkWatch, quirk: Quirk
