@@ -7,12 +7,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
-from typing import ClassVar, TextIO
+from typing import TextIO
 
 from hub.ocpi.timestamps import Clock
 from hub.store.database import Database, microseconds
 from hub.store.journal import Direction, Journal, JournalEntry, Purpose
-from hub.store.leg import Leg, written
+from hub.store.leg import Leg, all_written, rows_of
 from hub.store.log_lines import log_lines
 
 #: No room on the disk, or none for this user, or in this file.
@@ -146,8 +146,8 @@ class JournalWriter:
         rows: list[tuple[object, ...]] = []
         lines: list[str] = []
         for start in range(0, len(entries), _SLICE):
-            legs = [written(entry, self._body_bytes) for entry in entries[start : start + _SLICE]]
-            rows += [_row(leg) for leg in legs]
+            legs = all_written(entries[start : start + _SLICE], self._body_bytes)
+            rows += rows_of(legs)
             lines.append(log_lines(legs[max(0, self._logged - start) :]))
             await asyncio.sleep(0)
         return rows, "".join(lines)
@@ -198,20 +198,6 @@ class JournalWriter:
             return
         if await self.sweep() < SWEPT_AT_ONCE:
             self._swept_at = now
-
-
-class _When:
-    """The moment that was converted last: the legs of an exchange often have the same."""
-
-    newest: ClassVar[tuple[datetime | None, int]] = (None, 0)
-
-
-def _row(leg: Leg) -> tuple[object, ...]:
-    at, converted = _When.newest
-    if at is not leg.at:
-        converted = microseconds(leg.at)
-        _When.newest = leg.at, converted
-    return (converted, *leg[1:-1])
 
 
 def _print(log: TextIO, lines: str) -> None:

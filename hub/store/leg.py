@@ -1,9 +1,11 @@
 """A leg as it is written down: cut to size, readable, and without secrets (design D10)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import ClassVar, Final, NamedTuple
 
+from hub.store.database import microseconds
 from hub.store.journal import JournalEntry, Purpose
 from hub.store.redaction import shown_body, shown_url
 
@@ -73,6 +75,30 @@ def written(entry: JournalEntry, body_bytes: int) -> Leg:
             shown_request, shown_reply, bodies_elsewhere, None,
         ),
     )  # fmt: skip
+
+
+class _When:
+    """The moment that was converted last: the legs of an exchange have the same, or nearly."""
+
+    newest: ClassVar[tuple[datetime | None, int]] = (None, 0)
+
+
+def all_written(entries: Sequence[JournalEntry], body_bytes: int) -> list[Leg]:
+    """Entries as they may be written down; of each body, so many bytes."""
+    return [written(entry, body_bytes) for entry in entries]
+
+
+def rows_of(legs: Sequence[Leg]) -> list[tuple[object, ...]]:
+    """The values of legs as a database takes them, without their places, which it gives them."""
+    return [_row(leg) for leg in legs]
+
+
+def _row(leg: Leg) -> tuple[object, ...]:
+    at, converted = _When.newest
+    if at is not leg.at:
+        converted = microseconds(leg.at)
+        _When.newest = leg.at, converted
+    return (converted, *leg[1:-1])
 
 
 class _Shown:

@@ -18,6 +18,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Final, NamedTuple
 
 from multidict import CIMultiDict
@@ -48,6 +49,9 @@ from schemas.v2_2_1 import InterfaceRole
 #: Printable, and without a fragment.
 _TARGET: Final = re.compile(rf"/ocpi/{re.escape(VERSION)}/(sender|receiver)/([a-z]+)(?:[/?][!-\"$-~]*)?")
 _INTERFACES: Final = {"sender": InterfaceRole.SENDER, "receiver": InterfaceRole.RECEIVER}
+
+#: A platform that has called is alive: who wants to know is told so often at most, in seconds, of each way.
+SIGN_EVERY: Final = 0.01
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +108,10 @@ class FastPath:
         platform = way.caller.platform
         if way.seen is not None:
             way.seen.tell(request.correlation_id.decode("ascii"))
-        self.authentication.seen(platform.id)
+        now = monotonic()
+        if now - way.sign_told_at >= SIGN_EVERY:
+            way.sign_told_at = now
+            self.authentication.seen(platform.id)
         Replay(parts, asker, request, body, is_trial=is_trial).begin(connection)
         return True
 

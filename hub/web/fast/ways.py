@@ -166,6 +166,8 @@ class Way:
     moulds: dict[FormKey, Mould] = field(default_factory=dict)
     #: That of the answer before.
     newest: tuple[Mould, Form] | None = None
+    #: When others were told last that its caller is alive, in monotonic time.
+    sign_told_at: float = 0.0
     module: str = field(init=False)
     method: str = field(init=False)
     has_body: bool = field(init=False)
