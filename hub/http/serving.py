@@ -108,8 +108,10 @@ async def served(
             late = list(_queued(port))
             listener.close()
             for each in late:
-                with suppress(OSError):  # it is gone already
+                try:
                     await loop.connect_accepted_socket(make, each, ssl=tls)
+                except OSError:  # it is gone already
+                    each.close()
             if door is not None:
                 await farewell(door.callers)
             if front is not None:
