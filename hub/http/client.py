@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import cache
 
-from hub.http.together import Together
 from hub.http.upstream.answer_sink import AnswerSink
 from hub.http.upstream.body_source import WholeBody
 from hub.http.upstream.bounds import CONNECTIONS, KEEP_ALIVE, LARGEST_HEAD, Bounds
@@ -40,7 +39,6 @@ class HttpTransport:
         self._bounds = bounds
         self._connect = bounds.connect.total_seconds()
         self._pools: dict[Origin, Pool] = {}
-        self._together = Together(dialling.loop)
         self._is_closed = False
 
     async def send(self, request: HttpRequest) -> HttpReply:
@@ -87,7 +85,7 @@ class HttpTransport:
         if pool is None:
             if origin.scheme != "https" and not self._dialling.allow_private_networks:
                 raise UrlNotAllowed(f"expected an absolute URL with https, got {url[:100]!r}")
-            pool = Pool(origin, self._dialling, self._bounds, self._loop, self._together, self._forget)
+            pool = Pool(origin, self._dialling, self._bounds, self._loop, self._forget)
             self._pools[origin] = pool
         return pool, target
 

@@ -15,7 +15,6 @@ import socket
 import time
 from typing import Final, Protocol, cast
 
-from hub.http.together import Together
 from hub.http.upstream.answer_parser import AnswerParser
 from hub.http.upstream.answer_sink import NOBODY, UNREAD, AnswerSink
 from hub.http.upstream.body_source import BodySource
@@ -28,9 +27,6 @@ from hub.ocpi.transport import BrokenAnswer, CallFailed, NoAnswerInTime, NotReac
 HIGH_WATER = 64 * 1024
 #: Look at what has come and leave it there; a plain number, because joining two of them takes Python a while.
 _PEEK: Final = int(socket.MSG_PEEK | socket.MSG_DONTWAIT)
-
-
-_TOO_LATE: Final = "the time was over before anything was sent"
 
 
 class Owner(Protocol):
@@ -48,11 +44,8 @@ class Owner(Protocol):
 class Connection:
     """One connection, made by an event loop: a protocol in all but its base class, so that it compiles."""
 
-    def __init__(
-        self, owner: Owner, bounds: Bounds, loop: asyncio.AbstractEventLoop, together: Together
-    ) -> None:
+    def __init__(self, owner: Owner, bounds: Bounds, loop: asyncio.AbstractEventLoop) -> None:
         self._owner: Final = owner
-        self._together: Final = together
         self._loop: Final = loop
         self._first_byte: Final = None if bounds.first_byte is None else bounds.first_byte.total_seconds()
         self._parser: Final = AnswerParser(bounds)
@@ -66,8 +59,6 @@ class Connection:
         self.gone: Final[asyncio.Future[None]] = loop.create_future()
         #: None while nobody asks.
         self._sink: AnswerSink | None = None
-        #: A request that goes out at the end of this turn of the loop.
-        self._unsent = b""
         #: Who still writes the body of the request.
         self._source: BodySource | None = None
         self._is_full = False
@@ -135,34 +126,21 @@ class Connection:
             sink.on_failed(NotReached("the connection was closed before anything was sent"))
             return
         if time.monotonic() >= whole_by:
+            # This process has slept: what it was to say may be said by another one, or be old.
             self._owner.released(self)
-            sink.on_failed(NotReached(_TOO_LATE))
+            sink.on_failed(NotReached("the time was over before anything was sent"))
             return
         self._sink = sink
         self._missing = UNREAD
         self._parser.expect(sink, to_head=to_head)
         self._whole_by = whole_by
         self._deadline.set(whole_by)
+        transport.write(head)
         if source is None:
-            self._unsent = head
-            self._together.later(self)
             self._await_first_byte()
         else:
-            transport.write(head)
             self._source = source
             source.resume()
-
-    def send(self) -> None:
-        """Send the request that was to wait for the end of the turn, if it is still wanted."""
-        head, self._unsent = self._unsent, b""
-        transport = self._transport
-        if not head or transport is None or transport.is_closing():
-            return
-        if time.monotonic() >= self._whole_by:
-            # This process has slept: what it was to say may be said by another one, or be old.
-            self._fail(NotReached(_TOO_LATE))
-            return
-        transport.write(head)
 
     @property
     def takes_more(self) -> bool:
@@ -323,9 +301,7 @@ class Connection:
             self._completed()
 
     def _expired(self) -> None:
-        if self._unsent:
-            self._fail(NotReached(_TOO_LATE))
-        elif self._parser.has_begun:
+        if self._parser.has_begun:
             self._fail(NoAnswerInTime("the answer was not whole in time"))
         elif self._source is not None or self._waiting_to_be_sent():
             self._fail(NoAnswerInTime("the request could not be sent in time"))
@@ -333,7 +309,6 @@ class Connection:
             self._fail(NoAnswerInTime("no answer in time"))
 
     def _over(self) -> None:
-        self._unsent = b""
         self._sink = None
         self._source = None
         self._deadline.clear()
@@ -349,8 +324,7 @@ class Connection:
             transport.close()
 
     def _waiting_to_be_sent(self) -> int:
-        unsent = len(self._unsent)
-        return unsent if self._transport is None else unsent + self._transport.get_write_buffer_size()
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     def _await_first_byte(self) -> None:
         if self._first_byte is not None:

@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
-from hub.http.together import Together
 from hub.http.upstream.bounds import Bounds
 from hub.http.upstream.connection import Connection
 from hub.http.upstream.dialling import Dialling
@@ -27,7 +26,6 @@ class Pool:
         dialling: Dialling,
         bounds: Bounds,
         loop: asyncio.AbstractEventLoop,
-        together: Together,
         unused: Callable[[Origin], None],
     ) -> None:
         """Wire up.
@@ -37,7 +35,6 @@ class Pool:
             dialling: Makes connections.
             bounds: How many, and for how long.
             loop: The event loop.
-            together: Sends what is asked.
             unused: Told when nothing is left in the pool.
         """
         self.origin = origin
@@ -45,7 +42,6 @@ class Pool:
         self._dialling = dialling
         self._bounds = bounds
         self._loop = loop
-        self._together = together
         self._unused = unused
         #: Those that are made and not gone.
         self._connections: set[Connection] = set()
@@ -106,7 +102,7 @@ class Pool:
         try:
             self._check_open()
             connection = await self._dialling.dial(
-                self.origin, lambda: Connection(self, self._bounds, self._loop, self._together)
+                self.origin, lambda: Connection(self, self._bounds, self._loop)
             )
         except BaseException:
             self._give_slot()

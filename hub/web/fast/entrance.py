@@ -17,7 +17,6 @@ from typing import Protocol as Interface
 
 from hub.http.callers import Caller, Callers, Pause
 from hub.http.protocol import Protocol
-from hub.http.together import Together
 from hub.http.upstream.deadline import Deadline
 from hub.web.fast.crossing import Asker
 from hub.web.fast.heads import Head, HeadReader
@@ -59,7 +58,6 @@ class Entrance:
         callers: Callers,
         others: "set[Entrance]",
         loop: asyncio.AbstractEventLoop,
-        together: Together,
     ) -> None:
         """Wire up.
 
@@ -70,9 +68,7 @@ class Entrance:
             callers: Lets go of whoever keeps the hub waiting.
             others: Where it is known as long as the connection is there.
             loop: The event loop.
-            together: Sends the answers.
         """
-        self._together: Final = together
         self._take: Final = take
         self._replaying: Final = replaying
         self._memory: Final = None if replaying is None else replaying.memory(self)
@@ -102,8 +98,6 @@ class Entrance:
         self._waiting = b""
         self._seen = 0
         self._head: Head | None = None
-        #: Answers that go out at the end of this turn of the loop.
-        self._unsent = b""
 
     # What the event loop calls.
 
@@ -166,28 +160,12 @@ class Entrance:
         self.is_crossing = False
         if self._transport is None or self._transport.is_closing():
             return
+        self._transport.write(data)
         if self._is_stopping:
-            self._unsent += data
-            self.send()
             self._transport.close()
             return
-        if self._unsent:
-            self._unsent += data
-        else:
-            self._unsent = data
-            self._together.later(self)
-        if len(self._unsent) > HIGH_WATER:
-            # Whether its reader is slow must be known before more is answered.
-            self.send()
         self._callers.waits(self._caller, Pause.REQUEST)
         self._look()
-
-    def send(self) -> None:
-        """Send the answers that were to wait for the end of the turn."""
-        data, self._unsent = self._unsent, b""
-        transport = self._transport
-        if data and transport is not None and not transport.is_closing():
-            transport.write(data)
 
     def stop(self) -> None:
         """Take nothing more; what is under way is answered first."""
@@ -197,7 +175,6 @@ class Entrance:
         if self.is_crossing or self._transport is None:
             return
         if self._behind is None or self._behind.is_idle:
-            self.send()
             self._transport.close()
 
     def hang_up(self) -> None:
@@ -307,7 +284,6 @@ class Entrance:
 
     def _hand_over(self) -> None:
         """Let aiohttp's handler go on with what waits."""
-        self.send()
         data, seen = self._waiting, self._seen
         self._waiting, self._seen, self._head, self._awaited = b"", 0, None, 0
         self._is_handed_over = True

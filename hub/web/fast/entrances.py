@@ -8,7 +8,6 @@ from typing import Any, Final, cast
 
 from hub.http.callers import Callers
 from hub.http.protocol import Protocol
-from hub.http.together import Together
 from hub.web.fast.entrance import Entrance, Replaying, Take
 
 #: How often it is looked whether all is answered, when the hub stops.
@@ -46,10 +45,9 @@ class Entrances:
     def maker(self, behind: Callable[[], Protocol]) -> Callable[[], asyncio.BaseProtocol]:
         """What makes an entrance, with a handler of aiohttp behind it."""
         loop = asyncio.get_running_loop()
-        together = Together(loop)
 
         def entrance() -> Entrance:
-            return Entrance(self._take, self._replaying, behind, self._callers, self._open, loop, together)
+            return Entrance(self._take, self._replaying, behind, self._callers, self._open, loop)
 
         # A protocol in all but its base class: one that is compiled has none of Python's.
         return cast("Callable[[], asyncio.BaseProtocol]", entrance)
