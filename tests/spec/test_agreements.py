@@ -213,6 +213,8 @@ async def test_signing_tells_each_of_the_other_and_of_what_the_other_has(world: 
         "PATCH", world.url("locations", "RECEIVER", LOC1), {"name": "New", "last_updated": LATER},
         to=HUB, sender=CPO,
     )  # fmt: skip
+    # Whatever came before is behind everybody: a pump that is late would tell of it, too.
+    await at_rest(world.hub)
     await sign(world.hub, EMSP, CPO)
     info = await world.emsp.receives("PUT", INFO_OF_CPO)
     assert (info.value["status"], info.value["role"]) == ("CONNECTED", "CPO")
