@@ -8,7 +8,7 @@ from aiohttp.abc import AbstractStreamWriter
 from hub.http.protocol import Whole
 from hub.ocpi.headers import MessageIds
 from hub.ocpi.message import Reply
-from hub.web.answers import answer_bytes, headers_of
+from hub.web.answer_bytes import answer_bytes, headers_of
 
 
 class Answer(Whole):

@@ -105,6 +105,8 @@ def test_the_image_is_made_in_two_stages_and_runs_as_nobody_in_particular() -> N
     assert "pip install" not in stage
     assert "COPY --from=build" in stage
     assert "--require-hashes" in DOCKERFILE
+    assert "HATCH_BUILD_HOOK_ENABLE_CUSTOM=1" in DOCKERFILE, "what a relay passes through is compiled"
+    assert not re.search(r"\bgcc\b|compiler", stage), "what compiles stays behind"
     assert {service["user"] for service in SERVICES.values() if service["image"] == OURS} == {"10001"}
 
 

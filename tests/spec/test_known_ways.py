@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from hub.calling.circuits import FAILURES
 from hub.directory.directory import BadBodies
 from hub.ocpi.party import Party
 from hub.settings import PolicyMode
@@ -21,7 +22,7 @@ from hub.store.journal import JournalEntry
 from hub.web.app import running_hub
 from schemas import exact_json
 from tests.fixtures.admin_hub import asked
-from tests.fixtures.clocks import RunningClock
+from tests.fixtures.clocks import Clock, RunningClock
 from tests.fixtures.databases import database_in, rows_in
 from tests.fixtures.lists import listed_soon
 from tests.fixtures.raw_server import Behaviour, RawServer, Talk, raw_server
@@ -206,6 +207,31 @@ async def test_quirks_are_counted_though_the_way_is_known(
         return found == [(name, relayed(world), last) for name in names]
 
     await soon(are_counted)
+
+
+async def test_a_request_on_a_known_way_is_a_sign_of_life(tmp_path: Path) -> None:
+    """Whoever calls is alive: its circuit, which was open, lets the next request to it pass at once."""
+    sessions = "/sender/sessions"
+    # No time passes, so that nothing else ends the pause.
+    async with roaming(tmp_path, replace(settings(tmp_path), fast_path=True), clock=Clock()) as world:
+
+        async def reaches() -> int | None:
+            return (await world.emsp.call("GET", world.url("sessions", "SENDER"), to=CPO, sender=EMSP)).code
+
+        async def comes_back_by_calling() -> bool:
+            world.cpo.answers("GET", sessions, Fault.CLOSE)
+            assert [await reaches() for _ in range(FAILURES)] == [4000] * FAILURES
+            world.cpo.answers("GET", sessions, Reply([]))
+            assert [await reaches() for _ in range(3)] == [4003] * 3
+            before = await replayed(world)
+            await push(world)
+            was_replayed = await replayed(world) == before + 1
+            assert await reaches() == 1000
+            return was_replayed
+
+        await known(world)
+        # The first time shows quirks, which change the Directory: what was known is found anew.
+        await soon(comes_back_by_calling)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from hub.relay.exchange import Exchange
 from hub.relay.forward import leads_past, onward_to
 from hub.relay.leg import REDIRECTS, UNAUTHORIZED, Legs
 from hub.routing.destination import Direct
-from hub.web.answers import answer_bytes
+from hub.web.answer_bytes import answer_bytes
 from hub.web.edge import Passage, entry, refusal, surprise
 from hub.web.looking import Looking
 from hub.web.routes import is_push

@@ -10,7 +10,7 @@ from hub.directory.directory import Platform
 from hub.ocpi.errors import OcpiError
 from hub.ocpi.message import Message, Reply
 from hub.relay.decision import Decision
-from hub.web.answers import answer_bytes
+from hub.web.answer_bytes import answer_bytes
 from hub.web.edge import Passage, entry, refusal, surprise
 from hub.web.fast.crossing import Asker, Parts
 from hub.web.routes import is_push

@@ -15,7 +15,7 @@ from hub.ocpi.headers import NO_ROUTING, MessageIds, Routing
 from hub.ocpi.message import Reply
 from hub.ocpi.transport import CallFailed, HttpReply
 from hub.store.journal import Direction, JournalEntry, Purpose
-from hub.web.answers import end_of_head
+from hub.web.answer_bytes import end_of_head
 from hub.web.edge import Passage
 from hub.web.fast.crossing import Asker, Crossing, Parts
 from hub.web.fast.memory import LARGEST_HEAD

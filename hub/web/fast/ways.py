@@ -39,7 +39,7 @@ from hub.relay.exchange import Exchange
 from hub.relay.forward import onward_to
 from hub.relay.leg import Onward
 from hub.routing.destination import Direct
-from hub.web.answers import head_before_length
+from hub.web.answer_bytes import head_before_length
 from hub.web.fast.outline import Mould, Outline, Outlines, is_whole, mould_of
 from hub.web.routes import is_push
 

@@ -38,7 +38,7 @@ def head_before_length(reply: Reply, ids: MessageIds | None) -> bytes:
 
 
 def headers_of(reply: Reply, ids: MessageIds | None) -> tuple[Header, ...]:
-    """The headers of an answer that are the hub's own to say."""
+    """All headers of an answer but those of HTTP itself; `ids` are those of the request."""
     headers = reply.headers + reply.routing.headers()
     if first(reply.headers, CONTENT_TYPE) is None:
         headers += (JSON_CONTENT_TYPE,)
